@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agreements as the doors see them: a frozen grant, compiled from the digital contract in force at that moment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Door(StrEnum):
+    STATISTICS = "statistics"
+    DECISIONS = "decisions"
+    ARTIFACTS = "artifacts"
+    EXCHANGE = "exchange"
+    OPENDATA = "opendata"
+
+
+class AgreementState(StrEnum):
+    """States of a digital contract; the value is the national code where there is one (domain.md 5)."""
+
+    INITIATED = "01"
+    NEGOTIATING = "02"
+    SIGNED = "0301"
+    PERFORMING = "05"
+    SUSPENDED = "suspended"  # ours: a fuse that can be closed again
+    TERMINATED = "06"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one agreement allows at one moment. Only an agreement in force (PERFORMING, within its term) gives one.
+
+    items       dataset name -> item names that a statement may touch
+    services    names of decision services that may be called
+    remaining   answers left of the agreed count, None when the agreement sets no count
+    """
+
+    agreement: str
+    organisation: str
+    purpose: str
+    doors: frozenset[Door]
+    items: dict[str, frozenset[str]] = field(default_factory=dict)
+    services: frozenset[str] = frozenset()
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    remaining: int | None = None
+    contract_digest: str = ""
