@@ -1,6 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refusals of a deployment folder, its keys, its ledger."""
 
-from zhanqiao.terms.refusals.rule import Rule
+from zhanqiao.terms.refusals.rule import FAULT, NOT_FOUND, USAGE, Rule
 
-ROWS: dict[str, Rule] = {}
+ROWS: dict[str, Rule] = {
+    "home-not-empty": Rule(
+        en="{home} is not empty, and a deployment is founded in an empty folder only.",
+        zh="{home} 不是空目录；部署只能建立在空目录中。",
+        remedy_en="Give another folder with --home, or remove what is left there.",
+        remedy_zh="用 --home 另指目录，或先清空该目录。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
+    "no-deployment": Rule(
+        en="{home} holds no deployment: zhanqiao.toml is missing.",
+        zh="{home} 中没有部署：缺少 zhanqiao.toml。",
+        remedy_en="Run `zhanqiao init --home {home}`, or name the right folder with --home or ZHANQIAO_HOME.",
+        remedy_zh="执行 `zhanqiao init --home {home}`，或用 --home 或 ZHANQIAO_HOME 指明目录。",
+        exit_status=NOT_FOUND,
+        http_status=404,
+    ),
+    "keys-unreadable": Rule(
+        en="The keys of this deployment cannot be read: {cause}.",
+        zh="无法读取本部署的密钥：{cause}。",
+        remedy_en="Restore the keys folder from its backup. Nothing was opened and nothing was changed.",
+        remedy_zh="请从备份恢复 keys 目录。未打开、未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "ledger-damaged": Rule(
+        en="The ledger contradicts itself: {cause}.",
+        zh="账本自相矛盾：{cause}。",
+        remedy_en="Stop, keep the folder as evidence, and restore from backup; nothing is repaired silently.",
+        remedy_zh="请停止使用，保留现场，并从备份恢复；系统不会静默修复。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "vault-damaged": Rule(
+        en="The vault cannot be read: {cause}.",
+        zh="无法读取数据库房：{cause}。",
+        remedy_en="Check that keys and vault belong together, or restore from backup; nothing was changed.",
+        remedy_zh="请确认密钥与库房相配，或从备份恢复；未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "request-id-taken": Rule(
+        en="Request id {request} was used for another question.",
+        zh="请求编号 {request} 已用于另一问题。",
+        remedy_en="Give a new request id, or repeat the former question to get its answer again.",
+        remedy_zh="请换一个请求编号，或重复原问题以取回原答复。",
+        http_status=409,
+    ),
+}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment is a folder. `found` makes one, `open_house` opens one; both say which part is wrong and stop."""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+from django.db import connections
+
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault.house import House
+
+SETTINGS_FILE = "zhanqiao.toml"
+PROFILES = ("demo", "laptop", "production")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What `zhanqiao.toml` says."""
+
+    city: str
+    profile: str
+    origin: str
+
+
+def utc_now() -> datetime:
+    """The system's clock; everything below the desk takes it as an argument."""
+    return datetime.now(UTC)
+
+
+def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] = utc_now) -> House | Refusal:
+    """Make a new deployment: keys, empty state, empty log. An existing one is never touched.
+
+    The settings file is written last: without it the folder is no deployment, so a crash before leaves something that
+    `found` refuses to take over and a person removes.
+    """
+    if home.exists() and any(home.iterdir()):
+        return refuse("home-not-empty", home=str(home))
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    _use(home)
+    from django.core.management import call_command
+
+    from zhanqiao.ledger import book as ledger_book
+    from zhanqiao.ledger import keys as ledger_keys
+    from zhanqiao.vault.keys import Keyring
+
+    with ledger_book.founding():
+        call_command("migrate", verbosity=0)
+        ledger_book.found_log()
+    ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
+    Keyring.create(home / "keys" / "vault")
+    _write_settings(home / SETTINGS_FILE, deployment)
+    house = open_house(home, clock)
+    assert isinstance(house, House)
+    return house
+
+
+def open_house(home: Path, clock: Callable[[], datetime] = utc_now) -> House | Refusal:
+    """Open a deployment for work."""
+    path = home / SETTINGS_FILE
+    if not path.exists():
+        return refuse("no-deployment", home=str(home))
+    deployment = _read_settings(path)
+    _use(home)
+    from zhanqiao.ledger.book import Book
+    from zhanqiao.ledger.keys import open_keys
+    from zhanqiao.vault.keys import Keyring
+    from zhanqiao.vault.vault import Vault
+
+    try:
+        keys = open_keys(home / "keys" / "ledger", deployment.origin)
+        keyring = Keyring.open(home / "keys" / "vault")
+    except (OSError, ValueError, TypeError) as fault:
+        return refuse("keys-unreadable", cause=str(fault))
+    return House(
+        home=home,
+        profile=deployment.profile,
+        clock=clock,
+        dice=secrets.token_bytes,
+        book=Book(home / "ledger", keys, clock),
+        vault=Vault(home / "vault", keyring, clock),
+    )
+
+
+def _use(home: Path) -> None:
+    """Point Django at this home's state database."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhanqiao.desk.settings")
+    os.environ["ZHANQIAO_HOME"] = str(home)
+    django.setup()
+    connections.close_all()
+    connections.settings["default"]["NAME"] = str(home / "state.sqlite3")
+
+
+def _write_settings(path: Path, deployment: Deployment) -> None:
+    lines = [f'{name} = "{value}"' for name, value in vars(deployment).items()]
+    path.write_text("\n".join(["[deployment]", *lines, ""]), encoding="utf-8")
+
+
+def _read_settings(path: Path) -> Deployment:
+    return Deployment(**tomllib.loads(path.read_text(encoding="utf-8"))["deployment"])

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The book: the only writer of platform state.
+
+    with book.recording(Event("agreement.sealed", by=officer)) as tx:
+        ...   # change rows here; rows and event commit together or not at all
+
+A recording is one IMMEDIATE transaction with `synchronous = FULL`: when the block has ended, the change and its event
+survive a power cut. Outside of a recording the connection is read-only, so that a forgotten event is an error and not
+a gap. What the log shows the world (tiles, checkpoint, certificates) is written after the commit by `publish`, which
+repeats harmlessly: it always continues from what the disk really holds.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from zhanqiao.ledger import certificate
+from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.ledger.keys import LogKeys
+from zhanqiao.ledger.models import Entry, Head, Request
+from zhanqiao.ledger.note import open_note, sign
+from zhanqiao.ledger.tiles import TileStore
+from zhanqiao.ledger.tree import Frontier, leaf_hash
+from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.events import Event
+
+# A leaf's length is a uint16 in tlog-tiles entry bundles.
+MAX_LEAF_BYTES = 65_535
+
+_INSERT_ENTRY = (
+    'INSERT INTO ledger_entry ("index", "kind", "by", "request", "time", "leaf") VALUES (%s, %s, %s, %s, %s, %s)'
+)
+
+
+class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
+    """State, tiles and checkpoint contradict each other. Nothing is repaired silently: stop and look."""
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """What the book remembers of a charged request."""
+
+    id: str
+    digest: str
+    memo: bytes | None
+    index: int | None
+
+    @property
+    def released(self) -> bool:
+        return self.memo is not None
+
+
+@dataclass(frozen=True)
+class LoggedEvent:
+    """One entry read back: the columns, and the exact leaf."""
+
+    index: int
+    kind: str
+    by: str
+    request: str
+    time: datetime
+    leaf: bytes
+
+
+@dataclass
+class Recording:
+    """An open transaction. Whoever changes rows takes one, so that no row changes without its event."""
+
+    at: datetime
+    _keys: LogKeys
+    _leaves: list[tuple[Event, bytes]] = field(default_factory=list)
+    _memo: tuple[str, bytes, int] | None = None
+
+    def add(self, event: Event) -> None:
+        """Log one more event in this transaction."""
+        self._leaves.append((event, _leaf_of(event, self.at)))
+
+    def reserve(self, request: str, digest: str) -> None:
+        """Remember that `request` was charged; raises IntegrityError when the id is taken."""
+        Request.objects.create(id=request, digest=digest)
+
+    def release(self, event: Event, predicate: dict[str, object], subject_digest: str, memo: bytes) -> None:
+        """Sign the statement about an answer and keep its sealed bytes. COMMIT is the point of no return."""
+        envelope = certificate.seal(predicate, subject_digest, self._keys.envelope)
+        self._memo = (event.request, memo, len(self._leaves))
+        self._leaves.append((event, envelope))
+
+
+class Book:
+    """The ledger of one deployment: state database, tiles and checkpoint under one set of keys."""
+
+    def __init__(self, folder: Path, keys: LogKeys, clock: Callable[[], datetime]) -> None:
+        self.folder = folder
+        self.clock = clock
+        self._keys = keys
+        self._tiles = TileStore(folder)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def recording(self, *events: Event) -> Iterator[Recording]:
+        """Open one durable transaction; what is changed inside commits together with `events`, or nothing does."""
+        tx = Recording(self.clock(), self._keys)
+        with _unlocked(), transaction.atomic(durable=True):
+            for event in events:
+                tx.add(event)
+            yield tx
+            assert tx._leaves, "a recording without an event"  # noqa: SLF001  the book and its recording are one
+            self._append(tx)
+
+    def _append(self, tx: Recording) -> None:
+        head = Head.objects.get()
+        frontier = Frontier.from_bytes(bytes(head.frontier))
+        rows = []
+        for index, (event, leaf) in enumerate(tx._leaves, start=head.size):  # noqa: SLF001
+            if len(leaf) > MAX_LEAF_BYTES:
+                raise ValueError(f"couldn't log {event.kind}: its leaf has {len(leaf)} bytes, {MAX_LEAF_BYTES} fit")
+            frontier.append(leaf_hash(leaf))
+            rows.append((index, event.kind, event.by, event.request, tx.at, leaf))
+        with connection.cursor() as cursor:
+            cursor.executemany(_INSERT_ENTRY, rows)
+        # Compare-and-swap: a second instance on the same state loses here and writes nothing.
+        moved = Head.objects.filter(pk=head.pk, size=head.size).update(
+            size=frontier.size, frontier=frontier.to_bytes()
+        )
+        if moved != 1:
+            raise LedgerDamaged("couldn't append: another writer moved the log's head")
+        if tx._memo is not None:  # noqa: SLF001
+            request, memo, offset = tx._memo  # noqa: SLF001
+            kept = Request.objects.filter(pk=request, memo=None).update(memo=memo, index=head.size + offset)
+            if kept != 1:
+                raise LedgerDamaged(f"couldn't release {request}: it was not reserved, or is released already")
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def request(self, request: str) -> RequestRecord | None:
+        """Return what was charged under that id, or None."""
+        row = Request.objects.filter(pk=request).first()
+        if row is None:
+            return None
+        return RequestRecord(row.id, row.digest, None if row.memo is None else bytes(row.memo), row.index)
+
+    def events(self, start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
+        """Read entries in log order."""
+        rows = Entry.objects.filter(index__gte=start).order_by("index")
+        if kind is not None:
+            rows = rows.filter(kind=kind)
+        for row in rows.iterator(chunk_size=1_000):
+            yield LoggedEvent(row.index, row.kind, row.by, row.request, row.time, bytes(row.leaf))
+
+    @property
+    def size(self) -> int:
+        return Head.objects.get().size
+
+    # --- showing the world ------------------------------------------------------------------------
+
+    def publish(self) -> Checkpoint:
+        """Bring tiles and checkpoint up to the committed rows. A crash at any point leaves the former checkpoint valid."""
+        with _exclusive(self.folder / "lock"):
+            shown = self.checkpoint()
+            head = Head.objects.get()
+            frontier = Frontier.from_bytes(bytes(head.frontier))
+            if shown.size > head.size:
+                raise LedgerDamaged(
+                    f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {head.size}"
+                )
+            if shown.size == head.size and shown.size > 0:
+                self._expect_root(shown.root, frontier.root())
+                return shown
+            leaves = [event.leaf for event in self.events(shown.size)]
+            self._tiles.append(shown.size, leaves)
+            checkpoint = Checkpoint(self._keys.origin, head.size, frontier.root())
+            if head.size:
+                self._expect_root(self._tiles.root(head.size), checkpoint.root)
+            _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
+            return checkpoint
+
+    def checkpoint(self) -> Checkpoint:
+        """Read the checkpoint that the disk shows; an empty one before the first."""
+        path = self.folder / "checkpoint"
+        if not path.exists():
+            return Checkpoint(self._keys.origin, 0, Frontier().root())
+        text, _ = open_note(path.read_bytes(), [self._keys.log.verifier])
+        return Checkpoint.parse(text)
+
+    def certificate(self, index: int) -> bytes:
+        """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
+        path = self.folder / "certificates" / f"{index:012d}.cert"
+        if not path.exists():
+            checkpoint = self.publish()
+            proof = self._tiles.inclusion(index, checkpoint.size)
+            note = (self.folder / "checkpoint").read_bytes()
+            envelope = bytes(Entry.objects.get(pk=index).leaf)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_once(path, certificate.assemble(envelope, index, proof, note))
+        return path.read_bytes()
+
+    def audit(self) -> int:
+        """Re-check everything: every leaf against the tree, tiles against rows. Returns the entries checked."""
+        frontier = Frontier()
+        shown = self.checkpoint()
+        for expected, event in enumerate(self.events()):
+            if event.index != expected:
+                raise LedgerDamaged(f"couldn't audit: entry {expected} is missing")
+            if expected < shown.size and self._tiles.entry(expected, shown.size) != event.leaf:
+                raise LedgerDamaged(f"couldn't audit: entry {expected} differs between state and tiles")
+            if event.leaf[:1] == b"{" and not _columns_agree(event):
+                raise LedgerDamaged(f"couldn't audit: the columns of entry {expected} differ from its leaf")
+            frontier.append(leaf_hash(event.leaf))
+            if frontier.size == shown.size:
+                self._expect_root(shown.root, frontier.root())
+        head = Head.objects.get()
+        if frontier.size != head.size or shown.size > head.size:
+            raise LedgerDamaged(
+                f"couldn't audit: head says {head.size}, rows are {frontier.size}, checkpoint shows {shown.size}"
+            )
+        self._expect_root(Frontier.from_bytes(bytes(head.frontier)).root(), frontier.root())
+        return frontier.size
+
+    def _expect_root(self, found: bytes, wanted: bytes) -> None:
+        if found != wanted:
+            raise LedgerDamaged("couldn't go on: the tree on disk and the state have different roots")
+
+
+def found_log() -> None:
+    """Write the empty head; `init` calls this once, in the same unlocked block as the migrations."""
+    if not Head.objects.exists():
+        Head.objects.create(size=0, frontier=Frontier().to_bytes())
+
+
+@contextmanager
+def founding() -> Iterator[None]:
+    """The named block in which `init` and `upgrade` change the schema. Nothing else uses it."""
+    with _unlocked():
+        yield
+
+
+def _leaf_of(event: Event, at: datetime) -> bytes:
+    return canonical(
+        {"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts}
+    )
+
+
+def _columns_agree(event: LoggedEvent) -> bool:
+    """Compare the searchable columns with the leaf; envelopes carry their own signature instead."""
+    if event.kind.endswith(".released"):
+        return True
+    head = canonical({"by": event.by})[:-1]
+    return event.leaf.startswith(head) and canonical({"kind": event.kind})[1:-1] in event.leaf
+
+
+@contextmanager
+def _unlocked() -> Iterator[None]:
+    """Let this connection write, in IMMEDIATE transactions, for the length of the block."""
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = OFF")
+    connection.transaction_mode = "IMMEDIATE"  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        connection.transaction_mode = None  # type: ignore[attr-defined]
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA query_only = ON")
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """New file, fsync, rename, fsync of the folder: readers see the old bytes or the new, never a half."""
+    temporary = path.with_suffix(path.suffix + ".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """As `_write_durably`, but whoever came first stays."""
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log's two signing keys: one for checkpoints (a C2SP note key), one for envelopes (DSSE)."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from zhanqiao.ledger.note import NoteSigner
+
+
+@dataclass(frozen=True)
+class LogKeys:
+    """Everything the book signs with."""
+
+    origin: str
+    log: NoteSigner
+    envelope: Ed25519PrivateKey
+
+
+def create_keys(folder: Path, origin: str) -> LogKeys:
+    """Make both keys as files that only their owner reads; raises FileExistsError rather than replace one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("log.pem", "envelope.pem"):
+        _write_private(folder / name, Ed25519PrivateKey.generate())
+    return open_keys(folder, origin)
+
+
+def open_keys(folder: Path, origin: str) -> LogKeys:
+    """Read both keys; raises FileNotFoundError or ValueError when one is missing or damaged."""
+    return LogKeys(origin, NoteSigner(origin, _read_private(folder / "log.pem")), _read_private(folder / "envelope.pem"))
+
+
+def _write_private(path: Path, key: Ed25519PrivateKey) -> None:
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_private(path: Path) -> Ed25519PrivateKey:
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"couldn't read {path.name}: it holds no Ed25519 key")
+    return key

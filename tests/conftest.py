@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: a real deployment in a temporary folder. No mocks, no wrapping transaction: what commits, commits."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhanqiao.desk.settings")
+os.environ.setdefault("ZHANQIAO_HOME", "/nonexistent/zhanqiao-tests")
+
+import django
+
+django.setup()
+
+TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now: datetime = TODAY) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **step: float) -> None:
+        self.now += timedelta(**step)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A founded deployment without data, made once and copied for each test."""
+    from django.db import connections
+
+    from zhanqiao.desk.deployment import Deployment, found
+    from zhanqiao.vault.house import House
+
+    home = tmp_path_factory.mktemp("founded") / "home"
+    house = found(home, Deployment(city="青岛", profile="demo", origin="zhanqiao.test/qingdao"))
+    assert isinstance(house, House), house
+    connections.close_all()
+    return home
+
+
+@pytest.fixture
+def house(empty_home: Path, tmp_path: Path, clock: Clock) -> Iterator[object]:
+    """An open deployment of its own for this test."""
+    from django.db import connections
+
+    from zhanqiao.desk.deployment import open_house
+    from zhanqiao.vault.house import House
+
+    home = tmp_path / "home"
+    shutil.copytree(empty_home, home)
+    opened = open_house(home, clock)
+    assert isinstance(opened, House), opened
+    yield opened
+    connections.close_all()
+
+
+@pytest.fixture
+def book(house: object) -> object:
+    return house.book
