@@ -1,0 +1,59 @@
+# The whole interface for people and for CI. `make demo` on a fresh clone needs python3 with venv, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES := $(shell nproc 2>/dev/null || echo 1)
+
+.PHONY: demo test test-slow check bench docs format clean locks
+
+# What runs the product; a second is enough to see whether it is up to date.
+$(VENV)/core.done: requirements/core.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the product's packages (hash-locked) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/core.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: requirements/dev.txt $(VENV)/core.done
+	@echo "installing tests and checks (hash-locked) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The whole story on a synthetic city. PEOPLE, SEED and LANG_ are passed on: make demo PEOPLE=20000 LANG_=en
+demo: $(VENV)/core.done
+	@$(BIN)/zhanqiao demo $(if $(PEOPLE),--people $(PEOPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LANG_),--lang $(LANG_))
+
+test: $(VENV)/dev.done
+	@tools/judges
+	@$(BIN)/pytest -n $(CORES) -m "not slow"
+
+test-slow: $(VENV)/dev.done
+	@$(BIN)/pytest -n $(CORES) -m slow
+
+check: $(VENV)/dev.done
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/check_tree.py
+
+bench: $(VENV)/dev.done
+	@$(BIN)/python -m bench
+
+docs: $(VENV)/dev.done
+	@$(BIN)/sphinx-build -q -W -b html docs docs/_build
+
+format: $(VENV)/dev.done
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+# Needs `uv`; see DEVELOPERS.md.
+locks:
+	@for set in dev core; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = core && echo "-c requirements/dev.txt") \
+	    requirements/$$set.in -o requirements/$$set.txt; done
+
+clean:
+	@rm -rf $(VENV) build docs/_build demo-home bench/latest.json
