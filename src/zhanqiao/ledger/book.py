@@ -11,6 +11,7 @@ repeats harmlessly: it always continues from what the disk really holds.
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from zhanqiao.ledger.models import Entry, Head, Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.tiles import TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash
-from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.canonical import canonical, plain
 from zhanqiao.terms.events import Event
 
 # A leaf's length is a uint16 in tlog-tiles entry bundles.
@@ -40,6 +41,10 @@ _INSERT_ENTRY = (
 
 class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
     """State, tiles and checkpoint contradict each other. Nothing is repaired silently: stop and look."""
+
+
+class AlreadyReleased(Exception):  # noqa: N818
+    """Another attempt at the same request came first: read its answer from the memo."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ class Book:
             request, memo, offset = tx._memo  # noqa: SLF001
             kept = Request.objects.filter(pk=request, memo=None).update(memo=memo, index=head.size + offset)
             if kept != 1:
-                raise LedgerDamaged(f"couldn't release {request}: it was not reserved, or is released already")
+                raise AlreadyReleased(request)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -210,7 +215,7 @@ class Book:
                 raise LedgerDamaged(f"couldn't audit: entry {expected} is missing")
             if expected < shown.size and self._tiles.entry(expected, shown.size) != event.leaf:
                 raise LedgerDamaged(f"couldn't audit: entry {expected} differs between state and tiles")
-            if event.leaf[:1] == b"{" and not _columns_agree(event):
+            if not _columns_agree(event):
                 raise LedgerDamaged(f"couldn't audit: the columns of entry {expected} differ from its leaf")
             frontier.append(leaf_hash(event.leaf))
             if frontier.size == shown.size:
@@ -249,10 +254,13 @@ def _leaf_of(event: Event, at: datetime) -> bytes:
 
 def _columns_agree(event: LoggedEvent) -> bool:
     """Compare the searchable columns with the leaf; envelopes carry their own signature instead."""
-    if event.kind.endswith(".released"):
-        return True
-    head = canonical({"by": event.by})[:-1]
-    return event.leaf.startswith(head) and canonical({"kind": event.kind})[1:-1] in event.leaf
+    leaf = json.loads(event.leaf)
+    if "payload" in leaf:
+        return event.kind.endswith(".released")
+    return bool(
+        (leaf["kind"], leaf["by"], leaf["request"], leaf["time"])
+        == (event.kind, event.by, event.request, plain(event.time))
+    )
 
 
 @contextmanager

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one step through which every answer leaves (CONTRACTS 3).
+
+    reserve    one transaction: the charge and the event `<door>.reserved` under the request id; never refunded
+    (run)      the door's own business
+    hand_over  one transaction: the grant is looked up again, the statement is signed, the answer is kept as a sealed
+               memo. COMMIT is the point of no return. Then tiles, checkpoint and certificate, each repeatable.
+
+A crash after `reserve` leaves the charge spent and the request repeatable; a crash after `hand_over`'s commit is
+answered from the memo. The same request id gets the same bytes and no second charge.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError
+
+from zhanqiao import agreements
+from zhanqiao.ledger.book import AlreadyReleased, Recording
+from zhanqiao.terms.agreements import Door, Grant
+from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault.house import House
+
+PREDICATE_VERSION = 1
+RULE_PACK = "zhanqiao-default-1"
+_MEMO = "memos"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a door was asked, as the release step needs it.
+
+    digest  of the question itself, so that one request id cannot stand for two questions
+    """
+
+    id: str
+    door: Door
+    agreement: str
+    by: str
+    digest: str
+    charge: int = 1
+
+
+@dataclass(frozen=True)
+class Release:
+    """An answer that left, with what its receiver needs to check it.
+
+    answer_file  canonical JSON {"salt", "answer"}: the salt goes to the receiver only, never into the log
+    certificate  tlog-proof@v1
+    """
+
+    request: str
+    answer: dict[str, object]
+    answer_file: bytes
+    certificate: bytes
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """What the certificate says besides the answer itself (CONTRACTS 5)."""
+
+    purpose: str
+    statement_digest: str
+    snapshot: dict[str, str]
+    rules: list[dict[str, object]]
+    withheld: list[dict[str, object]]
+    service: str | None = None
+    rung: str | None = None
+
+
+class _TurnedDown(Exception):  # noqa: N818  rolls a recording back and carries the refusal out of it
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+def earlier(asked: Asked, house: House) -> Release | Refusal | None:
+    """Return the answer that this request id got before, a refusal if the id stands for another question, or None."""
+    record = house.book.request(asked.id)
+    if record is None:
+        return None
+    if record.digest != asked.digest:
+        return refuse("request-id-taken", request=asked.id)
+    if record.memo is None or record.index is None:
+        return None
+    return _from_memo(asked.id, record.memo, record.index, house)
+
+
+def reserve(asked: Asked, house: House, also: Callable[[Recording], Refusal | None] | None = None) -> Refusal | None:
+    """Charge the agreement, once per request id. `also` spends what else the door counts, in the same transaction."""
+    if house.book.request(asked.id) is not None:
+        return None  # charged before a crash, or by a twin: the charge stands, the work is repeated
+    facts: dict[str, object] = {"agreement": asked.agreement, "charge": asked.charge, "digest": asked.digest}
+    try:
+        with house.book.recording(Event(f"{asked.door.value}.reserved", asked.by, asked.id, facts)) as tx:
+            tx.reserve(asked.id, asked.digest)
+            _spend(asked, tx)
+            if also is not None and (refusal := also(tx)) is not None:
+                raise _TurnedDown(refusal)
+    except IntegrityError:
+        return None  # the twin of this request reserved first
+    except _TurnedDown as turned:
+        return turned.refusal
+    return None
+
+
+def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: House) -> Release | Refusal:
+    """Log, sign and keep the answer, then let it go."""
+    salt = house.dice(16).hex()
+    answer_file = canonical({"salt": salt, "answer": answer})
+    memo = house.vault.seal(_MEMO, answer_file, asked.id.encode())
+    try:
+        with house.book.recording() as tx:
+            _check_grant_again(asked, tx.at)
+            _release(asked, answer, salt, memo, sealing, house, tx)
+    except AlreadyReleased:
+        pass
+    except _TurnedDown as turned:
+        return note_refusal(asked, turned.refusal, house)
+    return _read_back(asked, house)
+
+
+def charge_and_hand_over(
+    asked: Asked,
+    answer: dict[str, object],
+    sealing: Sealing,
+    house: House,
+    also: Callable[[Recording], Refusal | None] | None = None,
+) -> Release | Refusal:
+    """Reserve and release in one transaction, for doors where nothing runs in between (decisions)."""
+    salt = house.dice(16).hex()
+    memo = house.vault.seal(_MEMO, canonical({"salt": salt, "answer": answer}), asked.id.encode())
+    try:
+        with house.book.recording() as tx:
+            tx.reserve(asked.id, asked.digest)
+            _spend(asked, tx)
+            if also is not None and (refusal := also(tx)) is not None:
+                raise _TurnedDown(refusal)
+            _check_grant_again(asked, tx.at)
+            _release(asked, answer, salt, memo, sealing, house, tx)
+    except IntegrityError:
+        pass  # the twin of this request came first, and its whole transaction with it
+    except _TurnedDown as turned:
+        return note_refusal(asked, turned.refusal, house)
+    return _read_back(asked, house)
+
+
+def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason: str | None = None) -> Refusal:
+    """Log that a request was refused: codes only, no text of the request. Refusals cost nothing."""
+    facts: dict[str, object] = {
+        "agreement": asked.agreement,
+        "codes": [reason.code for reason in refusal.reasons],
+    }
+    if sealed_reason is not None:
+        facts["sealed_reason"] = sealed_reason
+    with house.book.recording(Event(f"{asked.door.value}.refused", asked.by, asked.id, facts)):
+        pass
+    return refusal
+
+
+def _spend(asked: Asked, tx: Recording) -> None:
+    if not agreements.spend(tx, asked.agreement, asked.charge):
+        raise _TurnedDown(refuse("count-exhausted", agreement=asked.agreement))
+
+
+def _check_grant_again(asked: Asked, at: datetime) -> None:
+    """Suspension acts at once: an agreement that fell while the answer was computed lets nothing out."""
+    if agreements.find_grant(asked.agreement, at) is None:
+        raise _TurnedDown(agreements.why_no_grant(asked.agreement, at))
+
+
+def _release(
+    asked: Asked, answer: dict[str, object], salt: str, memo: bytes, sealing: Sealing, house: House, tx: Recording
+) -> None:
+    tx.release(
+        Event(f"{asked.door.value}.released", asked.by, asked.id),
+        _predicate(asked, answer, sealing, house, tx.at),
+        hashlib.sha256(bytes.fromhex(salt) + canonical(answer)).hexdigest(),
+        memo,
+    )
+
+
+def _predicate(
+    asked: Asked, answer: dict[str, object], sealing: Sealing, house: House, issued: datetime
+) -> dict[str, object]:
+    return {
+        "version": PREDICATE_VERSION,
+        "door": asked.door.value,
+        "service_or_null": sealing.service,
+        "agreement": asked.agreement,
+        "purpose": sealing.purpose,
+        "policy": {"version": "1", "pack": RULE_PACK},
+        "statement_or_artifact_digest": sealing.statement_digest,
+        "snapshot": sealing.snapshot,
+        "rung_or_null": sealing.rung,
+        "rules": sealing.rules,
+        "withheld": sealing.withheld,
+        "charge": {"answers": asked.charge},
+        "commitment": house.vault.commitment(canonical(answer)),
+        "approvals": [],
+        "group": None,
+        "issued": issued,
+    }
+
+
+def _read_back(asked: Asked, house: House) -> Release | Refusal:
+    release = earlier(asked, house)
+    assert release is not None, "a released request is in the book"
+    return release
+
+
+def _from_memo(request: str, memo: bytes, index: int, house: House) -> Release:
+    answer_file = house.vault.open(_MEMO, memo, request.encode())
+    return Release(request, json.loads(answer_file)["answer"], answer_file, house.book.certificate(index))
+
+
+__all__ = [
+    "Asked",
+    "Grant",
+    "Release",
+    "Sealing",
+    "charge_and_hand_over",
+    "earlier",
+    "hand_over",
+    "note_refusal",
+    "reserve",
+]

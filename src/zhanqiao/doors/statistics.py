@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The statistics door (统计): tables over many subjects, answered from published cubes.
+
+The caller's text is never run. It becomes a typed statement, the statement becomes a permit, and the vault answers the
+permit from atoms that were protected when they were published; averages are computed here, from what is released.
+"""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from zhanqiao import agreements
+from zhanqiao.catalogue import shelf
+from zhanqiao.doors import release
+from zhanqiao.doors.release import Asked, Release, Sealing
+from zhanqiao.policy import decide, guard
+from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
+from zhanqiao.policy.permits import AnswerPermit
+from zhanqiao.terms.agreements import Door
+from zhanqiao.terms.canonical import digest
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.requests import StatisticsRequest
+from zhanqiao.vault import second_parser
+from zhanqiao.vault.house import House
+
+REMAINDER = "其余"
+_RULES: list[dict[str, object]] = [
+    {"rule": "threshold", "figures": {"persons": 10, "enterprises": 5}},
+    {"rule": "dominance", "figures": {"p_percent": 15, "nk_n": 2, "nk_k_percent": 90}},
+]
+
+
+def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
+    """Answer one statement, or refuse it with every reason.
+
+    Figures of one cube are exact and the same for everybody; a repeated request id gets the same bytes, free.
+    """
+    asked = _asked(request)
+    # (1) A request that was answered before is answered from the book.
+    if (before := release.earlier(asked, house)) is not None:
+        return before
+    # (2) Find the promise this request stands on, and read the statement within it.
+    at = house.clock()
+    grant = agreements.find_grant(request.agreement, at)
+    statement = guard.read(request.statement, second_parser.tree_of, shelf.find, grant)
+    # (3) Decide, without touching data. A refusal names every reason.
+    permit = decide.decide_statistics(request, grant, statement, shelf.find, shelf.snapshot_of, at)
+    if isinstance(permit, Refusal):
+        return release.note_refusal(asked, permit, house)
+    # (4) Charge. A crash from here on leaves the charge spent and the request repeatable.
+    if (refusal := release.reserve(asked, house)) is not None:
+        return release.note_refusal(asked, refusal, house)
+    # (5) Run exactly what was permitted, and nothing else.
+    dataset = shelf.find(permit.statement.dataset)
+    assert dataset is not None, "the permit names a described dataset"
+    rows = house.vault.run(permit, dataset)
+    # (6) What the caller computes is computed from protected cells only.
+    table, withheld = _evaluate(rows, permit, dataset)
+    # (7) Log, sign, keep; only then does it leave.
+    return release.hand_over(asked, table, _sealing(permit, grant.purpose if grant else "", withheld), house)
+
+
+def _asked(request: StatisticsRequest) -> Asked:
+    question = digest({"agreement": request.agreement, "statement": request.statement})
+    return Asked(request.id, Door.STATISTICS, request.agreement, request.by, question)
+
+
+def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]]) -> Sealing:
+    return Sealing(
+        purpose=purpose,
+        statement_digest=permit.statement_digest,
+        snapshot={permit.statement.dataset: permit.snapshot},
+        rules=_RULES,
+        withheld=withheld,
+        rung="cube",
+    )
+
+
+def _evaluate(rows: Any, permit: AnswerPermit, dataset: Dataset) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """Turn the roll-up of published atoms into the caller's table.
+
+    A NULL dimension is the remainder: groups that were too small or too dominated to stand alone, and rows without a
+    value. It is named, so that the columns still add up.
+    """
+    statement = permit.statement
+    atoms = rows.to_pylist()
+    merged = sum(atom["merged"] for atom in atoms if any(atom[dim] is None for dim in statement.dims))
+    withheld: list[dict[str, object]] = [{"rule": "too-small-or-dominated", "groups": merged}] if merged else []
+    table: dict[str, object] = {
+        "status": "released",
+        "columns": [{"name": output.alias, "type": _type_of(output, dataset)} for output in statement.outputs],
+        "rows": [[_cell(output, atom, dataset) for output in statement.outputs] for atom in atoms],
+        "withheld": withheld,
+        "snapshot": permit.snapshot,
+    }
+    return table, withheld
+
+
+def _cell(output: Output, atom: dict[str, Any], dataset: Dataset) -> object:
+    match output.term:
+        case Dim(item):
+            return REMAINDER if atom[item] is None else atom[item]
+        case Count() | CountUnits():
+            return int(atom["rows"])
+        case Sum(item):
+            return atom[f"sum_{item}"]
+        case Average(item):
+            return _average(atom[f"sum_{item}"], atom[f"n_{item}"], dataset, item)
+
+
+def _average(total: Decimal | None, count: int, dataset: Dataset, item: str) -> Decimal | None:
+    """Exact quotient, rounded half-even to two digits more than the measure has; nothing divided by nothing is NULL."""
+    if total is None or not count:
+        return None
+    measure = dataset.item(item)
+    assert measure is not None, "the permit names known measures"
+    return (Decimal(total) / count).quantize(Decimal(1).scaleb(-(measure.scale + 2)), ROUND_HALF_EVEN)
+
+
+def _type_of(output: Output, dataset: Dataset) -> str:
+    match output.term:
+        case Dim(item):
+            found = dataset.item(item)
+            assert found is not None, "the permit names known items"
+            return "integer" if found.generaliser is not None and found.generaliser.value == "year" else "string"
+        case Count() | CountUnits():
+            return "integer"
+        case Sum() | Average():
+            return "decimal"
+
+
