@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys that sign consents: a subject's own, bound to that subject, or a consent authority's, which answers for many.
+
+A subject's key is registered by an officer of the authority who has seen the subject; a consent authority's by a
+security administrator. Revoking a key ends every consent it signed, at the next call.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.directory import check_actor, find_organisation
+from zhanqiao.identity.models import ConsentKeyRow
+from zhanqiao.identity.people import OrganisationKind, Role
+from zhanqiao.ledger.book import Book
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.subjects import Subject, SubjectKind
+
+_ANSWERS_FOR_SUBJECTS = {OrganisationKind.AUTHORITY, OrganisationKind.DEPARTMENT}
+SALT_BYTES = 16
+
+
+@dataclass(frozen=True)
+class ConsentKey:
+    """A registered key. `organisation` for a consent authority; kind, salt and digest for a subject's own key."""
+
+    issuer: str
+    public: bytes
+    organisation: str | None
+    subject_kind: SubjectKind | None
+    salt: str | None
+    digest: str | None
+
+
+def subject_digest(subject: Subject, salt: bytes) -> str:
+    """Digest who a subject is under a salt, so that equal subjects cannot be matched across salts."""
+    named = f"{subject.kind.value}\n{subject.identifier}".encode()
+    return hmac.digest(salt, named, "sha256").hex()
+
+
+def find_consent_key(issuer: str) -> ConsentKey | None:
+    """Return a key that may sign consents now, or None when it is unknown or revoked."""
+    row = ConsentKeyRow.objects.filter(pk=issuer, revoked=None).first()
+    if row is None:
+        return None
+    kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
+    return ConsentKey(row.issuer, bytes(row.public), row.organisation_id, kind, row.salt, row.digest)
+
+
+def register_consent_authority(
+    book: Book, issuer: str, organisation: str, public: bytes, by: str
+) -> ConsentKey | Refusal:
+    """Let an organisation of the state sign consents that it has taken from subjects."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SECURITY_ADMIN), *_check_free(issuer, public)]
+        found = find_organisation(organisation)
+        if found is None:
+            reasons.append(Reason("organisation-unknown", {"organisation": organisation}))
+        elif found.kind not in _ANSWERS_FOR_SUBJECTS:
+            kinds = ", ".join(sorted(_ANSWERS_FOR_SUBJECTS))
+            facts = {"role": "consent authority", "kind": found.kind.value, "kinds": kinds}
+            reasons.append(Reason("role-not-here", facts))
+        if reasons:
+            return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
+        ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
+        tx.add(Event("identity.consent-key-registered", by, facts={"issuer": issuer, "organisation": organisation}))
+        return _known(issuer)
+
+
+def register_subject_key(
+    book: Book, issuer: str, subject: Subject, public: bytes, by: str, *, salt: bytes
+) -> ConsentKey | Refusal:
+    """Let a subject sign its own consents. The log learns that a key was registered, not whose."""
+    with book.recording() as tx:
+        reasons = [
+            *check_actor(by, Role.OFFICER, kind=OrganisationKind.AUTHORITY),
+            *_check_free(issuer, public),
+        ]
+        if reasons:
+            return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
+        ConsentKeyRow.objects.create(
+            issuer=issuer,
+            public=public,
+            subject_kind=subject.kind.value,
+            salt=salt.hex(),
+            digest=subject_digest(subject, salt),
+        )
+        tx.add(Event("identity.consent-key-registered", by, facts={"issuer": issuer}))
+        return _known(issuer)
+
+
+def revoke_consent_key(book: Book, issuer: str, by: str) -> Refusal | None:
+    """End a key and with it every consent it signed; None when done."""
+    with book.recording() as tx:
+        reasons = list(check_actor(by, Role.SECURITY_ADMIN))
+        if find_consent_key(issuer) is None:
+            reasons.append(Reason("consent-issuer-unknown", {"issuer": issuer}))
+        if reasons:
+            return note_refusal(tx, "identity.revoke-consent-key", by, issuer, reasons)
+        ConsentKeyRow.objects.filter(pk=issuer).update(revoked=tx.at)
+        tx.add(Event("identity.consent-key-revoked", by, facts={"issuer": issuer}))
+    return None
+
+
+def _check_free(issuer: str, public: bytes) -> list[Reason]:
+    reasons = []
+    if ConsentKeyRow.objects.filter(pk=issuer).exists():
+        reasons.append(Reason("id-taken", {"id": issuer}))
+    if ConsentKeyRow.objects.filter(public=public).exists():
+        reasons.append(Reason("key-taken"))
+    if len(public) != 32:
+        reasons.append(Reason("key-malformed"))
+    return reasons
+
+
+def _known(issuer: str) -> ConsentKey:
+    found = find_consent_key(issuer)
+    assert found is not None, "just written"
+    return found

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look-ups in the register: ids in, frozen values out. Nothing here writes."""
+
+from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow
+from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_acts
+from zhanqiao.terms.refusals import Reason
+
+
+def find_organisation(organisation: str) -> Organisation | None:
+    """Return the organisation of that id, or None."""
+    row = OrganisationRow.objects.filter(pk=organisation).first()
+    return None if row is None else _organisation(row)
+
+
+def organisations(kind: OrganisationKind | None = None) -> tuple[Organisation, ...]:
+    """Return all organisations (of one kind), by id."""
+    rows = OrganisationRow.objects.order_by("id")
+    return tuple(_organisation(row) for row in (rows if kind is None else rows.filter(kind=kind.value)))
+
+
+def find_person(person: str) -> Person | None:
+    """Return the person of that id with its roles and the key in use, or None."""
+    row = PersonRow.objects.select_related("organisation").filter(pk=person).first()
+    return None if row is None else _person(row)
+
+
+def people(organisation: str | None = None) -> tuple[Person, ...]:
+    """Return all people (of one organisation), by id."""
+    rows = PersonRow.objects.select_related("organisation").order_by("id")
+    return tuple(_person(row) for row in (rows if organisation is None else rows.filter(organisation_id=organisation)))
+
+
+def key_of(person: str, key_id: str) -> bytes | None:
+    """Return a public key that `person` has or had, for checking what was signed with it."""
+    row = KeyRow.objects.filter(pk=key_id, person_id=person).first()
+    return None if row is None else bytes(row.public)
+
+
+def check_actor(
+    by: str, role: Role, organisation: str | None = None, kind: OrganisationKind | None = None
+) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot act in `role` (for one organisation, or in one kind of organisation)."""
+    person = find_person(by)
+    if person is None:
+        return (Reason("person-unknown", {"person": by}),)
+    reasons = check_acts(person, role, organisation)
+    if kind is not None and person.organisation.kind is not kind:
+        reasons = (*reasons, Reason("not-of-organisation", {"person": by, "organisation": kind.value}))
+    return reasons
+
+
+def _organisation(row: OrganisationRow) -> Organisation:
+    return Organisation(row.id, OrganisationKind(row.kind), row.name, row.code, row.admission)
+
+
+def _person(row: PersonRow) -> Person:
+    roles = frozenset(Role(held.role) for held in row.roles.all())
+    key = bytes(row.keys.get(until=None).public)
+    return Person(row.id, _organisation(row.organisation), row.name, roles, key, row.active)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Key files: how a person keeps the private half of an Ed25519 key.
+
+A file holds one PKCS#8 key in PEM, readable by its owner only. Outside of the demo profile it is encrypted under a
+passphrase. The PEM encryption alone runs 2,048 rounds of PBKDF2, which a graphics card tries a million times a second;
+so what encrypts is not the passphrase but its scrypt image, whose salt and costs stand in the file's first line:
+
+    zhanqiao-key: scrypt 32768 8 1 <salt in hex>
+    -----BEGIN ENCRYPTED PRIVATE KEY-----
+"""
+
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from zhanqiao.terms.refusals import Refusal, refuse
+
+DEMO = "demo"
+MIN_PASSPHRASE = 12
+_MAX_FILE_BYTES = 4_096
+_COSTS = (32_768, 8, 1)
+_HEAD = re.compile(rb"\Azhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\n")
+
+
+def make_key() -> Ed25519PrivateKey:
+    """Return a new private key."""
+    return Ed25519PrivateKey.generate()
+
+
+def public_bytes(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
+    """Return the 32 bytes of the public half."""
+    public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
+    return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def key_id(public: bytes) -> str:
+    """Return the name of a public key: algorithm and the first 128 bits of its digest."""
+    return "ed25519:" + hashlib.sha256(public).hexdigest()[:32]
+
+
+def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None, profile: str) -> Refusal | None:
+    """Write `key` to a new file, durably; None when done. A plain file is for the demo profile only."""
+    if passphrase is None and profile != DEMO:
+        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+    if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
+        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+    try:
+        # O_EXCL: a key that is overwritten is a person who cannot sign any more.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return refuse("key-file-exists", file=path.name)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(_locked(key, passphrase))
+        file.flush()
+        os.fsync(file.fileno())
+    return None
+
+
+def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed25519PrivateKey | Refusal:
+    """Read a private key. What others may read, or is plain outside of the demo profile, is not used."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(_MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return refuse("key-file-missing", file=path.name)
+    if mode & 0o077:
+        return refuse("key-file-readable-by-others", file=path.name)
+    head = _HEAD.match(content)
+    if head is None and profile != DEMO:
+        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+    if head is not None and passphrase is None:
+        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+    password = _image(passphrase, bytes.fromhex(head[1].decode())) if head and passphrase is not None else None
+    try:
+        key = load_pem_private_key(content[head.end() if head else 0 :], password)
+    except (ValueError, TypeError):
+        return refuse("key-file-wrong-passphrase" if head else "key-file-unreadable", file=path.name)
+    return key if isinstance(key, Ed25519PrivateKey) else refuse("key-file-unreadable", file=path.name)
+
+
+def _locked(key: Ed25519PrivateKey, passphrase: str | None) -> bytes:
+    if passphrase is None:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    salt = secrets.token_bytes(16)
+    head = f"zhanqiao-key: scrypt {_COSTS[0]} {_COSTS[1]} {_COSTS[2]} {salt.hex()}\n".encode()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(_image(passphrase, salt)))
+    return head + pem
+
+
+def _image(passphrase: str, salt: bytes) -> bytes:
+    rounds, block, lanes = _COSTS
+    derived = hashlib.scrypt(passphrase.encode(), salt=salt, n=rounds, r=block, p=lanes, maxmem=64 * 1024 * 1024)
+    return derived.hex().encode()

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The register of organisations and people, and who may change it.
+
+    found             once, on an empty register: the first organisations and people, with their roles
+    afterwards        a system administrator makes accounts, a security administrator gives and takes roles
+
+An account without roles can do nothing, and nobody is both administrators: so each power takes two people. Replacing a
+key takes every role away, for the same reason: who put a key of his own in another's place would gain nothing.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from stdnum.cn import uscc
+
+from zhanqiao.identity.admission import Admission
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.directory import check_actor, find_organisation, find_person
+from zhanqiao.identity.keys import key_id
+from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow, RoleRow
+from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
+from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
+
+FOUNDER = "init"
+_ID = re.compile(r"[a-z][a-z0-9_-]{1,63}")
+
+
+@dataclass(frozen=True)
+class NewOrganisation:
+    id: str
+    kind: OrganisationKind
+    name: str
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    """An account to be made.
+
+    natural     what names the natural person: the subject of a certificate, or a citizen id. Only a slow digest is kept
+    key         public Ed25519 key, 32 bytes
+    roles       at founding only; afterwards a security administrator gives them
+    """
+
+    id: str
+    organisation: str
+    name: str
+    natural: str
+    key: bytes
+    roles: frozenset[Role] = frozenset()
+
+
+def found(
+    book: Book, organisations: Sequence[NewOrganisation], people: Sequence[NewPerson], by: str = FOUNDER
+) -> Refusal | None:
+    """Fill an empty register, all or nothing; None when done. Every problem is named at once."""
+    with book.recording() as tx:
+        reasons: list[Reason] = []
+        if PersonRow.objects.exists() or OrganisationRow.objects.exists():
+            return note_refusal(tx, "identity.found", by, "register", [Reason("register-founded")])
+        reasons += _check_founding(organisations, people)
+        if reasons:
+            return note_refusal(tx, "identity.found", by, "register", reasons)
+        for organisation in organisations:
+            _write_organisation(tx, organisation, by)
+        for person in people:
+            _write_person(tx, person, by)
+            for role in sorted(person.roles):
+                _write_role(tx, person.id, role, by)
+    return None
+
+
+def register_organisation(book: Book, new: NewOrganisation, by: str) -> Organisation | Refusal:
+    """Register an organisation; a resident starts as an applicant."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_organisation(new)]
+        if reasons:
+            return note_refusal(tx, "identity.register-organisation", by, new.id, reasons)
+        _write_organisation(tx, new, by)
+        return _known_organisation(new.id)
+
+
+def register_person(book: Book, new: NewPerson, by: str) -> Person | Refusal:
+    """Make an account. It holds no role yet: roles here would take the security administrator, whom `by` is not."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_person(new)]
+        if new.roles:
+            reasons += check_actor(by, Role.SECURITY_ADMIN)
+        if find_organisation(new.organisation) is None:
+            reasons.append(Reason("organisation-unknown", {"organisation": new.organisation}))
+        if reasons:
+            return note_refusal(tx, "identity.register-person", by, new.id, reasons)
+        _write_person(tx, new, by)
+        return _known_person(new.id)
+
+
+def give_role(book: Book, person: str, role: Role, by: str) -> Person | Refusal:
+    """Give a role, unless what the person is or holds stands against it."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SECURITY_ADMIN), *_check_known(person)]
+        if (found := find_person(person)) is not None:
+            reasons += check_role(found, role)
+        if reasons:
+            return note_refusal(tx, "identity.give-role", by, person, reasons)
+        _write_role(tx, person, role, by)
+        return _known_person(person)
+
+
+def take_role(book: Book, person: str, role: Role, by: str) -> Person | Refusal:
+    """Take a role away."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SECURITY_ADMIN), *_check_known(person)]
+        if (found := find_person(person)) is not None and role not in found.roles:
+            reasons.append(Reason("role-missing", {"person": person, "role": role.value}))
+        if reasons:
+            return note_refusal(tx, "identity.take-role", by, person, reasons)
+        RoleRow.objects.filter(person_id=person, role=role.value).delete()
+        tx.add(Event("identity.role-taken", by, facts={"person": person, "role": role}))
+        return _known_person(person)
+
+
+def dismiss(book: Book, person: str, by: str) -> Person | Refusal:
+    """Let a person act no more. The account stays, because what it signed stays."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person)]
+        if reasons:
+            return note_refusal(tx, "identity.dismiss", by, person, reasons)
+        PersonRow.objects.filter(pk=person).update(active=False)
+        tx.add(Event("identity.person-dismissed", by, facts={"person": person}))
+        return _known_person(person)
+
+
+def replace_key(book: Book, person: str, key: bytes, by: str) -> Person | Refusal:
+    """Register another key for a person and take every role; a security administrator gives them again."""
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person), *_check_key(key)]
+        if reasons:
+            return note_refusal(tx, "identity.replace-key", by, person, reasons)
+        KeyRow.objects.filter(person_id=person, until=None).update(until=tx.at)
+        KeyRow.objects.create(id=key_id(key), person_id=person, public=key, since=tx.at)
+        RoleRow.objects.filter(person_id=person).delete()
+        tx.add(Event("identity.key-replaced", by, facts={"person": person, "key": key_id(key)}))
+        return _known_person(person)
+
+
+# --- checks -----------------------------------------------------------------------------------------
+
+
+def _check_founding(organisations: Sequence[NewOrganisation], people: Sequence[NewPerson]) -> list[Reason]:
+    reasons: list[Reason] = []
+    for new in organisations:
+        reasons += _check_new_organisation(new)
+    for person in people:
+        reasons += _check_new_person(person)
+    reasons += _check_distinct("id-taken", "id", [new.id for new in organisations])
+    reasons += _check_distinct("credit-code-taken", "code", [new.code for new in organisations if new.code])
+    reasons += _check_distinct("id-taken", "id", [new.id for new in people])
+    naturals = [new.natural for new in people]
+    reasons += [
+        Reason("natural-person-taken", {"person": new.id})
+        for at, new in enumerate(people)
+        if new.natural in naturals[:at]
+    ]
+    if len({new.key for new in people}) < len(people):
+        reasons.append(Reason("key-taken"))
+    homes = {organisation.id: organisation for organisation in organisations}
+    for account in people:
+        if (home := homes.get(account.organisation)) is None:
+            reasons.append(Reason("organisation-unknown", {"organisation": account.organisation}))
+            continue
+        # Role by role, as if each were given after the other: the table judges pairs.
+        person = Person(account.id, Organisation(home.id, home.kind, home.name), account.name, frozenset(), account.key)
+        for role in sorted(account.roles):
+            reasons += check_role(person, role)
+            person = replace(person, roles=person.roles | {role})
+    return reasons
+
+
+def _check_distinct(code: str, fact: str, values: Sequence[str]) -> list[Reason]:
+    return [Reason(code, {fact: value}) for at, value in enumerate(values) if value in values[:at]]
+
+
+def _check_new_organisation(new: NewOrganisation) -> list[Reason]:
+    reasons = _check_id(new.id, taken=OrganisationRow.objects.filter(pk=new.id).exists())
+    if new.code is not None:
+        if not uscc.is_valid(new.code) or uscc.compact(new.code) != new.code:
+            reasons.append(Reason("credit-code-invalid", {"code": new.code}))
+        if OrganisationRow.objects.filter(code=new.code).exists():
+            reasons.append(Reason("credit-code-taken", {"code": new.code}))
+    return reasons
+
+
+def _check_new_person(new: NewPerson) -> list[Reason]:
+    reasons = _check_id(new.id, taken=PersonRow.objects.filter(pk=new.id).exists())
+    if PersonRow.objects.filter(natural=_slow_digest(new.natural)).exists():
+        reasons.append(Reason("natural-person-taken", {"person": new.id}))
+    return [*reasons, *_check_key(new.key)]
+
+
+def _check_id(wanted: str, *, taken: bool) -> list[Reason]:
+    if _ID.fullmatch(wanted) is None:
+        return [Reason("id-malformed", {"id": wanted[:64]})]
+    return [Reason("id-taken", {"id": wanted})] if taken else []
+
+
+def _check_key(key: bytes) -> list[Reason]:
+    try:
+        Ed25519PublicKey.from_public_bytes(key)
+    except (ValueError, UnsupportedAlgorithm):
+        return [Reason("key-malformed")]
+    return [Reason("key-taken")] if KeyRow.objects.filter(pk=key_id(key)).exists() else []
+
+
+def _check_known(person: str) -> list[Reason]:
+    return [] if find_person(person) is not None else [Reason("person-unknown", {"person": person})]
+
+
+# --- rows -------------------------------------------------------------------------------------------
+
+
+def _write_organisation(tx: Recording, new: NewOrganisation, by: str) -> None:
+    admission = Admission.APPLICANT.value if new.kind is OrganisationKind.RESIDENT else None
+    OrganisationRow.objects.create(id=new.id, kind=new.kind.value, name=new.name, code=new.code, admission=admission)
+    tx.add(Event("identity.organisation-registered", by, facts={"organisation": new.id, "kind": new.kind}))
+
+
+def _write_person(tx: Recording, new: NewPerson, by: str) -> None:
+    PersonRow.objects.create(
+        id=new.id, organisation_id=new.organisation, name=new.name, natural=_slow_digest(new.natural)
+    )
+    KeyRow.objects.create(id=key_id(new.key), person_id=new.id, public=new.key, since=tx.at)
+    facts: dict[str, object] = {"person": new.id, "organisation": new.organisation, "key": key_id(new.key)}
+    tx.add(Event("identity.person-registered", by, facts=facts))
+
+
+def _write_role(tx: Recording, person: str, role: Role, by: str) -> None:
+    RoleRow.objects.create(person_id=person, role=role.value)
+    tx.add(Event("identity.role-given", by, facts={"person": person, "role": role}))
+
+
+def _slow_digest(natural: str) -> str:
+    """Digest what names a natural person: equal for equal people, and slow to try citizen ids against."""
+    return hashlib.scrypt(natural.strip().encode(), salt=b"zhanqiao natural person", n=4_096, r=8, p=1, dklen=32).hex()
+
+
+def _known_organisation(organisation: str) -> Organisation:
+    found = find_organisation(organisation)
+    assert found is not None, "just written"
+    return found
+
+
+def _known_person(person: str) -> Person:
+    found = find_person(person)
+    assert found is not None, "just written"
+    return found

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Admission of residents as acts of the authority: assess, admit by a second person, return, leave."""
+
+from collections.abc import Mapping
+
+from zhanqiao.identity.admission import TRANSITIONS, Admission, Step, check_evidence, check_step
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.directory import check_actor, find_organisation, find_person
+from zhanqiao.identity.models import EvidenceRow, OrganisationRow
+from zhanqiao.identity.people import Organisation, OrganisationKind, Role
+from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
+
+
+def assess(book: Book, organisation: str, evidence: Mapping[str, str], by: str) -> Organisation | Refusal:
+    """First stage (初审): each published criterion is evidenced. `evidence` maps its code to a document's reference."""
+    with book.recording() as tx:
+        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.ASSESS), *check_evidence(evidence)]
+        if reasons:
+            return note_refusal(tx, "identity.assess", by, organisation, reasons)
+        EvidenceRow.objects.filter(organisation_id=organisation).delete()
+        for criterion, reference in sorted(evidence.items()):
+            EvidenceRow.objects.create(organisation_id=organisation, criterion=criterion, reference=reference)
+        return _move(tx, organisation, Step.ASSESS, by, assessed_by=by)
+
+
+def admit(book: Book, organisation: str, by: str) -> Organisation | Refusal:
+    """Second stage (复审), by another person than the first."""
+    with book.recording() as tx:
+        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.ADMIT)]
+        if OrganisationRow.objects.filter(pk=organisation, assessed_by=by).exists():
+            reasons.append(Reason("second-person-needed", {"person": by}))
+        if reasons:
+            return note_refusal(tx, "identity.admit", by, organisation, reasons)
+        return _move(tx, organisation, Step.ADMIT, by)
+
+
+def hand_back(book: Book, organisation: str, by: str) -> Organisation | Refusal:
+    """Return an assessed applicant to the first stage."""
+    with book.recording() as tx:
+        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.RETURN)]
+        if reasons:
+            return note_refusal(tx, "identity.return", by, organisation, reasons)
+        return _move(tx, organisation, Step.RETURN, by, assessed_by=None)
+
+
+def leave(book: Book, organisation: str, by: str) -> Organisation | Refusal:
+    """End a residency or an application; from then on its agreements give no grant. By the authority or itself."""
+    with book.recording() as tx:
+        reasons = [*_check_leaver(organisation, by), *check_organisation_step(organisation, Step.LEAVE)]
+        if reasons:
+            return note_refusal(tx, "identity.leave", by, organisation, reasons)
+        return _move(tx, organisation, Step.LEAVE, by)
+
+
+def evidence_of(organisation: str) -> dict[str, str]:
+    """Return the references that were handed in, by criterion."""
+    rows = EvidenceRow.objects.filter(organisation_id=organisation).order_by("criterion")
+    return {row.criterion: row.reference for row in rows}
+
+
+def check_organisation_step(organisation: str, step: Step) -> tuple[Reason, ...]:
+    """Give every reason why `step` is not possible for the organisation now."""
+    found = find_organisation(organisation)
+    if found is None:
+        return (Reason("organisation-unknown", {"organisation": organisation}),)
+    if found.admission is None:
+        return (Reason("admission-not-resident-kind", {"organisation": organisation, "kind": found.kind.value}),)
+    return check_step(organisation, Admission(found.admission), step)
+
+
+def can_step(organisation: str, step: Step) -> bool:
+    """Whether `step` is possible for the organisation now."""
+    return not check_organisation_step(organisation, step)
+
+
+def _check_assessor(by: str) -> tuple[Reason, ...]:
+    return check_actor(by, Role.ASSESSOR, kind=OrganisationKind.AUTHORITY)
+
+
+def _check_leaver(organisation: str, by: str) -> tuple[Reason, ...]:
+    person = find_person(by)
+    if person is not None and person.organisation.id == organisation:
+        return check_actor(by, Role.OFFICER, organisation)
+    return _check_assessor(by)
+
+
+def _move(tx: Recording, organisation: str, step: Step, by: str, **columns: str | None) -> Organisation:
+    before = find_organisation(organisation)
+    assert before is not None, "checked above"
+    assert before.admission is not None, "checked above"
+    after = TRANSITIONS[Admission(before.admission), step]
+    OrganisationRow.objects.filter(pk=organisation).update(admission=after.value, **columns)
+    tx.add(Event("identity.admission", by, facts={"organisation": organisation, "step": step, "state": after}))
+    found = find_organisation(organisation)
+    assert found is not None, "just written"
+    return found
