@@ -175,10 +175,10 @@ def _check_founding(organisations: Sequence[NewOrganisation], people: Sequence[N
             reasons.append(Reason("organisation-unknown", {"organisation": account.organisation}))
             continue
         # Role by role, as if each were given after the other: the table judges pairs.
-        person = Person(account.id, Organisation(home.id, home.kind, home.name), account.name, frozenset(), account.key)
+        holder = Person(account.id, Organisation(home.id, home.kind, home.name), account.name, frozenset(), account.key)
         for role in sorted(account.roles):
-            reasons += check_role(person, role)
-            person = replace(person, roles=person.roles | {role})
+            reasons += check_role(holder, role)
+            holder = replace(holder, roles=holder.roles | {role})
     return reasons
 
 
