@@ -146,7 +146,7 @@ def link_representatives(
 def _capital(headcount: NDArray[np.int32], dice: np.random.Generator) -> NDArray[np.int64]:
     steps = np.array([10, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10000])
     place = np.log2(1 + headcount) + dice.normal(1.2, 1.3, len(headcount))
-    return steps[np.clip(np.rint(place), 0, len(steps) - 1).astype(int)].astype(np.int64)
+    return np.asarray(steps[np.clip(np.rint(place), 0, len(steps) - 1).astype(int)], dtype=np.int64)
 
 
 def _fates(
