@@ -24,15 +24,17 @@
 Reading goes on after a problem, so that a draft gets all of its reasons at once; what could not be read is None.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from zhanqiao.agreements.legal_time import after_instant, first_instant
-from zhanqiao.agreements.lined_yaml import Node, Row, Table, Trouble, Word, read
 from zhanqiao.agreements.usage import KINDS, DraftConstraint, DraftRule
+from zhanqiao.catalogue.plain_yaml import Flaw, Kind, Listing, Mapping, Node, Scalar, compose
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import Reason
 
+MAX_DRAFT = 65_536
 MAX_TEXT = 2_000
 _KEYS = (
     "name",
@@ -51,9 +53,9 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class DraftDataset:
-    name: Word
-    items: tuple[Word, ...]
-    capabilities: tuple[tuple[Word, tuple[Word, ...]], ...] = ()
+    name: Scalar
+    items: tuple[Scalar, ...]
+    capabilities: tuple[tuple[Scalar, tuple[Scalar, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,14 @@ class DraftTerm:
 class Draft:
     """What a draft says, as far as it could be read."""
 
-    name: Word | None
-    abstract: Word | None
-    resident: Word | None
-    issuer: Word | None
-    purpose: Word | None
+    name: Scalar | None
+    abstract: Scalar | None
+    resident: Scalar | None
+    issuer: Scalar | None
+    purpose: Scalar | None
     doors: tuple[tuple[Door, int], ...]
     datasets: tuple[DraftDataset, ...]
-    services: tuple[Word, ...]
+    services: tuple[Scalar, ...]
     term: DraftTerm | None
     count: int | None
     rules: tuple[DraftRule, ...]
@@ -82,10 +84,10 @@ class Draft:
 
 def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
     """Read a draft. The draft is None only when the text is no plain YAML mapping."""
-    root = read(text)
-    if isinstance(root, Trouble):
-        return None, (Reason("draft-not-yaml", {"line": str(root.line), "problem": root.problem}),)
-    reader = _Reader()
+    if len(text) > MAX_DRAFT:
+        return None, (_not_yaml(1, f"more than {MAX_DRAFT} characters"),)
+    root, flaws = compose(text)
+    reader = _Reader(flaws)
     table = reader.table(root, "draft", _KEYS)
     if table is None:
         return None, tuple(reader.reasons)
@@ -97,7 +99,7 @@ def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
         purpose=reader.word(table, "purpose"),
         doors=reader.doors(table),
         datasets=reader.datasets(table),
-        services=reader.words(table.get("services"), "services"),
+        services=reader.words(table.entries.get("services"), "services"),
         term=reader.term(table),
         count=reader.count(table),
         rules=reader.rules(table),
@@ -108,8 +110,8 @@ def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
 class _Reader:
     """Collects reasons while it reads; every method returns what it could read."""
 
-    def __init__(self) -> None:
-        self.reasons: list[Reason] = []
+    def __init__(self, flaws: Sequence[Flaw]) -> None:
+        self.reasons: list[Reason] = [_not_yaml(flaw.line, flaw.detail) for flaw in flaws]
 
     def wrong(self, line: int, key: str, wanted: str) -> None:
         self.reasons.append(Reason("draft-value-wrong", {"line": str(line), "key": key, "wanted": wanted}))
@@ -117,42 +119,47 @@ class _Reader:
     def missing(self, line: int, key: str) -> None:
         self.reasons.append(Reason("draft-key-missing", {"line": str(line), "key": key}))
 
-    def table(self, node: Node | None, key: str, known: tuple[str, ...] | None = None) -> Table | None:
+    def table(self, node: Node | None, key: str, known: tuple[str, ...] | None = None) -> Mapping | None:
         if node is None:
             return None
-        if not isinstance(node, Table):
+        if not isinstance(node, Mapping):
             self.wrong(node.line, key, "a mapping")
             return None
         if known is not None:
             self.reasons += [
-                Reason(
-                    "draft-key-unknown",
-                    {"line": str(name.line), "key": name.text[:64], "known": ", ".join(known)},
-                )
-                for name, _ in node.entries
-                if name.text not in known
+                Reason("draft-key-unknown", {"line": str(line), "key": name[:64], "known": ", ".join(known)})
+                for name, line in node.key_lines.items()
+                if name not in known
             ]
         return node
 
-    def word(self, table: Table, key: str, *, needed: bool = True) -> Word | None:
-        node = table.get(key)
+    def named(self, node: Node | None, key: str) -> list[tuple[Scalar, Node]]:
+        """Read a mapping from names that the draft chooses."""
+        table = self.table(node, key)
+        if table is None:
+            return []
+        return [(Scalar(table.key_lines[name], name, Kind.TEXT), value) for name, value in table.entries.items()]
+
+    def word(self, table: Mapping, key: str, *, needed: bool = True) -> Scalar | None:
+        node = table.entries.get(key)
         if node is None:
             if needed:
                 self.missing(table.line, key)
             return None
-        if not isinstance(node, Word) or not node.text.strip() or len(node.text) > MAX_TEXT:
+        said = isinstance(node, Scalar) and node.kind is not Kind.NOTHING and node.text.strip()
+        if not isinstance(node, Scalar) or not said or len(node.text) > MAX_TEXT:
             self.wrong(node.line, key, f"one text of at most {MAX_TEXT} characters")
             return None
         return node
 
-    def words(self, node: Node | None, key: str, *, filled: bool = False) -> tuple[Word, ...]:
+    def words(self, node: Node | None, key: str, *, filled: bool = False) -> tuple[Scalar, ...]:
         """Read a list of distinct words; a list that must be filled names at least one."""
         if node is None:
             return ()
-        if not isinstance(node, Row) or not all(isinstance(part, Word) and part.text for part in node.parts):
+        if not isinstance(node, Listing) or not all(isinstance(part, Scalar) and part.text for part in node.entries):
             self.wrong(node.line, key, "a list of words")
             return ()
-        words = tuple(part for part in node.parts if isinstance(part, Word))
+        words = tuple(part for part in node.entries if isinstance(part, Scalar))
         if filled and not words:
             self.wrong(node.line, key, "a list with at least one word")
         texts = [word.text for word in words]
@@ -161,8 +168,8 @@ class _Reader:
                 self.wrong(word.line, key, f"a list of distinct words: {word.text[:64]} stands twice")
         return words
 
-    def doors(self, table: Table) -> tuple[tuple[Door, int], ...]:
-        node = table.get("doors")
+    def doors(self, table: Mapping) -> tuple[tuple[Door, int], ...]:
+        node = table.entries.get("doors")
         if node is None:
             self.missing(table.line, "doors")
         doors = []
@@ -173,34 +180,34 @@ class _Reader:
                 self.wrong(word.line, "doors", f"among {', '.join(Door)}")
         return tuple(doors)
 
-    def datasets(self, table: Table) -> tuple[DraftDataset, ...]:
-        node = table.get("datasets")
+    def datasets(self, table: Mapping) -> tuple[DraftDataset, ...]:
+        node = table.entries.get("datasets")
         if node is None:
             self.missing(table.line, "datasets")
         datasets = []
-        for name, value in (self.table(node, "datasets") or Table((), 0)).entries:
-            if not isinstance(value, Table):
+        for name, value in self.named(node, "datasets"):
+            if not isinstance(value, Mapping):
                 datasets.append(DraftDataset(name, self.words(value, name.text[:64], filled=True)))
                 continue
             self.table(value, name.text[:64], ("items", "capabilities"))
-            if value.get("items") is None:
+            if value.entries.get("items") is None:
                 self.missing(value.line, "items")
-            items = self.words(value.get("items"), "items", filled=True)
-            narrowed = self.table(value.get("capabilities"), "capabilities") or Table((), 0)
-            given = tuple((item, self.words(caps, item.text[:64])) for item, caps in narrowed.entries)
+            items = self.words(value.entries.get("items"), "items", filled=True)
+            narrowed = self.named(value.entries.get("capabilities"), "capabilities")
+            given = tuple((item, self.words(caps, item.text[:64])) for item, caps in narrowed)
             datasets.append(DraftDataset(name, items, given))
         return tuple(datasets)
 
-    def term(self, table: Table) -> DraftTerm | None:
-        if table.get("term") is None:
+    def term(self, table: Mapping) -> DraftTerm | None:
+        if table.entries.get("term") is None:
             self.missing(table.line, "term")
-        term = self.table(table.get("term"), "term", ("from", "until"))
+        term = self.table(table.entries.get("term"), "term", ("from", "until"))
         if term is None:
             return None
         begins, ends = self._edge(term, "from"), self._edge(term, "until")
         return None if begins is None or ends is None else DraftTerm(term.line, begins, ends)
 
-    def _edge(self, term: Table, key: str) -> datetime | None:
+    def _edge(self, term: Mapping, key: str) -> datetime | None:
         word = self.word(term, key)
         if word is None:
             return None
@@ -209,48 +216,53 @@ class _Reader:
             self.wrong(word.line, key, "a date, or a time with its offset in whole seconds")
         return edge
 
-    def count(self, table: Table) -> int | None:
-        limits = self.table(table.get("limits"), "limits", ("count",))
-        node = None if limits is None else limits.get("count")
+    def count(self, table: Mapping) -> int | None:
+        limits = self.table(table.entries.get("limits"), "limits", ("count",))
+        node = None if limits is None else limits.entries.get("count")
         if node is None:
             return None
-        text = node.text if isinstance(node, Word) else ""
+        text = node.text if isinstance(node, Scalar) else ""
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
             self.wrong(node.line, "count", "a whole number from 1")
             return None
         return int(text)
 
-    def rules(self, table: Table) -> tuple[DraftRule, ...]:
-        policy = self.table(table.get("policy"), "policy", KINDS)
+    def rules(self, table: Mapping) -> tuple[DraftRule, ...]:
+        policy = self.table(table.entries.get("policy"), "policy", KINDS)
         rules: list[DraftRule] = []
         for kind in KINDS:
-            for part in self._parts(policy.get(kind) if policy else None, kind):
+            for part in self._parts(policy.entries.get(kind) if policy else None, kind):
                 entry = self.table(part, kind, ("action", "constraint"))
                 action = None if entry is None else self.word(entry, "action")
                 if entry is None or action is None:
                     continue
                 constraints = [
-                    self._constraint(each) for each in self._parts(entry.get("constraint"), f"{kind} constraint")
+                    self._constraint(each)
+                    for each in self._parts(entry.entries.get("constraint"), f"{kind} constraint")
                 ]
                 rules.append(DraftRule(kind, action, tuple(each for each in constraints if each is not None)))
         return tuple(rules)
 
-    def _parts(self, node: Node | None, key: str) -> tuple[Node, ...]:
+    def _parts(self, node: Node | None, key: str) -> list[Node]:
         if node is None:
-            return ()
-        if not isinstance(node, Row) or not node.parts:
+            return []
+        if not isinstance(node, Listing) or not node.entries:
             self.wrong(node.line, key, "a list with at least one entry")
-            return ()
-        return node.parts
+            return []
+        return node.entries
 
     def _constraint(self, node: Node) -> DraftConstraint | None:
         table = self.table(node, "constraint", ("leftOperand", "operator", "rightOperand"))
         if table is None:
             return None
         left, operator = self.word(table, "leftOperand"), self.word(table, "operator")
-        right = table.get("rightOperand")
-        words = self.words(right, "rightOperand", filled=True) if isinstance(right, Row) else ()
-        if not isinstance(right, Row):
+        right = table.entries.get("rightOperand")
+        words = self.words(right, "rightOperand", filled=True) if isinstance(right, Listing) else ()
+        if not isinstance(right, Listing):
             one = self.word(table, "rightOperand")
             words = () if one is None else (one,)
         return None if left is None or operator is None or not words else DraftConstraint(left, operator, words)
+
+
+def _not_yaml(line: int, problem: str) -> Reason:
+    return Reason("draft-not-yaml", {"line": str(line), "problem": problem})

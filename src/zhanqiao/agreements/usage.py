@@ -13,7 +13,7 @@ from datetime import datetime
 
 from zhanqiao.agreements.contract import Constraint, UsageRule
 from zhanqiao.agreements.legal_time import after_instant, first_instant
-from zhanqiao.agreements.lined_yaml import Word
+from zhanqiao.catalogue.plain_yaml import Scalar
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import Reason
 
@@ -73,15 +73,15 @@ _MANY_SUBJECTS = {Door.STATISTICS, Door.OPENDATA}
 
 @dataclass(frozen=True)
 class DraftConstraint:
-    left: Word
-    operator: Word
-    right: tuple[Word, ...]
+    left: Scalar
+    operator: Scalar
+    right: tuple[Scalar, ...]
 
 
 @dataclass(frozen=True)
 class DraftRule:
     kind: str
-    action: Word
+    action: Scalar
     constraints: tuple[DraftConstraint, ...]
 
     def settled(self) -> UsageRule:

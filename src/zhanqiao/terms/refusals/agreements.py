@@ -384,6 +384,12 @@ ROWS: dict[str, Rule] = {
         "Have the audit administrator look at the state and the ledger.",
         "请由审计管理员核查状态库与账本。",
     ),
+    "agreement-changed": Rule(
+        "Agreement {agreement} changed while it was asked for.",
+        "协议 {agreement} 在请求期间发生了变化。",
+        "Ask again.",
+        "请重新请求。",
+    ),
     "count-exhausted": Rule(
         "Agreement {agreement} has no answers left.",
         "协议 {agreement} 的约定次数已用完。",
@@ -505,6 +511,12 @@ ROWS: dict[str, Rule] = {
         "该同意书针对的是其他数据主体。",
         "Ask the subject for a consent to this very use.",
         "请数据主体就本次使用另行同意。",
+    ),
+    "consent-by-recipient": Rule(
+        "This consent was signed by {recipient}, which would use it itself.",
+        "该同意书由使用方 {recipient} 自行签署。",
+        "Let the subject sign, or a consent authority that is not the recipient.",
+        "请由数据主体或第三方同意签署机构签署。",
     ),
     "consent-items-missing": Rule(
         "This consent does not cover {items}.",

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consents of subjects: read, checked against one use, counted, withdrawn.
+
+    open      form, issuer, signature, time                         -> Consent, or why not
+    check     recipient, service, purpose, subject, items, state    -> all reasons at once
+    use       one conditional UPDATE inside the charging transaction: (issuer, nonce) never counts beyond `uses`
+    withdraw  acts at the next call; what was answered before stays answered
+
+A use is bound to exactly what the subject signed: another recipient, service, purpose or subject is another consent.
+State keeps issuer, nonce and counts; it never learns whose consent it is.
+"""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db.models import F
+
+from zhanqiao.agreements import consent_token
+from zhanqiao.agreements.consent_token import Consent
+from zhanqiao.agreements.models import ConsentRow
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.consent_keys import SALT_BYTES, find_consent_key, subject_digest
+from zhanqiao.identity.directory import find_person
+from zhanqiao.identity.people import OrganisationKind, Role
+from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.subjects import Subject
+
+__all__ = ["Consent", "can_use", "check", "open", "sign", "use", "withdraw"]
+
+MAX_DAYS = 366
+
+
+def open(token: str, at: datetime) -> Consent | Refusal:  # noqa: A001  consents.open reads well, and no file is opened here
+    """Read a consent token at the border: its form, a registered key, the signature, and the time."""
+    found = consent_token.read(token, _public_of)
+    if isinstance(found, Refusal):
+        return found
+    reasons = _check_time(found, at)
+    return Refusal(tuple(reasons)) if reasons else found
+
+
+def check(
+    consent: Consent,
+    *,
+    recipient: str,
+    service: str,
+    purpose: str,
+    subject: Subject,
+    items: Mapping[str, frozenset[str]],
+    at: datetime,
+    warning_needed: frozenset[str] = frozenset(),
+) -> tuple[Reason, ...]:
+    """Give every reason why the consent does not cover this very use.
+
+    items           dataset -> item names that will be read
+    warning_needed  those of them that the credit law ties to a warning of adverse effects
+    """
+    reasons = _check_time(consent, at)
+    if consent.recipient != recipient:
+        reasons.append(Reason("consent-other-recipient"))
+    if consent.service != service:
+        reasons.append(Reason("consent-other-service"))
+    if consent.purpose != purpose:
+        reasons.append(Reason("consent-other-purpose"))
+    key = find_consent_key(consent.issuer)
+    if key is not None and key.organisation == recipient:
+        reasons.append(Reason("consent-by-recipient", {"recipient": recipient}))
+    if not _is_of(consent, subject):
+        reasons.append(Reason("consent-other-subject"))
+    lacking = sorted(
+        f"{dataset}.{name}"
+        for dataset, names in items.items()
+        for name in names - consent.items.get(dataset, frozenset())
+    )
+    if lacking:
+        reasons.append(Reason("consent-items-missing", {"items": ", ".join(lacking)}))
+    if warning_needed and not consent.warned:
+        reasons.append(Reason("consent-warning-missing", {"items": ", ".join(sorted(warning_needed))}))
+    return (*reasons, *_check_state(consent))
+
+
+def can_use(consent: Consent, at: datetime) -> bool:
+    """Whether a use is left, now: neither expired, nor withdrawn, nor used up."""
+    return not _check_time(consent, at) and not _check_state(consent)
+
+
+def use(tx: Recording, consent: Consent) -> bool:
+    """Count one use in the open transaction; False when none is left, or it was withdrawn, revoked or has expired.
+
+    The first use makes the row, every use takes the same conditional UPDATE: however many race, `uses` win.
+    """
+    if not consent.begins <= tx.at < consent.ends or find_consent_key(consent.issuer) is None:
+        return False
+    _ensure_row(consent.issuer, consent.nonce)
+    left = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None, used__lt=consent.uses)
+    return left.update(used=F("used") + 1) == 1
+
+
+def withdraw(book: Book, consent: Consent, by: str) -> Refusal | None:
+    """Withdraw a consent; None when done. By its issuer, or by an officer of the authority for a subject who asks.
+
+    Withdrawing twice is harmless, and so is withdrawing what was never used.
+    """
+    with book.recording() as tx:
+        reasons = _check_withdrawer(consent, by)
+        if reasons:
+            return note_refusal(tx, "consent.withdraw", by, consent.nonce, reasons)
+        _ensure_row(consent.issuer, consent.nonce)
+        ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None).update(withdrawn=tx.at)
+        tx.add(Event("consent.withdrawn", by, facts={"issuer": consent.issuer, "nonce": consent.nonce}))
+    return None
+
+
+def sign(
+    key: Ed25519PrivateKey,
+    issuer: str,
+    subject: Subject,
+    *,
+    recipient: str,
+    service: str,
+    purpose: str,
+    items: Mapping[str, frozenset[str]],
+    begins: datetime,
+    ends: datetime,
+    salt: bytes,
+    nonce: bytes,
+    uses: int = 1,
+    warned: bool = False,
+) -> str:
+    """Make and sign a token, as a subject's app or a consent authority does. Salt and nonce: 16 random bytes each."""
+    assert len(salt) == SALT_BYTES, "a salt has 16 bytes"
+    assert len(nonce) == 16, "a nonce has 16 bytes"
+    consent = Consent(
+        issuer=issuer,
+        nonce=nonce.hex(),
+        recipient=recipient,
+        service=service,
+        purpose=purpose,
+        subject_kind=subject.kind,
+        salt=salt,
+        subject_digest=subject_digest(subject, salt),
+        items=dict(items),
+        begins=begins,
+        ends=ends,
+        uses=uses,
+        warned=warned,
+    )
+    return consent_token.write(consent, key)
+
+
+def _public_of(issuer: str) -> bytes | None:
+    found = find_consent_key(issuer)
+    return None if found is None else found.public
+
+
+def _check_time(consent: Consent, at: datetime) -> list[Reason]:
+    reasons = []
+    if at < consent.begins:
+        reasons.append(Reason("consent-not-yet", {"begins": consent.begins.isoformat()}))
+    if at >= consent.ends:
+        reasons.append(Reason("consent-expired", {"ends": consent.ends.isoformat()}))
+    if consent.ends - consent.begins > timedelta(days=MAX_DAYS):
+        reasons.append(Reason("consent-too-long", {"days": str(MAX_DAYS)}))
+    return reasons
+
+
+def _is_of(consent: Consent, subject: Subject) -> bool:
+    """Whether the consent is the subject's; signed with a subject's own key, the key must be that subject's too."""
+    if consent.subject_kind is not subject.kind:
+        return False
+    key = find_consent_key(consent.issuer)
+    if key is None:
+        return False
+    own = True
+    if key.salt is not None and key.digest is not None:
+        registered = subject_digest(subject, bytes.fromhex(key.salt))
+        own = key.subject_kind is subject.kind and hmac.compare_digest(registered, key.digest)
+    return hmac.compare_digest(subject_digest(subject, consent.salt), consent.subject_digest) and own
+
+
+def _check_state(consent: Consent) -> list[Reason]:
+    row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
+    if row is None:
+        return []
+    reasons = []
+    if row.withdrawn is not None:
+        reasons.append(Reason("consent-withdrawn"))
+    if row.used >= consent.uses:
+        reasons.append(Reason("consent-used-up"))
+    return reasons
+
+
+def _check_withdrawer(consent: Consent, by: str) -> list[Reason]:
+    if by == consent.issuer:
+        return []
+    person = find_person(by)
+    if person is None:
+        return [Reason("person-unknown", {"person": by})]
+    key = find_consent_key(consent.issuer)
+    homes = {None if key is None else key.organisation}
+    entitled = person.organisation.kind is OrganisationKind.AUTHORITY or person.organisation.id in homes
+    if entitled and person.holds(Role.OFFICER):
+        return []
+    return [Reason("role-missing", {"person": by, "role": Role.OFFICER.value})]
+
+
+def _ensure_row(issuer: str, nonce: str) -> None:
+    ConsentRow.objects.bulk_create([ConsentRow(issuer=issuer, nonce=nonce)], ignore_conflicts=True)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Grants: what an agreement allows at one moment, computed at that moment and never stored.
+
+    (1) the stored contract is read and its digest is what the row says
+    (2) both parties' seals stand and verify, with keys of the register, over exactly that digest
+    (3) the date lies within the term, nobody has suspended or terminated it
+    (4) a resident that takes part is admitted, and answers are left
+    (5) items that their department holds back are left out
+
+Because of (2), whoever can only write the database cannot make a grant: he would need a private key of both parties.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+from django.db.models import F, Q
+
+from zhanqiao.agreements.contract import Contract, read_contract
+from zhanqiao.agreements.draft_checks import narrowed
+from zhanqiao.agreements.models import AgreementRow
+from zhanqiao.agreements.seals import Seal, holds, seal_statement
+from zhanqiao.agreements.states import state_at
+from zhanqiao.identity.admission import Admission
+from zhanqiao.identity.directory import find_organisation, find_person, key_of
+from zhanqiao.identity.people import OrganisationKind, Role, check_acts
+from zhanqiao.ledger.book import Recording
+from zhanqiao.terms.agreements import AgreementState, Grant
+from zhanqiao.terms.canonical import digest_bytes
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Reason, Refusal
+
+_NOTHING_OPENS_YET = {AgreementState.INITIATED, AgreementState.NEGOTIATING}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One agreement as it stands: what people did, the contract, the seals, the holds, the meter."""
+
+    kept: AgreementState
+    filed: bool
+    digest: str
+    contract: Contract | None  # None when the stored bytes are not what the digest says
+    seals: tuple[Seal, ...]
+    held_by: tuple[str, ...]  # organisations that suspended the whole
+    held_items_by: tuple[str, ...]  # departments that hold their own datasets back
+    begins: datetime
+    ends: datetime
+    spent: int
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return () if self.contract is None else (self.contract.issuer, self.contract.resident)
+
+    def state(self, at: datetime) -> AgreementState:
+        return state_at(self.kept, self.begins, self.ends, at)
+
+
+def find_grant(agreement: str, at: datetime) -> Grant | None:
+    """Return what the agreement allows at `at`, or None when that is nothing."""
+    found = _look(agreement, at)
+    return found if isinstance(found, Grant) else None
+
+
+def why_no_grant(agreement: str, at: datetime) -> Refusal:
+    """Give every reason why the agreement allows nothing at `at`."""
+    found = _look(agreement, at)
+    # It may have been resumed between two looks.
+    return found if isinstance(found, Refusal) else Refusal((Reason("agreement-changed", {"agreement": agreement}),))
+
+
+def check_caller(grant: Grant, by: str) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot ask under this grant."""
+    person = find_person(by)
+    if person is None:
+        return (Reason("person-unknown", {"person": by}),)
+    reasons = check_acts(person, Role.ANALYST)
+    if person.organisation.id != grant.organisation:
+        reasons = (*reasons, Reason("caller-foreign", {"person": by, "agreement": grant.agreement}))
+    return reasons
+
+
+def spend(tx: Recording, agreement: str, count: int = 1) -> bool:
+    """Charge `count` answers in one UPDATE; False when the agreement gives none now, or not that many."""
+    charged = (
+        AgreementRow.objects.filter(pk=agreement, kept=AgreementState.SIGNED.value, begins__lte=tx.at, ends__gt=tx.at)
+        .filter(Q(limit=None) | Q(spent__lte=F("limit") - count))
+        .update(spent=F("spent") + count)
+    )
+    return charged == 1
+
+
+def narrow(agreement: str, dataset: Dataset) -> Dataset:
+    """Return the dataset with the capabilities that the agreement leaves of it; without items when there is none."""
+    standing = stands(agreement)
+    if standing is None or standing.contract is None:
+        return replace(dataset, items=())
+    return narrowed(dataset, standing.contract)
+
+
+def stands(agreement: str) -> Standing | None:
+    """Read an agreement as it stands, or None when there is no such agreement."""
+    row = AgreementRow.objects.filter(pk=agreement).first()
+    if row is None:
+        return None
+    content = bytes(row.contract)
+    contract = _contract(content)
+    # The columns are copies for the charging UPDATE; a copy that says more than the sealed text is an alteration.
+    copied = contract is not None and (contract.id, contract.begins, contract.ends, contract.count) == (
+        row.id,
+        row.begins,
+        row.ends,
+        row.limit,
+    )
+    holders = sorted((hold.organisation, hold.whole) for hold in row.holds.all())
+    return Standing(
+        kept=AgreementState(row.kept),
+        filed=row.filed,
+        digest=row.digest,
+        contract=contract if copied and digest_bytes(content) == row.digest else None,
+        seals=tuple(
+            Seal(seal.organisation, seal.person, seal.key, bytes(seal.signature), seal.at)
+            for seal in row.seals.order_by("at", "id")
+        ),
+        held_by=tuple(organisation for organisation, whole in holders if whole),
+        held_items_by=tuple(organisation for organisation, whole in holders if not whole),
+        begins=row.begins,
+        ends=row.ends,
+        spent=row.spent,
+    )
+
+
+def seal_stands(standing: Standing, agreement: str, party: str) -> bool:
+    """Whether the party has sealed, and its seal verifies over the stored contract."""
+    seal = next((seal for seal in standing.seals if seal.organisation == party), None)
+    if seal is None:
+        return False
+    public = key_of(seal.person, seal.key)
+    statement = seal_statement(agreement, standing.digest, party, seal.person)
+    return public is not None and holds(statement, seal.signature, public)
+
+
+def _look(agreement: str, at: datetime) -> Grant | Refusal:
+    standing = stands(agreement)
+    if standing is None:
+        return Refusal((Reason("agreement-unknown", {"agreement": agreement}),))
+    contract = standing.contract
+    if contract is None:
+        return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
+    reasons = _check_standing(standing, contract, at)
+    items = {
+        part.dataset: frozenset(part.items)
+        for part in contract.granted
+        if part.department not in standing.held_items_by
+    }
+    if contract.granted and not items:
+        facts = {"agreement": agreement, "by": ", ".join(standing.held_items_by)}
+        reasons.append(Reason("agreement-suspended", facts))
+    if reasons:
+        return Refusal(tuple(reasons))
+    return Grant(
+        agreement=agreement,
+        organisation=contract.resident,
+        purpose=contract.purpose,
+        doors=frozenset(contract.doors),
+        items=items,
+        services=frozenset(contract.services),
+        valid_from=contract.begins,
+        valid_until=contract.ends,
+        remaining=None if contract.count is None else contract.count - standing.spent,
+        contract_digest=standing.digest,
+    )
+
+
+def _check_standing(standing: Standing, contract: Contract, at: datetime) -> list[Reason]:
+    named = {"agreement": contract.id}
+    reasons = [
+        Reason("agreement-not-sealed", {**named, "missing": party})
+        for party in standing.parties
+        if not seal_stands(standing, contract.id, party)
+    ]
+    if len({seal.person for seal in standing.seals}) < len(standing.seals):
+        reasons.append(Reason("agreement-altered", named))
+    if standing.kept is AgreementState.TERMINATED:
+        reasons.append(Reason("agreement-terminated", named))
+    if standing.kept is AgreementState.SUSPENDED or standing.held_by:
+        reasons.append(Reason("agreement-suspended", {**named, "by": ", ".join(standing.held_by)}))
+    if at < contract.begins:
+        reasons.append(Reason("agreement-not-started", {**named, "begins": contract.begins.isoformat()}))
+    if at >= contract.ends:
+        reasons.append(Reason("agreement-ended", {**named, "ends": contract.ends.isoformat()}))
+    if contract.count is not None and standing.spent >= contract.count:
+        reasons.append(Reason("count-exhausted", named))
+    if standing.kept in _NOTHING_OPENS_YET and not reasons:
+        reasons.append(Reason("agreement-altered", named))
+    return [*reasons, *_check_recipient(contract.resident)]
+
+
+def _check_recipient(organisation: str) -> list[Reason]:
+    found = find_organisation(organisation)
+    if found is None:
+        return [Reason("organisation-unknown", {"organisation": organisation})]
+    if found.kind is OrganisationKind.RESIDENT and found.admission != Admission.RESIDENT:
+        facts = {"organisation": organisation, "state": found.admission or ""}
+        return [Reason("resident-not-admitted", facts)]
+    return []
+
+
+@lru_cache(maxsize=1_024)
+def _contract(content: bytes) -> Contract | None:
+    try:
+        return read_contract(content)
+    except ValueError:
+        return None
