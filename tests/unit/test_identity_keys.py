@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Key files: what opens, and everything that does not."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from zhanqiao.identity.keys import key_id, make_key, public_bytes, read_key_file, write_key_file
+from zhanqiao.terms.refusals import Refusal
+
+PASSPHRASE = "correct horse battery"
+
+
+def code(outcome: object) -> str:
+    assert isinstance(outcome, Refusal)
+    return outcome.reasons[0].code
+
+
+@pytest.mark.parametrize("profile", ["demo", "laptop", "production"])
+def test_a_passphrase_opens_its_file_in_every_profile(tmp_path: Path, profile: str):
+    key, path = make_key(), tmp_path / "wang.key"
+    assert write_key_file(path, key, passphrase=PASSPHRASE, profile=profile) is None
+    opened = read_key_file(path, passphrase=PASSPHRASE, profile=profile)
+    assert isinstance(opened, Ed25519PrivateKey)
+    assert public_bytes(opened) == public_bytes(key)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert code(read_key_file(path, passphrase="another passphrase", profile=profile)) == "key-file-wrong-passphrase"
+    assert code(read_key_file(path, passphrase=None, profile=profile)) == "key-file-needs-passphrase"
+
+
+def test_plain_files_are_for_the_demo_only(tmp_path: Path):
+    key, path = make_key(), tmp_path / "wang.key"
+    assert code(write_key_file(path, key, passphrase=None, profile="laptop")) == "key-file-needs-passphrase"
+    assert not path.exists()
+    assert write_key_file(path, key, passphrase=None, profile="demo") is None
+    assert isinstance(read_key_file(path, passphrase=None, profile="demo"), Ed25519PrivateKey)
+    for profile in ("laptop", "production"):
+        assert code(read_key_file(path, passphrase=None, profile=profile)) == "key-file-needs-passphrase"
+        assert code(read_key_file(path, passphrase=PASSPHRASE, profile=profile)) == "key-file-needs-passphrase"
+
+
+def test_a_short_passphrase_makes_no_file(tmp_path: Path):
+    path = tmp_path / "wang.key"
+    assert code(write_key_file(path, make_key(), passphrase="short", profile="demo")) == "key-file-needs-passphrase"
+    assert not path.exists()
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path):
+    path = tmp_path / "wang.key"
+    write_key_file(path, make_key(), passphrase=None, profile="demo")
+    before = path.read_bytes()
+    assert code(write_key_file(path, make_key(), passphrase=None, profile="demo")) == "key-file-exists"
+    assert path.read_bytes() == before
+
+
+def test_what_others_can_read_is_not_used(tmp_path: Path):
+    path = tmp_path / "wang.key"
+    write_key_file(path, make_key(), passphrase=None, profile="demo")
+    path.chmod(0o640)
+    assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-readable-by-others"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a key", b"zhanqiao-key: scrypt 2 8 1 " + b"0" * 32 + b"\nx"])
+def test_what_is_no_key_is_said_to_be_none(tmp_path: Path, content: bytes):
+    path = tmp_path / "wang.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-unreadable"
+    assert code(read_key_file(tmp_path / "none", passphrase=None, profile="demo")) == "key-file-missing"
+
+
+def test_another_kind_of_key_is_no_key(tmp_path: Path):
+    path = tmp_path / "wang.key"
+    path.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-unreadable"
+
+
+def test_a_key_id_names_its_algorithm():
+    assert key_id(bytes(32)) == "ed25519:66687aadf862bd776c8fc18b8e9f8e20"
