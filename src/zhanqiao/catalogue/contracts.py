@@ -74,12 +74,12 @@ _TOP = Keys(
         }
     ),
     elsewhere={
-        "customProperties": "customProperties of the schema object",
-        "servers": "nothing: deliveries are loaded by intake",
-        "price": "the agreement",
-        "roles": "the agreement",
-        "slaProperties": "the custom property updateCycle",
-        "slaDefaultElement": "the custom property updateCycle",
+        "customProperties": "schema: customProperties",
+        "servers": "-",
+        "price": "agreement draft",
+        "roles": "agreement draft",
+        "slaProperties": "customProperties: updateCycle",
+        "slaDefaultElement": "customProperties: updateCycle",
         "context": "description",
     },
 )
@@ -105,8 +105,8 @@ _SCHEMA = Keys(
         }
     ),
     elsewhere={
-        "quality": "required, unique, logicalTypeOptions or the custom property domain",
-        "relationships": "the custom property subject",
+        "quality": "required, unique, logicalTypeOptions, customProperties: domain",
+        "relationships": "customProperties: subject",
         "context": "description",
     },
 )
@@ -186,9 +186,9 @@ def _read_contract(tree: Node, reading: Reading) -> _Draft | None:
         "apiVersion": ("", lambda node, path: reading.code(node, path, _ApiVersion)),
         "kind": ("", lambda node, path: reading.code(node, path, _Kind)),
         "status": ("", lambda node, path: reading.code(node, path, _Status)),
-        "id": ("code", lambda node, path: reading.word(node, path, _CATALOGUE_CODE, "0-9, A-Z, a-z and -._/")),
+        "id": ("code", lambda node, path: reading.word(node, path, _CATALOGUE_CODE, _CATALOGUE_CODE.pattern)),
         "name": ("category", reading.text),
-        "version": ("version", lambda node, path: reading.word(node, path, _VERSION, "three numbers: 1.0.0")),
+        "version": ("version", lambda node, path: reading.word(node, path, _VERSION, "1.0.0")),
         "domain": ("domain", reading.text),
         "description": ("abstract", lambda node, path: _abstract(node, path, reading)),
     }
@@ -264,7 +264,7 @@ def _read_custom(node: Node, draft: _Draft, reading: Reading) -> None:
         if key not in custom and readable:
             reading.wrong("contract-custom-missing", node.line, path, property=key)
     readers: dict[str, tuple[str, Callable[[Node, str], object]]] = {
-        "department": ("department", lambda node, path: reading.word(node, path, _DEPARTMENT, "an organisation's id")),
+        "department": ("department", lambda node, path: reading.word(node, path, _DEPARTMENT, _DEPARTMENT.pattern)),
         "subjectKinds": ("subject_kinds", lambda node, path: _subject_kinds(node, path, reading)),
         "sharing": ("sharing", lambda node, path: reading.code(node, path, Sharing)),
         "sharingCondition": ("sharing_condition", reading.prose),
@@ -315,7 +315,8 @@ def _check_subjects(line: int, draft: _Draft, reading: Reading) -> None:
             reading.wrong("contract-subject-not-declared", entry.line_of("subject"), path, subject=kind.value)
         if entry.item.mask is Mask.IDENTITY and not declared:
             reading.wrong("contract-identity-without-subject", entry.line_of("mask"), entry.at("mask"))
-    if any("subject" in entry.unread for entry in draft.entries):
+    # A column whose kind could not be read, or is not the declared one, may be the one that is meant.
+    if any("subject" in entry.unread or entry.item.subject not in {None, *declared} for entry in draft.entries):
         return
     for kind in declared:
         if not any(entry.item.subject is kind for entry in draft.entries):
@@ -378,7 +379,11 @@ def _check_dim(entry: Entry, line: int, path: str, reading: Reading) -> None:
     item = entry.item
     if Capability.GROUP not in item.capabilities or item.level not in {Level.DIM, Level.QUASI}:
         reading.wrong("contract-dim-without-group", line, path, item=item.name)
-    elif item.generaliser is None and item.type not in {LogicalType.STRING, LogicalType.INTEGER}:
+    elif (
+        item.mask is Mask.KEEP
+        and item.generaliser is None
+        and item.type not in {LogicalType.STRING, LogicalType.INTEGER}
+    ):
         reading.wrong("contract-dim-type", line, path, item=item.name, type=item.type.value)
 
 

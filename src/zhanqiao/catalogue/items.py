@@ -22,7 +22,7 @@ from zhanqiao.terms.datasets import Bounds, Capability, Generaliser, Item, Logic
 from zhanqiao.terms.subjects import SubjectKind
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
-NAME_WANTED = "a-z, 0-9 and _, a letter first, at most 63"
+NAME_WANTED = NAME.pattern
 
 MAX_DIGITS = 18  # numbers are stored as DECIMAL(18, scale)
 MAX_SCALE = 9
@@ -58,20 +58,20 @@ ITEM_KEYS = Keys(
         }
     ),
     elsewhere={
-        "enum": "the custom property domain",
-        "primaryKey": "required: true and unique: true",
-        "primaryKeyPosition": "required: true and unique: true",
-        "quality": "required, unique, logicalTypeOptions or the custom property domain",
-        "relationships": "the custom property subject",
-        "properties": "one property for each column; nested columns are not delivered",
-        "items": "one property for each column; nested columns are not delivered",
-        "map": "one property for each column; nested columns are not delivered",
-        "partitioned": "nothing: the vault lays its files out itself",
-        "partitionKeyPosition": "nothing: the vault lays its files out itself",
-        "encryptedName": "nothing: everything is encrypted",
-        "transformLogic": "the custom property generaliser",
-        "transformSourceObjects": "the custom property generaliser",
-        "transformDescription": "the custom property generaliser",
+        "enum": "customProperties: domain",
+        "primaryKey": "required: true, unique: true",
+        "primaryKeyPosition": "required: true, unique: true",
+        "quality": "required, unique, logicalTypeOptions, customProperties: domain",
+        "relationships": "customProperties: subject",
+        "properties": "-",
+        "items": "-",
+        "map": "-",
+        "partitioned": "-",
+        "partitionKeyPosition": "-",
+        "encryptedName": "-",
+        "transformLogic": "customProperties: generaliser",
+        "transformSourceObjects": "customProperties: generaliser",
+        "transformDescription": "customProperties: generaliser",
     },
 )
 
@@ -250,7 +250,7 @@ def _scale(node: Node, path: str, reading: Reading) -> int | None:
     for scale in range(MAX_SCALE + 1):
         if step == Decimal(1).scaleb(-scale):
             return scale
-    reading.wrong("contract-form-wrong", node.line, path, value=str(step), wanted="1, 0.1, 0.01 and so on")
+    reading.wrong("contract-form-wrong", node.line, path, value=str(step), wanted="1, 0.1, 0.01 ...")
     return None
 
 
@@ -347,7 +347,8 @@ def _subject_is_tokenised(entry: Entry, item: Item, reading: Reading) -> None:
 
 
 def _identifier_stays_apart(entry: Entry, item: Item, reading: Reading) -> None:
-    if item.identifier and item.mask not in {Mask.IDENTITY, Mask.DROP} and item.subject is None:
+    # Under the mask token the rule above speaks.
+    if item.identifier and item.mask in {Mask.KEEP, Mask.GENERALISE} and item.subject is None:
         reading.wrong("contract-identifier-exposed", entry.line_of("mask"), entry.at("mask"), mask=item.mask.value)
     if item.mask is Mask.IDENTITY:
         if not item.identifier:
@@ -375,7 +376,10 @@ def _capabilities_fit_the_level(entry: Entry, item: Item, reading: Reading) -> N
         if surplus := item.capabilities & {Capability.GROUP, Capability.FILTER}:
             reading.wrong("contract-aggregate-exclusive", line, path, capabilities=_names(surplus))
         return
-    unordered = item.type in {LogicalType.STRING, LogicalType.BOOLEAN}
+    unordered = item.type in {LogicalType.STRING, LogicalType.BOOLEAN} and item.generaliser in {
+        None,
+        Generaliser.REGION,
+    }
     if Capability.COMPARE in item.capabilities and unordered:
         reading.wrong("contract-compare-unordered", line, path, type=item.type.value)
 
@@ -398,7 +402,8 @@ def _aggregate_is_bounded(entry: Entry, item: Item, reading: Reading) -> None:
 def _dimension_is_public(entry: Entry, item: Item, reading: Reading) -> None:
     """Free text must not become a group: its values would tell what nobody declared public."""
     dimension = item.capabilities & {Capability.GROUP, Capability.FILTER} and item.subject is None
-    if dimension and item.type is LogicalType.STRING and item.generaliser is None and not item.domain:
+    free = item.type is LogicalType.STRING and item.generaliser is None and not item.domain
+    if dimension and free and item.mask is Mask.KEEP:
         reading.wrong("contract-group-without-domain", entry.line_of("capabilities"), entry.at("capabilities"))
 
 
@@ -422,7 +427,8 @@ def _grid_has_a_use(entry: Entry, item: Item, reading: Reading) -> None:
     if band and not item.grid:
         reading.wrong("contract-band-without-grid", entry.line_of("generaliser"), entry.at("generaliser"))
     compared = Capability.COMPARE in item.capabilities and item.type in _NUMERIC
-    if item.grid and not band and not compared and item.subject is None:
+    mistaken = item.generaliser is not None and item.type not in _GENERALISED_FROM[item.generaliser]
+    if item.grid and not band and not compared and not mistaken and item.subject is None:
         reading.wrong("contract-grid-idle", entry.line_of("grid"), entry.at("grid"))
 
 
@@ -460,9 +466,9 @@ _RULES: tuple[tuple[frozenset[str], Callable[[Entry, Item, Reading], None]], ...
         ("subject mask logicalType", _subject_is_tokenised),
         ("subject identifier mask logicalType", _identifier_stays_apart),
         ("capabilities mask", _capabilities_need_a_mask),
-        ("subject capabilities logicalType", _capabilities_fit_the_level),
+        ("subject capabilities generaliser logicalType", _capabilities_fit_the_level),
         ("subject capabilities mask bounds grid logicalType", _aggregate_is_bounded),
-        ("subject capabilities generaliser domain logicalType", _dimension_is_public),
+        ("subject capabilities mask generaliser domain logicalType", _dimension_is_public),
         ("subject mask generaliser logicalType", _generaliser_fits),
         ("subject generaliser grid capabilities logicalType", _grid_has_a_use),
         ("mask scale logicalType", _number_has_a_scale),

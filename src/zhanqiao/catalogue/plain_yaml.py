@@ -18,7 +18,7 @@ MAX_NODES = 50_000
 MAX_DEPTH = 16
 
 # libyaml reads twenty times faster and gives the same events; the pure parser is the fallback.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = Resolver()
 
 
@@ -75,11 +75,11 @@ class Flaw:
     detail: str
 
 
-def compose(text: str) -> tuple[Node | None, list[Flaw]]:
+def compose(text: str, loader: type[yaml.SafeLoader] = FAST_LOADER) -> tuple[Node | None, list[Flaw]]:
     """Return the tree and every flaw. A tree comes back only when nothing but repeated keys is wrong."""
     builder = _Builder()
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=loader):
             builder.take(event)
             if builder.stopped:
                 break
@@ -87,10 +87,12 @@ def compose(text: str) -> tuple[Node | None, list[Flaw]]:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         builder.flaws.append(Flaw("contract-not-yaml", line, str(error.problem or error.context)))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        builder.flaws.append(Flaw("contract-not-yaml", line, f"a character that YAML forbids: {error.character!r}"))
+        # libyaml counts bytes and the pure parser characters; where the character stands is the same for both.
+        forbidden = error.character if isinstance(error.character, int) else 0
+        line = text.count("\n", 0, max(text.find(chr(forbidden)), 0)) + 1
+        builder.flaws.append(Flaw("contract-not-yaml", line, f"U+{forbidden:04X}"))
     if builder.root is None and not builder.flaws:
-        builder.flaws.append(Flaw("contract-not-yaml", 1, "the file is empty"))
+        builder.flaws.append(Flaw("contract-not-yaml", 1, "-"))
     fatal = any(flaw.code != "contract-key-twice" for flaw in builder.flaws)
     return (None if fatal else builder.root), builder.flaws
 
@@ -113,9 +115,9 @@ class _Builder:
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
-                    self._stop(line, "a second document")
+                    self._stop(line, "---")
             case yaml.AliasEvent():
-                self._flaw(line, f"the alias *{event.anchor}")
+                self._flaw(line, f"*{event.anchor}")
                 self._place(Scalar(line, "", Kind.NOTHING))
             case yaml.ScalarEvent():
                 self._declared(event, line)
@@ -129,21 +131,21 @@ class _Builder:
 
     def _declared(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
         if event.anchor is not None:
-            self._flaw(line, f"the anchor &{event.anchor}")
+            self._flaw(line, f"&{event.anchor}")
         if event.tag is not None:
-            self._flaw(line, f"the tag {event.tag}")
+            self._flaw(line, event.tag)
 
     def _enter(self, node: Listing | Mapping) -> None:
         self._place(node)
         self._open.append(node)
         self._keys.append(None)
         if len(self._open) > MAX_DEPTH:
-            self._stop(node.line, f"more than {MAX_DEPTH} levels")
+            self._stop(node.line, f"> {MAX_DEPTH} levels")
 
     def _place(self, node: Node) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop(node.line, f"more than {MAX_NODES} values")
+            self._stop(node.line, f"> {MAX_NODES} values")
             return
         if not self._open:
             self.root = node
@@ -160,7 +162,7 @@ class _Builder:
             if isinstance(node, Scalar):
                 self._keys[-1] = node
             else:
-                self._stop(node.line, "a key that is no plain word")
+                self._stop(node.line, "? (complex key)")
             return
         self._keys[-1] = None
         if key.text in mapping.entries:

@@ -73,7 +73,7 @@ class Reading:
     def mapping(self, node: Node, path: str, keys: Keys) -> Mapping | None:
         """Return a mapping whose keys are all known; missing required keys are noted at the mapping's line."""
         if not isinstance(node, Mapping):
-            self._type(node, path, "a mapping")
+            self._type(node, path, "mapping")
             return None
         for key, line in node.key_lines.items():
             if key in keys.elsewhere:
@@ -88,7 +88,7 @@ class Reading:
     def listing(self, node: Node, path: str) -> list[Node] | None:
         if isinstance(node, Listing):
             return node.entries
-        self._type(node, path, "a list")
+        self._type(node, path, "list")
         return None
 
     # --- scalars ----------------------------------------------------------------------------------
@@ -149,12 +149,12 @@ class Reading:
     def flag(self, node: Node, path: str) -> bool | None:
         if isinstance(node, Scalar) and node.kind is Kind.FLAG and node.text.lower() in {"true", "false"}:
             return node.text.lower() == "true"
-        self._type(node, path, "true or false")
+        self._type(node, path, "true | false")
         return None
 
     def whole(self, node: Node, path: str, low: int, high: int) -> int | None:
         if not isinstance(node, Scalar) or node.kind is not Kind.WHOLE or not _WHOLE.fullmatch(node.text):
-            self._type(node, path, "an integer")
+            self._type(node, path, "integer")
             return None
         number = int(node.text)
         if not low <= number <= high:
@@ -166,7 +166,7 @@ class Reading:
         """Return the exact number that is written, never its nearest float."""
         plain = isinstance(node, Scalar) and node.kind in {Kind.WHOLE, Kind.DECIMAL} and _DECIMAL.fullmatch(node.text)
         if not isinstance(node, Scalar) or not plain:
-            self._type(node, path, "a plain decimal number of at most 18 digits, 9 after the point")
+            self._type(node, path, "number (18 + 9 digits)")
             return None
         return Decimal(node.text)
 
@@ -185,9 +185,9 @@ class Reading:
 def _found(node: Node) -> str:
     match node:
         case Listing():
-            return "a list"
+            return "list"
         case Mapping():
-            return "a mapping"
+            return "mapping"
         case Scalar(kind=Kind.NOTHING):
             return "nothing"
         case Scalar(text=text, kind=kind):

@@ -67,7 +67,7 @@ ROWS: dict[str, Rule] = {
     "contract-key-not-kept": _contract(
         "{key} belongs to the standard, but the platform would not keep what it promises.",
         "{key} 虽属标准，但平台不按此执行，故不接受。",
-        "Remove it; what stands for it here is {instead}.",
+        "Remove it; what stands for it here: {instead}.",
         "请删除；此处改用：{instead}。",
     ),
     "contract-key-missing": _contract(
