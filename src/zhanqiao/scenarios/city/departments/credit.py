@@ -223,8 +223,8 @@ def _utilities(city: City) -> pa.Table:
     rows, column = living(city, ends)
     ago = QUARTERS - 1 - column
     scale = city.enterprises.headcount[rows] * np.exp(ago * (0.12 * city.enterprises.risk[rows] - 0.005))
-    power = scale * np.where(city.enterprises.industry[rows] == 1, 1500, 300) * city.dice.lognormal(0, 0.3, len(rows))
-    water = scale * 12 * city.dice.lognormal(0, 0.3, len(rows))
+    power = scale * np.where(city.enterprises.industry[rows] == 1, 1500, 300) * city.dice.lognormal(0, 0.12, len(rows))
+    water = scale * 12 * city.dice.lognormal(0, 0.2, len(rows))
     return pa.table(
         {
             "统一社会信用代码": codes(city, rows),

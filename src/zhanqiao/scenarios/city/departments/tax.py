@@ -88,7 +88,9 @@ def _quarters(city: City) -> _Quarter:
     ago = QUARTERS - 1 - column
     trend = np.exp(ago * (0.16 * enterprises.risk[enterprise] - 0.008))
     head = enterprises.headcount[enterprise]
-    sales = head * 9_000_000 * trend * dice.lognormal(-0.1, 0.45, len(enterprise))
+    # What one head sells differs from enterprise to enterprise, and a little from quarter to quarter.
+    own = dice.lognormal(-0.1, 0.5, len(enterprises))[enterprise]
+    sales = head * 9_000_000 * own * trend * dice.lognormal(0, 0.15, len(enterprise))
     staff = np.rint(head * np.exp(ago * (0.05 * enterprises.risk[enterprise] - 0.004)))
     return _Quarter(
         enterprise,
