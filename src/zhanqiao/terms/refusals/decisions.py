@@ -1,6 +1,156 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refusals of the decisions door."""
+"""Refusals of `policy.decide`: what every door needs, and the decisions door.
 
-from zhanqiao.terms.refusals.rule import Rule
+Whatever depends on the subject (unknown, no consent, withdrawn, for somebody else, used up) is one public code with one
+text, `not-answered`: the caller learns nothing about the subject. The true reason goes to the subject and the auditor.
+"""
 
-ROWS: dict[str, Rule] = {}
+from zhanqiao.terms.refusals.rule import FAULT, NOT_FOUND, USAGE, Rule
+
+ROWS: dict[str, Rule] = {
+    "no-grant": Rule(
+        "No agreement in force stands behind this request.",
+        "该请求没有生效中的协议作为依据。",
+        "Have the agreement sealed by both parties and filed, or use another one.",
+        "请先完成协议的双方签章与备案,或使用其他协议。",
+    ),
+    "grant-other-agreement": Rule(
+        "The grant at hand belongs to another agreement than {agreement}.",
+        "该授权不属于协议 {agreement}。",
+        "Ask again under the right agreement.",
+        "请使用正确的协议重新提问。",
+    ),
+    "grant-outside-term": Rule(
+        "Agreement {agreement} is not within its term at this moment.",
+        "协议 {agreement} 此刻不在有效期内。",
+        "Ask within its term, or conclude a new one.",
+        "请在有效期内提问,或另行签订。",
+    ),
+    "door-not-granted": Rule(
+        "Agreement {agreement} does not open the door {door}.",
+        "协议 {agreement} 未开放 {door} 通道。",
+        "It opens: {doors}. Another door needs an agreement that names it.",
+        "它开放的通道:{doors}。使用其他通道须另签协议。",
+    ),
+    "dataset-not-granted": Rule(
+        "Agreement {agreement} does not cover the dataset {dataset}.",
+        "协议 {agreement} 不包含数据集 {dataset}。",
+        "It covers: {granted}.",
+        "它包含:{granted}。",
+    ),
+    "item-not-granted": Rule(
+        "Agreement {agreement} does not cover {items} of {dataset}.",
+        "协议 {agreement} 不包含 {dataset} 的 {items}。",
+        "Have the agreement name these items.",
+        "请在协议中写明这些信息项。",
+    ),
+    "nothing-published": Rule(
+        "Nothing is published of {dataset} yet.",
+        "{dataset} 尚未发布任何数据。",
+        "Ask again after the department's next delivery.",
+        "请在数源部门下次交付后再问。",
+        http_status=409,
+    ),
+    "service-not-granted": Rule(
+        "Agreement {agreement} does not cover the service {service}.",
+        "协议 {agreement} 不包含服务 {service}。",
+        "It covers: {granted}.",
+        "它包含:{granted}。",
+    ),
+    "service-other-purpose": Rule(
+        "The service {service} does not serve the purpose {purpose} of agreement {agreement}.",
+        "服务 {service} 不适用于协议 {agreement} 的用途 {purpose}。",
+        "It serves: {purposes}.",
+        "它适用的用途:{purposes}。",
+    ),
+    "batch-without-duty": Rule(
+        "The service {service} answers for one subject at a time: it rests on consent, not on a roster kept by duty.",
+        "服务 {service} 以数据主体同意为依据,没有职责名册,只能逐个答复。",
+        "Ask for one subject at a time, each with its consent.",
+        "请逐个主体提问,并附其同意书。",
+    ),
+    "service-malformed": Rule(
+        "The service {service} reads {what}, which the catalogue does not offer to a service.",
+        "服务 {service} 读取 {what},目录不允许服务读取。",
+        "Its scenario has to correct the declaration.",
+        "请由该应用场景更正服务声明。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "not-answered": Rule(
+        "This request is not answered.",
+        "该请求不予答复。",
+        "Have the subject check identifier, consent, recipient, purpose and term, or turn to the authority's desk.",
+        "请数据主体核对证件号码、同意书、接收方、用途与期限,或到主管部门窗口办理。",
+    ),
+    "consent-missing": Rule(
+        "No consent came with this request.",
+        "该请求未附同意书。",
+        "Ask the subject for a consent to this very use, and hand it in with the request.",
+        "请取得数据主体就本次使用的同意,并随请求提交。",
+    ),
+    "unknown-service": Rule(
+        "No service {service} is published.",
+        "没有已发布的服务 {service}。",
+        "Published are: {known}.",
+        "已发布的服务:{known}。",
+        exit_status=NOT_FOUND,
+        http_status=404,
+    ),
+    "subject-malformed": Rule(
+        "No subject can be read from standard input.",
+        "无法从标准输入读取数据主体。",
+        'Give one JSON object, for example {{"kind": "person", "id": "…"}}.',
+        '请提供一个 JSON 对象,例如 {{"kind": "person", "id": "…"}}。',
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "list-empty": Rule(
+        "The list of subjects is empty.",
+        "主体名单为空。",
+        "Give one identifier on each line.",
+        "请每行提供一个证件号码。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "load-dataset-unknown": Rule(
+        "The catalogue has no dataset {dataset}.",
+        "目录中没有数据集 {dataset}。",
+        "Describe it first: zhanqiao catalogue add CONTRACT.odcs.yaml",
+        "请先编目:zhanqiao catalogue add CONTRACT.odcs.yaml",
+        exit_status=NOT_FOUND,
+        http_status=404,
+    ),
+    "load-contract-changed": Rule(
+        "The delivery was checked against another version of the contract of {dataset} than the one in force.",
+        "该批数据校验时所用的契约版本与 {dataset} 现行版本不一致。",
+        "Load it again.",
+        "请重新归集。",
+        http_status=409,
+    ),
+    "load-batch-known": Rule(
+        "This very delivery of {dataset} is published already, in snapshot {snapshot}.",
+        "{dataset} 的该批数据已在快照 {snapshot} 中发布。",
+        "Nothing is left to do.",
+        "无需再做。",
+        http_status=409,
+    ),
+    "load-nothing-kept": Rule(
+        "{dataset} keeps no item: there is nothing to load.",
+        "{dataset} 不保留任何信息项,没有可归集的内容。",
+        "Give at least one item a mask in the data contract.",
+        "请在数据契约中至少为一个信息项指定脱敏方式。",
+    ),
+    "digest-malformed": Rule(
+        "{digest} is no digest.",
+        "{digest} 不是摘要。",
+        "Give it as sha256: and 64 hexadecimal digits.",
+        "请写成 sha256: 加 64 位十六进制数字。",
+    ),
+    "build-not-declared": Rule(
+        "The contract of {dataset} declares no {build}.",
+        "{dataset} 的契约未声明 {build}。",
+        "What stays inside is built as declared, and only that.",
+        "内部派生数据只能按契约声明生成。",
+    ),
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which published cube answers a statement.
+
+A cube is a partition that was protected once, when it was published; what is a union of its atoms is answered exactly
+and without limit, and nothing else is answered here.
+"""
+
+from zhanqiao.policy.guard.parsed import Parsed, items_of
+from zhanqiao.policy.ir import Average, Dim, Statement, Sum
+from zhanqiao.terms.datasets import CubeSpec, Dataset
+
+
+def cover(statement: Statement, dataset: Dataset) -> CubeSpec | None:
+    """Return the smallest published cube that answers a statement exactly; the first declared among equals."""
+    dims, measures = needs(statement)
+    fitting = [cube for cube in dataset.cubes if set(dims) <= set(cube.dims) and set(measures) <= set(cube.measures)]
+    return min(fitting, key=lambda cube: len(cube.dims), default=None)
+
+
+def needs(statement: Statement | Parsed) -> tuple[list[str], list[str]]:
+    """Return the dimensions (shown, grouped, filtered) and the measures that a statement needs."""
+    measures = [output.term.item for output in statement.outputs if isinstance(output.term, Sum | Average)]
+    return list(dict.fromkeys([*grouped(statement), *items_of(statement.where)])), list(dict.fromkeys(measures))
+
+
+def grouped(statement: Statement | Parsed) -> list[str]:
+    """Return the dimensions that a statement shows or groups by."""
+    shown = [output.term.item for output in statement.outputs if isinstance(output.term, Dim)]
+    return list(dict.fromkeys([*shown, *(statement.group if isinstance(statement, Parsed) else statement.dims)]))
+
+
+def described(dataset: Dataset) -> str:
+    """Return the published cubes of a dataset in one line."""
+    return "; ".join(
+        f"{cube.name} ({', '.join(cube.dims)} | {', '.join(cube.measures) or 'count(*)'})" for cube in dataset.cubes
+    )
