@@ -64,13 +64,14 @@ def found(
         reasons: list[Reason] = []
         if PersonRow.objects.exists() or OrganisationRow.objects.exists():
             return note_refusal(tx, "identity.found", by, "register", [Reason("register-founded")])
-        reasons += _check_founding(organisations, people)
+        naturals = [_slow_digest(person.natural) for person in people]
+        reasons += _check_founding(organisations, people, naturals)
         if reasons:
             return note_refusal(tx, "identity.found", by, "register", reasons)
         for organisation in organisations:
             _write_organisation(tx, organisation, by)
-        for person in people:
-            _write_person(tx, person, by)
+        for person, natural in zip(people, naturals, strict=True):
+            _write_person(tx, person, natural, by)
             for role in sorted(person.roles):
                 _write_role(tx, person.id, role, by)
     return None
@@ -89,14 +90,15 @@ def register_organisation(book: Book, new: NewOrganisation, by: str) -> Organisa
 def register_person(book: Book, new: NewPerson, by: str) -> Person | Refusal:
     """Make an account. It holds no role yet: roles here would take the security administrator, whom `by` is not."""
     with book.recording() as tx:
-        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_person(new)]
+        natural = _slow_digest(new.natural)
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_person(new, natural)]
         if new.roles:
             reasons += check_actor(by, Role.SECURITY_ADMIN)
         if find_organisation(new.organisation) is None:
             reasons.append(Reason("organisation-unknown", {"organisation": new.organisation}))
         if reasons:
             return note_refusal(tx, "identity.register-person", by, new.id, reasons)
-        _write_person(tx, new, by)
+        _write_person(tx, new, natural, by)
         return _known_person(new.id)
 
 
@@ -152,20 +154,21 @@ def replace_key(book: Book, person: str, key: bytes, by: str) -> Person | Refusa
 # --- checks -----------------------------------------------------------------------------------------
 
 
-def _check_founding(organisations: Sequence[NewOrganisation], people: Sequence[NewPerson]) -> list[Reason]:
+def _check_founding(
+    organisations: Sequence[NewOrganisation], people: Sequence[NewPerson], naturals: Sequence[str]
+) -> list[Reason]:
     reasons: list[Reason] = []
     for new in organisations:
         reasons += _check_new_organisation(new)
-    for person in people:
-        reasons += _check_new_person(person)
+    for person, natural in zip(people, naturals, strict=True):
+        reasons += _check_new_person(person, natural)
     reasons += _check_distinct("id-taken", "id", [new.id for new in organisations])
     reasons += _check_distinct("credit-code-taken", "code", [new.code for new in organisations if new.code])
     reasons += _check_distinct("id-taken", "id", [new.id for new in people])
-    naturals = [new.natural for new in people]
     reasons += [
         Reason("natural-person-taken", {"person": new.id})
         for at, new in enumerate(people)
-        if new.natural in naturals[:at]
+        if naturals[at] in naturals[:at]
     ]
     if len({new.key for new in people}) < len(people):
         reasons.append(Reason("key-taken"))
@@ -196,9 +199,9 @@ def _check_new_organisation(new: NewOrganisation) -> list[Reason]:
     return reasons
 
 
-def _check_new_person(new: NewPerson) -> list[Reason]:
+def _check_new_person(new: NewPerson, natural: str) -> list[Reason]:
     reasons = _check_id(new.id, taken=PersonRow.objects.filter(pk=new.id).exists())
-    if PersonRow.objects.filter(natural=_slow_digest(new.natural)).exists():
+    if PersonRow.objects.filter(natural=natural).exists():
         reasons.append(Reason("natural-person-taken", {"person": new.id}))
     return [*reasons, *_check_key(new.key)]
 
@@ -230,10 +233,8 @@ def _write_organisation(tx: Recording, new: NewOrganisation, by: str) -> None:
     tx.add(Event("identity.organisation-registered", by, facts={"organisation": new.id, "kind": new.kind}))
 
 
-def _write_person(tx: Recording, new: NewPerson, by: str) -> None:
-    PersonRow.objects.create(
-        id=new.id, organisation_id=new.organisation, name=new.name, natural=_slow_digest(new.natural)
-    )
+def _write_person(tx: Recording, new: NewPerson, natural: str, by: str) -> None:
+    PersonRow.objects.create(id=new.id, organisation_id=new.organisation, name=new.name, natural=natural)
     KeyRow.objects.create(id=key_id(new.key), person_id=new.id, public=new.key, since=tx.at)
     facts: dict[str, object] = {"person": new.id, "organisation": new.organisation, "key": key_id(new.key)}
     tx.add(Event("identity.person-registered", by, facts=facts))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attack: one human gathers powers that three should hold."""
+
+from itertools import permutations
+
+import pytest
+
+from lib.town import Town, build, codes, done
+from zhanqiao.identity import register
+from zhanqiao.identity.keys import make_key, public_bytes
+from zhanqiao.identity.people import ADMINISTRATORS, Role
+from zhanqiao.identity.register import NewPerson
+
+
+@pytest.fixture
+def town(book) -> Town:
+    return build(book)
+
+
+HOLDERS = {Role.SYSTEM_ADMIN: "sysadmin", Role.SECURITY_ADMIN: "secadmin", Role.AUDIT_ADMIN: "auditadmin"}
+
+
+def test_an_administrator_takes_a_second_office(town: Town):
+    for held, wanted in permutations(ADMINISTRATORS, 2):
+        assert "roles-incompatible" in codes(register.give_role(town.book, HOLDERS[held], wanted, "secadmin"))
+
+
+def test_the_security_administrator_helps_himself(town: Town):
+    for wanted in Role:
+        found = codes(register.give_role(town.book, "secadmin", wanted, "secadmin"))
+        assert {"roles-incompatible", "role-held"} & set(found)
+
+
+def test_a_human_opens_a_second_account(town: Town):
+    second = NewPerson("sys-again", "bureau", "又一个", "certificate of sysadmin", public_bytes(make_key()))
+    assert codes(register.register_person(town.book, second, "sysadmin")) == ["natural-person-taken"]
+    spaced = NewPerson("sys-again", "bureau", "又一个", " certificate of sysadmin ", public_bytes(make_key()))
+    assert codes(register.register_person(town.book, spaced, "sysadmin")) == ["natural-person-taken"]
+
+
+def test_two_accounts_share_a_key(town: Town):
+    shared = NewPerson("twin", "bank", "孪生", "twin", public_bytes(town.keys["bank-signatory"]))
+    assert codes(register.register_person(town.book, shared, "sysadmin")) == ["key-taken"]
+    found = codes(
+        register.replace_key(town.book, "bank-officer", public_bytes(town.keys["bank-signatory"]), "sysadmin")
+    )
+    assert found == ["key-taken"]
+
+
+def test_the_system_administrator_makes_an_account_with_roles(town: Town):
+    new = NewPerson("puppet", "bureau", "木偶", "puppet", public_bytes(make_key()), frozenset({Role.SIGNATORY}))
+    assert codes(register.register_person(town.book, new, "sysadmin")) == ["role-missing"]
+
+
+def test_the_system_administrator_puts_his_key_in_a_signatorys_place(town: Town):
+    agreement = town.draft()
+    thief = make_key()
+    done(register.replace_key(town.book, "bank-signatory", public_bytes(thief), "sysadmin"))
+    town.keys["bank-signatory"] = thief
+    assert codes(town.seal(agreement, "bank-signatory")) == ["role-missing"]
