@@ -72,7 +72,7 @@ class People:
     def __len__(self) -> int:
         return len(self.citizen_id)
 
-    def ages(self, day: np.datetime64) -> NDArray[np.float64]:
+    def ages(self, day: np.datetime64 | NDArray[np.datetime64]) -> NDArray[np.float64]:
         """Return the age of each person on that day, in years."""
         return ages(self.birth, day)
 
