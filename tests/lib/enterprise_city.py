@@ -18,6 +18,7 @@ from zhanqiao.scenarios.city.departments.market import market
 from zhanqiao.scenarios.city.departments.police import police
 from zhanqiao.scenarios.city.departments.tax import tax
 from zhanqiao.scenarios.city.enterprises import Enterprises, build_enterprises, link_representatives
+from zhanqiao.scenarios.city.people import People, build_people
 from zhanqiao.terms.datasets import Dataset, Generaliser
 from zhanqiao.terms.services import Evidence, Operation, Value
 
@@ -26,17 +27,8 @@ DEPARTMENTS = (market, tax, credit, court, police)
 
 
 @dataclass(frozen=True, eq=False)
-class Inhabitants:
-    citizen_id: np.ndarray
-    name: np.ndarray
-    birth: np.ndarray
-    alive: np.ndarray
-    district: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
 class EnterpriseCity:
-    people: Inhabitants
+    people: People
     enterprises: Enterprises
     dice: np.random.Generator
     today: np.datetime64
@@ -45,16 +37,10 @@ class EnterpriseCity:
 def build(people: int, seed: int) -> EnterpriseCity:
     dice = np.random.default_rng(seed)
     today = np.datetime64(TODAY)
-    inhabitants = Inhabitants(
-        citizen_id=np.array([f"3702{number:014d}" for number in range(people)]),
-        name=np.full(people, "于海波"),
-        birth=today - dice.integers(0, 90 * 365, people).astype("timedelta64[D]"),
-        alive=dice.random(people) < 0.98,
-        district=dice.integers(10, size=people).astype(np.int8),
-    )
+    everybody = build_people(people, dice, today)
     enterprises = build_enterprises(people, dice, today)
-    adults = np.flatnonzero(inhabitants.alive & (inhabitants.birth < today - np.timedelta64(20 * 365, "D")))
-    return EnterpriseCity(inhabitants, link_representatives(enterprises, adults, dice), dice, today)
+    adults = np.flatnonzero(everybody.alive & (everybody.ages(today) >= 22))
+    return EnterpriseCity(everybody, link_representatives(enterprises, adults, dice), dice, today)
 
 
 def deliveries(city: EnterpriseCity) -> dict[str, pa.Table]:

@@ -9,7 +9,6 @@ from zhanqiao.scenarios.city.departments.source import City
 
 CHECK_RESULTS = ("无犯罪记录", "有犯罪记录")
 CHECK_PURPOSES = ("就业入职", "落户申请", "出国(境)", "其他")
-SENTENCE_STATES = ("服刑中", "已释放")
 
 
 def police(city: City) -> dict[str, pa.Table]:
@@ -40,15 +39,17 @@ def _checks(city: City) -> pa.Table:
 
 
 def _sentences(city: City) -> pa.Table:
+    """Who is inside today; nobody over 65, to whom the law is mild."""
     adults = _adults(city)
-    rows = city.dice.choice(adults, len(adults) // 900, replace=False)
+    adults = adults[city.people.birth[adults] > city.today - np.timedelta64(65 * 365, "D")]
+    rows = city.dice.choice(adults, len(adults) // 1200, replace=False)
     began = city.today - city.dice.integers(30, 3 * 365, len(rows)).astype("timedelta64[D]")
-    freed = city.dice.random(len(rows)) < 0.3
+    due = city.today + city.dice.integers(1, 5 * 365, len(rows)).astype("timedelta64[D]")
     return pa.table(
         {
             "公民身份号码": texts(city.people.citizen_id, rows),
             "姓名": texts(city.people.name, rows),
             "收监日期": days(began),
-            "服刑状态": labels(freed.astype(np.int8), SENTENCE_STATES),
+            "刑期届满日期": days(due),
         }
     )
