@@ -139,6 +139,11 @@ def read(content: bytes) -> Dataset | Refusal:
     return parse(text)
 
 
+def text_of(content: str | bytes) -> str:
+    """Return the text of a contract that was read."""
+    return content.decode("utf-8-sig") if isinstance(content, bytes) else content
+
+
 def parse(text: str) -> Dataset | Refusal:
     """Read a contract; a refusal names every problem with its line."""
     # (1) A text of bearable size. One that has no UTF-8 form has no digest either.

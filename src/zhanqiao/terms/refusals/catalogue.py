@@ -433,13 +433,6 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请将 version 提高到 {current} 以上：已据以授权的版本不得改变。",
         http_status=409,
     ),
-    "contract-department-changed": Rule(
-        en="{dataset} belongs to {current}; this contract gives it to {department}.",
-        zh="{dataset} 属于 {current}，而这份契约将其归于 {department}。",
-        remedy_en="Describe it under another name; agreements on the former dataset name its department.",
-        remedy_zh="请以新的名称编目；既有协议已写明原提供部门。",
-        http_status=409,
-    ),
     "national-code-unknown": Rule(
         en="{value} is no code of {element} in the national metadata standard.",
         zh="{value} 不是国家元数据标准中“{element}”的代码。",

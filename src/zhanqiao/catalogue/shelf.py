@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shelf: which datasets are described, under which contract, and which snapshot of each is published.
+
+Contracts are kept whole and read again from their text, so that what is decided is always what the department wrote.
+The same contract twice changes nothing; another one must carry a higher version. A snapshot belongs to the contract
+under which it was loaded: from the moment a new contract is in force, nothing is published until the dataset is loaded
+anew, because masks and bounds of the former contract protected the former snapshot.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from zhanqiao.catalogue import contracts
+from zhanqiao.catalogue.models import ContractRow, SnapshotRow, StandingRow
+from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.datasets import Dataset, Delivery
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
+
+
+class ShelfDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
+    """A kept contract is not what its digest says, or no longer reads."""
+
+
+class ContractMoved(Exception):  # noqa: N818
+    """The contract changed while a batch was loaded under the former one; load it again."""
+
+
+class _Overtaken(Exception):  # noqa: N818
+    """Somebody else changed the shelf between looking and writing."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One published state of a dataset. Segments are named in the order in which they were delivered."""
+
+    id: str
+    dataset: str
+    contract_digest: str
+    rows: int
+    segments: tuple[str, ...]
+    batch_digest: str
+    published: datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """One contract that was in force: whose, since when, and who described it."""
+
+    dataset: str
+    version: str
+    digest: str
+    by: str
+    described: datetime
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How much of the catalogue is open: categories, items, and records published in them."""
+
+    categories: int
+    items: int
+    records: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The open catalogue in figures, whole and by domain."""
+
+    total: Tally
+    domains: dict[str, Tally]
+
+
+# --- describing -------------------------------------------------------------------------------------
+
+
+def add(book: Book, contract: str | bytes, by: str) -> Dataset | Refusal:
+    """Describe a dataset, or put a new version of its contract in force."""
+    # (1) Read it: what cannot be read is not described.
+    dataset = contracts.read(contract) if isinstance(contract, bytes) else contracts.parse(contract)
+    if isinstance(dataset, Refusal):
+        return dataset
+    text = contracts.text_of(contract)
+    while True:
+        # (2) The same contract again is no change and no event.
+        standing = _standing(dataset)
+        if standing.digest == dataset.digest:
+            return dataset
+        # (3) Another one has to come after what stands.
+        if (refusal := _check_successor(dataset, standing)) is not None:
+            return refusal
+        # (4) Keep it and put it in force, unless somebody came first: then look again.
+        try:
+            with book.recording(_described(dataset, standing, by)) as tx:
+                _keep(tx, dataset, text, standing, by)
+        except _Overtaken:
+            continue
+        return dataset
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What a contract finds: the version in force under its name, and who holds its catalogue code."""
+
+    digest: str | None
+    version: str | None
+    code_holder: str | None
+
+
+def _standing(dataset: Dataset) -> _Standing:
+    row = StandingRow.objects.filter(pk=dataset.name).values_list("contract_id", "contract__version").first()
+    digest, version = row or (None, None)
+    holder = StandingRow.objects.filter(code=dataset.code).values_list("dataset", flat=True).first()
+    return _Standing(digest, version, holder)
+
+
+def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
+    if standing.code_holder not in {None, dataset.name}:
+        facts = {"code": dataset.code, "dataset": str(standing.code_holder)}
+        return Refusal((Reason("dataset-code-taken", facts),))
+    if standing.version is not None and _order(dataset.version) <= _order(standing.version):
+        facts = {"dataset": dataset.name, "current": standing.version, "version": dataset.version}
+        return refuse("contract-version-not-higher", **facts)
+    return None
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _described(dataset: Dataset, standing: _Standing, by: str) -> Event:
+    facts: dict[str, object] = {
+        "dataset": dataset.name,
+        "code": dataset.code,
+        "department": dataset.department,
+        "version": dataset.version,
+        "contract": dataset.digest,
+        "replaces": standing.digest,
+        "items": len(dataset.items),
+        "sharing": dataset.sharing,
+        "opening": dataset.opening,
+    }
+    return Event("catalogue.described", by, facts=facts)
+
+
+def _keep(tx: Recording, dataset: Dataset, text: str, standing: _Standing, by: str) -> None:
+    # Inside an IMMEDIATE transaction what we see stays so.
+    if _standing(dataset) != standing:
+        raise _Overtaken
+    ContractRow.objects.create(
+        digest=dataset.digest, dataset=dataset.name, version=dataset.version, text=text, by=by, described=tx.at
+    )
+    # Nothing is published under a new contract until the dataset is loaded under it.
+    values = {"code": dataset.code, "contract_id": dataset.digest, "snapshot": None}
+    StandingRow.objects.update_or_create(dataset=dataset.name, defaults=values)
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def find(name: str) -> Dataset | None:
+    """Return the dataset of that name under its contract in force, or None."""
+    digest = StandingRow.objects.filter(pk=name).values_list("contract_id", flat=True).first()
+    return None if digest is None else _dataset(digest)
+
+
+def all() -> tuple[Dataset, ...]:  # noqa: A001  read as shelf.all()
+    """Return every described dataset in the order of catalogue codes."""
+    digests = StandingRow.objects.order_by("code").values_list("contract_id", flat=True)
+    return tuple(_dataset(digest) for digest in digests)
+
+
+def versions(name: str) -> tuple[Version, ...]:
+    """Return every contract that was in force under that name, the oldest first."""
+    rows = ContractRow.objects.filter(dataset=name).defer("text")
+    found = (Version(row.dataset, row.version, row.digest, row.by, row.described) for row in rows)
+    return tuple(sorted(found, key=lambda version: _order(version.version)))
+
+
+def contract_of(digest: str) -> str | None:
+    """Return the whole text of a contract that is or was in force, or None."""
+    return ContractRow.objects.filter(pk=digest).values_list("text", flat=True).first()
+
+
+@lru_cache(maxsize=4_096)
+def _dataset(digest: str) -> Dataset:
+    """Read a kept contract. The digest names the text, so that what was read once stays true."""
+    dataset = contracts.parse(contract_of(digest) or "")
+    if isinstance(dataset, Refusal):
+        raise ShelfDamaged(f"couldn't read the contract {digest}: {dataset.reasons[0].message('en')}")
+    if dataset.digest != digest:
+        raise ShelfDamaged(f"couldn't read the contract {digest}: its text has the digest {dataset.digest}")
+    return dataset
+
+
+# --- snapshots --------------------------------------------------------------------------------------
+
+
+def publish(tx: Recording, snapshot: Snapshot) -> None:
+    """Make a snapshot the published one, in the transaction of the event that says so.
+
+    Raises ContractMoved when it was loaded under a contract that is no longer in force; nothing is written then.
+    """
+    assert isinstance(tx, Recording), "a publication is recorded"
+    SnapshotRow.objects.create(
+        id=snapshot.id,
+        dataset=snapshot.dataset,
+        contract_id=snapshot.contract_digest,
+        rows=snapshot.rows,
+        segments=list(snapshot.segments),
+        batch_digest=snapshot.batch_digest,
+        published=snapshot.published,
+    )
+    standing = StandingRow.objects.filter(pk=snapshot.dataset, contract_id=snapshot.contract_digest)
+    if standing.update(snapshot_id=snapshot.id) != 1:
+        raise ContractMoved(f"couldn't publish {snapshot.dataset}: its contract changed since the batch was read")
+
+
+def snapshot_of(name: str) -> Snapshot | None:
+    """Return the published snapshot of a dataset, or None while nothing is loaded under its contract in force."""
+    row = StandingRow.objects.filter(pk=name).select_related("snapshot").first()
+    return None if row is None or row.snapshot is None else _snapshot(row.snapshot)
+
+
+def snapshot_id_of(name: str) -> str | None:
+    """Return the id of the published snapshot, or None."""
+    return StandingRow.objects.filter(pk=name).values_list("snapshot_id", flat=True).first()
+
+
+def snapshots() -> tuple[Snapshot, ...]:
+    """Return every snapshot that was ever published, the oldest first."""
+    return tuple(_snapshot(row) for row in SnapshotRow.objects.order_by("published", "id"))
+
+
+def known_batch(dataset: Dataset | str, digest: str) -> Snapshot | None:
+    """Return the snapshot that holds a batch already, so that loading it again changes nothing.
+
+    An appended batch is known as long as the published snapshot builds on it. Of full deliveries only the published
+    one counts: an older one that is delivered again is a correction back, and is loaded.
+    """
+    found = find(dataset) if isinstance(dataset, str) else dataset
+    if found is None or (current := snapshot_of(found.name)) is None:
+        return None
+    if current.batch_digest == digest:
+        return current
+    if found.delivery is Delivery.FULL:
+        return None
+    rows = SnapshotRow.objects.filter(dataset=found.name, contract_id=current.contract_digest, batch_digest=digest)
+    held = (_snapshot(row) for row in rows.order_by("published"))
+    return next((earlier for earlier in held if set(earlier.segments) <= set(current.segments)), None)
+
+
+def _snapshot(row: SnapshotRow) -> Snapshot:
+    return Snapshot(
+        id=row.id,
+        dataset=row.dataset,
+        contract_digest=row.contract_id,
+        rows=row.rows,
+        segments=tuple(row.segments),
+        batch_digest=row.batch_digest,
+        published=row.published,
+    )
+
+
+# --- figures ----------------------------------------------------------------------------------------
+
+
+def counts() -> Counts:
+    """Return the open catalogue in figures."""
+    opened = [dataset for dataset in all() if dataset.open]
+    rows = dict(StandingRow.objects.exclude(snapshot=None).values_list("dataset", "snapshot__rows"))
+    domains = sorted({dataset.domain for dataset in opened})
+    by_domain = {domain: _tally((one for one in opened if one.domain == domain), rows) for domain in domains}
+    return Counts(_tally(opened, rows), by_domain)
+
+
+def _tally(datasets: Iterable[Dataset], rows: dict[str, int]) -> Tally:
+    found = tuple(datasets)
+    return Tally(
+        categories=len({dataset.category for dataset in found}),
+        items=sum(len(dataset.items) for dataset in found),
+        records=sum(rows.get(dataset.name, 0) for dataset in found),
+    )
