@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the generated pages of docs/reference from the code itself: refusals, events' doors, spec tests.
+
+`python tools/make_reference.py` writes; with `--check` it only says whether the pages are current (exit 1 when not).
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+from zhanqiao.terms.refusals import RULES
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def refusals_page() -> str:
+    """Every refusal code with sentence and remedy, in both languages."""
+    lines = [
+        "# Refusals 拒绝代码",
+        "",
+        "Generated from `zhanqiao.terms.refusals`. Exit status 3 unless another is given.",
+        "",
+    ]
+    for code, rule in sorted(RULES.items()):
+        lines += [
+            f"## `{code}`",
+            "",
+            f"exit {rule.exit_status}, HTTP {rule.http_status}",
+            "",
+            f"- {rule.en} *{rule.remedy_en}*",
+            f"- {rule.zh} *{rule.remedy_zh}*",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def spec_page() -> str:
+    """What the spec tests promise: each test's name as a sentence, with its docstring."""
+    lines = [
+        "# What is promised, and tested",
+        "",
+        "Generated from `tests/spec`: each line is a test that runs in `make test`.",
+        "",
+    ]
+    for path in sorted((ROOT / "tests" / "spec").glob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        about = (ast.get_docstring(tree) or path.stem).splitlines()[0]
+        lines += [f"## {about}", "", f"`{path.relative_to(ROOT)}`", ""]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                said = (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
+                lines.append(f"- {node.name.removeprefix('test_').replace('_', ' ')}" + (f": {said}" if said else ""))
+        lines.append("")
+    return "\n".join(lines)
+
+
+PAGES = {"refusals.md": refusals_page, "promises.md": spec_page}
+
+
+def main() -> int:
+    """Write or check every page."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"stale: {', '.join(stale)}; run `make reference`")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
