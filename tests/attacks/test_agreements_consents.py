@@ -12,6 +12,7 @@ from conftest import Clock
 from lib.town import ITEMS, SUBJECT, Town, build, codes, done
 from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
+from zhanqiao.catalogue import shelf
 from zhanqiao.identity import consent_keys
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.terms.events import Event
@@ -81,10 +82,11 @@ def test_a_use_for_anything_else(town: Town):
 
 
 def test_items_that_need_a_warning_need_it_in_the_consent(town: Town):
-    income = frozenset({"pension_enrolment.contribution_base"})
-    assert check(town, opened(town, town.consent()), warning_needed=income) == ["consent-warning-missing"]
+    income = consents.warning_needed(ITEMS, shelf.find)
+    assert income == {"pension_enrolment.contribution_base"}
+    assert check(town, opened(town, town.consent()), needs_warning=income) == ["consent-warning-missing"]
     warned = opened(town, town.consent(warned=True, nonce=b"w" * 16))
-    assert check(town, warned, warning_needed=income) == []
+    assert check(town, warned, needs_warning=income) == []
 
 
 def test_a_consent_has_its_time(town: Town, clock: Clock):

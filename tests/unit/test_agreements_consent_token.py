@@ -200,7 +200,7 @@ def test_no_text_breaks_the_reader(text: str):
     assert isinstance(read(text, KEYS.get), Refusal)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None)
 @given(
     uses=st.integers(1, 10**6),
     warned=st.booleans(),

@@ -11,7 +11,7 @@ State keeps issuer, nonce and counts; it never learns whose consent it is.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,16 +20,18 @@ from django.db.models import F
 from zhanqiao.agreements import consent_token
 from zhanqiao.agreements.consent_token import Consent
 from zhanqiao.agreements.models import ConsentRow
+from zhanqiao.catalogue.credit_law import CATEGORIES, CreditClass
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.consent_keys import SALT_BYTES, find_consent_key, subject_digest
 from zhanqiao.identity.directory import find_person
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject
 
-__all__ = ["Consent", "can_use", "check", "open", "sign", "use", "withdraw"]
+__all__ = ["Consent", "can_use", "check", "open", "sign", "use", "warning_needed", "withdraw"]
 
 MAX_DAYS = 366
 
@@ -52,12 +54,12 @@ def check(
     subject: Subject,
     items: Mapping[str, frozenset[str]],
     at: datetime,
-    warning_needed: frozenset[str] = frozenset(),
+    needs_warning: frozenset[str] = frozenset(),
 ) -> tuple[Reason, ...]:
     """Give every reason why the consent does not cover this very use.
 
     items           dataset -> item names that will be read
-    warning_needed  those of them that the credit law ties to a warning of adverse effects
+    needs_warning   those of them that the credit law ties to a warning of adverse effects: `warning_needed`
     """
     reasons = _check_time(consent, at)
     if consent.recipient != recipient:
@@ -78,14 +80,25 @@ def check(
     )
     if lacking:
         reasons.append(Reason("consent-items-missing", {"items": ", ".join(lacking)}))
-    if warning_needed and not consent.warned:
-        reasons.append(Reason("consent-warning-missing", {"items": ", ".join(sorted(warning_needed))}))
+    if needs_warning and not consent.warned:
+        reasons.append(Reason("consent-warning-missing", {"items": ", ".join(sorted(needs_warning))}))
     return (*reasons, *_check_state(consent))
 
 
 def can_use(consent: Consent, at: datetime) -> bool:
     """Whether a use is left, now: neither expired, nor withdrawn, nor used up."""
     return not _check_time(consent, at) and not _check_state(consent)
+
+
+def warning_needed(items: Mapping[str, frozenset[str]], dataset_of: Callable[[str], Dataset | None]) -> frozenset[str]:
+    """Return the items that the credit law lets be used only after a warning of adverse effects, as dataset.item."""
+    return frozenset(
+        f"{name}.{item.name}"
+        for name, names in items.items()
+        if (dataset := dataset_of(name)) is not None
+        for item in dataset.items
+        if item.name in names and CATEGORIES.get(item.category or "") is CreditClass.CONSENT_ONLY
+    )
 
 
 def use(tx: Recording, consent: Consent) -> bool:

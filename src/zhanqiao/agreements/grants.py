@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from zhanqiao.agreements.contract import Contract, read_contract
 from zhanqiao.agreements.draft_checks import narrowed
-from zhanqiao.agreements.models import AgreementRow
+from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement
 from zhanqiao.agreements.states import state_at
 from zhanqiao.identity.admission import Admission
-from zhanqiao.identity.directory import find_organisation, find_person, key_of
+from zhanqiao.identity.directory import find_organisation, find_person, keys_of
 from zhanqiao.identity.people import OrganisationKind, Role, check_acts
 from zhanqiao.ledger.book import Recording
 from zhanqiao.terms.agreements import AgreementState, Grant
@@ -100,7 +100,8 @@ def narrow(agreement: str, dataset: Dataset) -> Dataset:
 
 def stands(agreement: str) -> Standing | None:
     """Read an agreement as it stands, or None when there is no such agreement."""
-    row = AgreementRow.objects.filter(pk=agreement).first()
+    held = Exists(HoldRow.objects.filter(agreement=OuterRef("pk")))
+    row = AgreementRow.objects.annotate(held=held).filter(pk=agreement).first()
     if row is None:
         return None
     content = bytes(row.contract)
@@ -112,15 +113,18 @@ def stands(agreement: str) -> Standing | None:
         row.ends,
         row.limit,
     )
-    holders = sorted((hold.organisation, hold.whole) for hold in row.holds.all())
+    holders = (
+        sorted(HoldRow.objects.filter(agreement=agreement).values_list("organisation", "whole")) if row.held else []
+    )
+    seals = SealRow.objects.filter(agreement=agreement).values_list("organisation", "person", "key", "signature", "at")
     return Standing(
         kept=AgreementState(row.kept),
         filed=row.filed,
         digest=row.digest,
         contract=contract if copied and digest_bytes(content) == row.digest else None,
         seals=tuple(
-            Seal(seal.organisation, seal.person, seal.key, bytes(seal.signature), seal.at)
-            for seal in row.seals.order_by("at", "id")
+            Seal(organisation, person, key, bytes(signature), at)
+            for organisation, person, key, signature, at in seals.order_by("id")
         ),
         held_by=tuple(organisation for organisation, whole in holders if whole),
         held_items_by=tuple(organisation for organisation, whole in holders if not whole),
@@ -130,14 +134,16 @@ def stands(agreement: str) -> Standing | None:
     )
 
 
-def seal_stands(standing: Standing, agreement: str, party: str) -> bool:
-    """Whether the party has sealed, and its seal verifies over the stored contract."""
-    seal = next((seal for seal in standing.seals if seal.organisation == party), None)
-    if seal is None:
-        return False
-    public = key_of(seal.person, seal.key)
-    statement = seal_statement(agreement, standing.digest, party, seal.person)
-    return public is not None and holds(statement, seal.signature, public)
+def missing_seals(standing: Standing, agreement: str) -> tuple[str, ...]:
+    """Return the parties whose seal does not stand, or does not verify over the stored contract."""
+    publics = keys_of({seal.key: seal.person for seal in standing.seals})
+    sealed = {
+        seal.organisation
+        for seal in standing.seals
+        if (public := publics.get(seal.key)) is not None
+        and holds(seal_statement(agreement, standing.digest, seal.organisation, seal.person), seal.signature, public)
+    }
+    return tuple(party for party in standing.parties if party not in sealed)
 
 
 def _look(agreement: str, at: datetime) -> Grant | Refusal:
@@ -175,9 +181,7 @@ def _look(agreement: str, at: datetime) -> Grant | Refusal:
 def _check_standing(standing: Standing, contract: Contract, at: datetime) -> list[Reason]:
     named = {"agreement": contract.id}
     reasons = [
-        Reason("agreement-not-sealed", {**named, "missing": party})
-        for party in standing.parties
-        if not seal_stands(standing, contract.id, party)
+        Reason("agreement-not-sealed", {**named, "missing": party}) for party in missing_seals(standing, contract.id)
     ]
     if len({seal.person for seal in standing.seals}) < len(standing.seals):
         reasons.append(Reason("agreement-altered", named))

@@ -22,7 +22,7 @@ from zhanqiao.agreements import contract_id
 from zhanqiao.agreements.contract import Contract
 from zhanqiao.agreements.draft_checks import World, check_draft, settle
 from zhanqiao.agreements.drafting import parse
-from zhanqiao.agreements.grants import Standing, seal_stands, stands
+from zhanqiao.agreements.grants import Standing, missing_seals, stands
 from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement, sign_seal
 from zhanqiao.agreements.states import NAMES, TRANSITIONS, Verb, check_step
@@ -243,7 +243,7 @@ def show(agreement: str, at: datetime) -> Agreement | Refusal:
         state=standing.state(at),
         filed=standing.filed,
         seals=standing.seals,
-        missing_seals=tuple(party for party in standing.parties if not seal_stands(standing, agreement, party)),
+        missing_seals=missing_seals(standing, agreement),
         held_by=standing.held_by,
         held_items_by=standing.held_items_by,
         spent=standing.spent,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Look-ups in the register: ids in, frozen values out. Nothing here writes."""
 
+from collections.abc import Mapping
+
 from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_acts
 from zhanqiao.terms.refusals import Reason
@@ -30,10 +32,13 @@ def people(organisation: str | None = None) -> tuple[Person, ...]:
     return tuple(_person(row) for row in (rows if organisation is None else rows.filter(organisation_id=organisation)))
 
 
-def key_of(person: str, key_id: str) -> bytes | None:
-    """Return a public key that `person` has or had, for checking what was signed with it."""
-    row = KeyRow.objects.filter(pk=key_id, person_id=person).first()
-    return None if row is None else bytes(row.public)
+def keys_of(holders: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the public keys, by key id, that people have or had: for checking what they signed.
+
+    holders     key id -> the person who must be its holder
+    """
+    rows = KeyRow.objects.filter(pk__in=list(holders)).values_list("id", "person_id", "public")
+    return {key: bytes(public) for key, person, public in rows if holders[key] == person}
 
 
 def check_actor(
