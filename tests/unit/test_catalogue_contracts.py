@@ -235,6 +235,9 @@ SLIPS: list[tuple[int, str, str, str] | tuple[int, str, str, str, int]] = [
     (43, "maxLength: 40", "maxLength: 0", "contract-number-outside"),
     (43, "maxLength: 40", "pattern: '(?=a)b'", "contract-pattern-invalid"),
     (43, "maxLength: 40", "pattern: '('", "contract-pattern-invalid"),
+    (43, "maxLength: 40", "pattern: '(a{1000}){1000}'", "contract-pattern-invalid"),
+    (43, "maxLength: 40", "pattern: '\\Qa'", "contract-pattern-invalid"),
+    (43, "{maxLength: 40}", "[40]", "contract-type-wrong"),
     (43, "maxLength: 40", "minLength: 2", "contract-key-unknown"),
     (45, "true", "false", "contract-identity-without-identifier", 46),
     (46, "identity", "keep", "contract-identifier-exposed"),
@@ -284,6 +287,14 @@ SLIPS: list[tuple[int, str, str, str] | tuple[int, str, str, str, int]] = [
     (93, "property: grade, value: 3", "property: capabilities, value: [aggregate]", "contract-aggregate-type"),
     (96, "string", "string\n        properties: []", "contract-key-not-kept", 97),
     (96, "string", "string\n        bounds: [0, 1]", "contract-key-unknown", 97),
+    (94, "name: remark", "name: rows", "contract-name-reserved"),
+    (94, "name: remark", "name: sum_contribution_base", "contract-name-reserved"),
+    (94, "- name: remark", "- 备注\n      - name: remark", "contract-type-wrong"),
+    (95, "备注", "[备注]", "contract-type-wrong"),
+    (96, "string", "string\n        customProperties: {mask: keep}", "contract-type-wrong", 97),
+    (96, "string", "string\n        customProperties: [mask]", "contract-type-wrong", 97),
+    (96, "string", "string\n        customProperties: [{property: 1, value: keep}]", "contract-type-wrong", 97),
+    (96, "string", "string\n        description: ''", "contract-value-empty", 97),
     (96, "string", "object", "contract-code-unknown"),
 ]  # fmt: skip
 
@@ -307,6 +318,8 @@ def test_two_edits_that_only_together_are_wrong() -> None:
     assert problems_of(summed_band) == [("contract-aggregate-generalised", 86)]
     kept_date = edited((52, "generalise", "keep"), (53, "{property: generaliser, value: year}", "{property: identifier, value: false}"))  # fmt: skip
     assert problems_of(kept_date) == [("contract-dim-type", 26)]
+    dated_name = edited((42, "string", "date"), (43, "logicalTypeOptions: {maxLength: 40}", "unique: false"))
+    assert problems_of(dated_name) == [("contract-identity-type", 42)]
     idle_grid = edited((74, ", compare", ""))
     assert problems_of(idle_grid) == [("contract-grid-idle", 75)]
     no_condition = edited((17, "- {property: sharingCondition, value: 社会保险业务核验}", "# none"))
@@ -349,6 +362,25 @@ def test_one_contract_describes_one_dataset() -> None:
     twice = GOOD + GOOD[GOOD.index("  - name: pension_enrolment") :]
     assert problems_of(twice) == [("contract-one-schema", 97)]
     assert problems_of(GOOD[: GOOD.index("schema:")] + "schema: []\n") == [("contract-one-schema", 9)]
+
+
+@pytest.mark.parametrize("schema", ["{}", "[dataset]", "text"])
+def test_a_schema_is_a_list_of_one_mapping(schema: str) -> None:
+    assert problems_of(GOOD[: GOOD.index("schema:")] + f"schema: {schema}\n") == [("contract-type-wrong", 9)]
+
+
+def test_properties_are_a_list() -> None:
+    found = problems_of(GOOD[: GOOD.index("    properties:")] + "    properties: {}\n")
+    assert ("contract-type-wrong", 29) in found
+
+
+def test_a_purpose_may_have_several_lines() -> None:
+    text = edited((8, "{purpose: 参保职工的缴费基数与参保区市。}", '{purpose: "第一行\\n第二行　完"}'))
+    result = contracts.parse(text)
+    assert isinstance(result, Dataset)
+    assert result.abstract == "第一行\n第二行　完"
+    assert problems_of(edited((8, "参保职工", "参" * 4_001))) == [("contract-text-too-long", 8)]
+    assert problems_of(edited((8, "参保职工", "参保\u200b职工"))) == [("contract-text-invisible", 8)]
 
 
 def test_a_dataset_has_items() -> None:

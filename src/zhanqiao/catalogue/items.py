@@ -24,6 +24,9 @@ from zhanqiao.terms.subjects import SubjectKind
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 NAME_WANTED = NAME.pattern
 
+# Columns that the vault adds to an answer beside the items: counts, sums, and how many groups were merged.
+_RESERVED = re.compile(r"rows|merged|(sum|n|units)_.*", re.ASCII)
+
 MAX_DIGITS = 18  # numbers are stored as DECIMAL(18, scale)
 MAX_SCALE = 9
 MAX_DOMAIN = 5_000
@@ -234,7 +237,9 @@ def _pattern(node: Node, path: str, reading: Reading) -> str | None:
     if pattern is None:
         return None
     try:
-        pc.match_substring_regex(pa.array([""]), pattern)
+        # Alone and as intake uses it: an open quotation (\\Q) would swallow what stands behind the pattern.
+        for form in (pattern, rf"\A(?:{pattern})\z"):
+            pc.match_substring_regex(pa.array([""]), form)
     except pa.ArrowInvalid as error:
         cause = str(error).splitlines()[0]
         reading.wrong("contract-pattern-invalid", node.line, path, value=pattern, problem=cause)
@@ -330,6 +335,11 @@ _CUSTOM_READERS: dict[str, tuple[str, Callable[[Node, str, Reading], object]]] =
 
 
 # --- rules: what must fit together -----------------------------------------------------------------
+
+
+def _name_is_free(entry: Entry, item: Item, reading: Reading) -> None:
+    if _RESERVED.fullmatch(item.name):
+        reading.wrong("contract-name-reserved", entry.line_of("name"), entry.at("name"), value=item.name)
 
 
 def _subject_is_tokenised(entry: Entry, item: Item, reading: Reading) -> None:
@@ -463,6 +473,7 @@ def _names(capabilities: frozenset[Capability]) -> str:
 _RULES: tuple[tuple[frozenset[str], Callable[[Entry, Item, Reading], None]], ...] = tuple(
     (frozenset(looks_at.split()), rule)
     for looks_at, rule in (
+        ("name", _name_is_free),
         ("subject mask logicalType", _subject_is_tokenised),
         ("subject identifier mask logicalType", _identifier_stays_apart),
         ("capabilities mask", _capabilities_need_a_mask),

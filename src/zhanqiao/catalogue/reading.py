@@ -95,37 +95,26 @@ class Reading:
 
     def text(self, node: Node, path: str) -> str | None:
         """Return one line of visible text: no control, zero-width or direction-changing characters."""
-        if not isinstance(node, Scalar) or node.kind is not Kind.TEXT:
-            self._type(node, path, "text")
-            return None
-        text = node.text.strip()
-        if not text:
-            self.wrong("contract-value-empty", node.line, path)
-            return None
-        if len(text) > MAX_TEXT:
-            self.wrong("contract-text-too-long", node.line, path, length=str(len(text)), limit=str(MAX_TEXT))
-            return None
-        if not text.isprintable():
-            self.wrong("contract-text-invisible", node.line, path)
-            return None
-        return text
+        return self._written(node, path, MAX_TEXT, invisible_but_allowed="")
 
     def prose(self, node: Node, path: str) -> str | None:
         """Return text that may have several lines."""
+        return self._written(node, path, MAX_PROSE, invisible_but_allowed="\n\t\u3000")
+
+    def _written(self, node: Node, path: str, limit: int, *, invisible_but_allowed: str) -> str | None:
         if not isinstance(node, Scalar) or node.kind is not Kind.TEXT:
             self._type(node, path, "text")
             return None
         text = node.text.strip()
         if not text:
             self.wrong("contract-value-empty", node.line, path)
-            return None
-        if len(text) > MAX_PROSE:
-            self.wrong("contract-text-too-long", node.line, path, length=str(len(text)), limit=str(MAX_PROSE))
-            return None
-        if not all(character.isprintable() or character in "\n\t\u3000" for character in text):
+        elif len(text) > limit:
+            self.wrong("contract-text-too-long", node.line, path, length=str(len(text)), limit=str(limit))
+        elif not all(character.isprintable() or character in invisible_but_allowed for character in text):
             self.wrong("contract-text-invisible", node.line, path)
-            return None
-        return text
+        else:
+            return text
+        return None
 
     def word(self, node: Node, path: str, form: re.Pattern[str], wanted: str) -> str | None:
         """Return text of one exact form."""

@@ -154,6 +154,12 @@ ROWS: dict[str, Rule] = {
         "Give each a name of its own.",
         "请使用不同的名称。",
     ),
+    "contract-name-reserved": _contract(
+        "{value} is the name of a column that answers have anyway (rows, merged, sum_..., n_..., units_...).",
+        "{value} 与答复中固有的列名相同（rows、merged、sum_…、n_…、units_…）。",
+        "Choose another name.",
+        "请更换名称。",
+    ),
     "contract-header-twice": _contract(
         "the delivered file would have the column {value} twice; line {first} has it already.",
         "交付文件将出现重复的列 {value}，第 {first} 行已有。",
