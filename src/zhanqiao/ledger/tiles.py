@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log on disk as C2SP tlog-tiles: plain files that any web server can serve and any tlog client can check.
+
+    tile/<level>/<n>[.p/<width>]     up to 256 hashes of complete subtrees of 256**level leaves
+    tile/entries/<n>[.p/<width>]     the leaves themselves, each after its length as a big-endian uint16
+
+Every file is written beside its place, synced, renamed and its folders synced. So a crash during `append` leaves, for
+each file, the whole of it or none of it, and possibly a stale `.new`; the next `append` from the same start writes the
+rest. A full tile is never changed: finding other content in its place is a fault, for it means that the log was
+rewritten. Content that merely stops too early is what a broken disk left of our own write, and is written again.
+
+`append` trusts its caller for the order and for being alone (the book holds a lock). Nothing here is trusted by a
+reader: every tile hangs under a signed root.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from zhanqiao.ledger.tree import (
+    HASH_BYTES,
+    HashAt,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root_at,
+    root_of,
+)
+
+TILE_WIDTH = 256
+_TILE_HEIGHT = 8
+# The length before each entry is a uint16.
+MAX_ENTRY_BYTES = 65_535
+
+
+class TilesDamaged(Exception):  # noqa: N818  the name says what is so
+    """A tile is missing, short, or holds something else than what was logged. Nothing is repaired silently."""
+
+
+class TileStore:
+    """The tiles of one log under `folder`, which is also the URL prefix when it is served."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def append(self, start: int, leaves: Sequence[bytes]) -> None:
+        """Write what a log of `start` entries gains by `leaves`. Repeating it, or a part of it, is harmless."""
+        if too_long := [len(leaf) for leaf in leaves if len(leaf) > MAX_ENTRY_BYTES]:
+            raise ValueError(f"couldn't append: an entry has {max(too_long)} bytes, {MAX_ENTRY_BYTES} fit")
+        if not leaves:
+            return
+        touched: set[Path] = set()
+        self._append_level("entries", start, [len(leaf).to_bytes(2, "big") + leaf for leaf in leaves], touched)
+        # A level gains one hash for each tile that became full on the level below.
+        level, first, hashes = 0, start, [leaf_hash(leaf) for leaf in leaves]
+        while hashes:
+            full = self._append_level(str(level), first, hashes, touched)
+            level, first = level + 1, first // TILE_WIDTH
+            hashes = [root_of(tile) for tile in full]
+        self._sync(touched)
+        # A crash here leaves partial tiles beside their full one: harmless, and later readers take the full one.
+        self._drop_partials(start, start + len(leaves))
+
+    def _append_level(self, level: str, first: int, gained: list[bytes], touched: set[Path]) -> list[list[bytes]]:
+        """Write the tiles that hold records [first, first + len(gained)); return those that are now full."""
+        full = []
+        end = first + len(gained)
+        for number in range(first // TILE_WIDTH, (end - 1) // TILE_WIDTH + 1):
+            low, high = number * TILE_WIDTH, min((number + 1) * TILE_WIDTH, end)
+            kept = self._records(level, number, first - low) if first > low else []
+            records = kept + gained[max(low - first, 0) : high - first]
+            path = self._path(level, number, high - low)
+            _write_once(path, b"".join(records))
+            touched.add(path)
+            if high - low == TILE_WIDTH:
+                full.append(records)
+        return full
+
+    def _sync(self, touched: set[Path]) -> None:
+        """Make the renames durable: each file's folder and all above it, for some of them are new."""
+        folders = {folder for path in touched for folder in path.parents if folder.is_relative_to(self.folder)}
+        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+            _sync_folder(folder)
+
+    def _drop_partials(self, start: int, size: int) -> None:
+        """Remove the partial forms of tiles that became full (tlog-tiles allows it), or they would outweigh the log."""
+        level = 0
+        while start < size:
+            for number in range(start // TILE_WIDTH, size // TILE_WIDTH):
+                for kind in (str(level), "entries") if level == 0 else (str(level),):
+                    _remove_folder(self._path(kind, number, 1).parent)
+            level, start, size = level + 1, start // TILE_WIDTH, size // TILE_WIDTH
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def hash_at(self, level: int, index: int, size: int) -> bytes:
+        """Return the hash of the complete subtree of 2**level leaves that starts at leaf index * 2**level."""
+        return self._reader(size)(level, index)
+
+    def root(self, size: int) -> bytes:
+        """Return the root of the first `size` entries."""
+        return root_at(size, self._reader(size))
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """Return the audit path of entry `index` in the tree of `size`."""
+        return inclusion_proof(index, size, self._reader(size))
+
+    def consistency(self, old: int, size: int) -> list[bytes]:
+        """Return the proof that the log of `size` only appended to the log of `old`."""
+        return consistency_proof(old, size, self._reader(size))
+
+    def entry(self, index: int, size: int) -> bytes:
+        """Return the bytes of one entry."""
+        if not 0 <= index < size:
+            raise ValueError(f"couldn't read entry {index}: the log has {size}")
+        number, offset = divmod(index, TILE_WIDTH)
+        return self._records("entries", number, _width(number, size))[offset][2:]
+
+    def _reader(self, size: int) -> HashAt:
+        """Return `hash_at` for one tree size; each tile is read once in the reader's life."""
+        tiles: dict[tuple[int, int], list[bytes]] = {}
+
+        def hash_at(level: int, index: int) -> bytes:
+            tile_level, height = divmod(level, _TILE_HEIGHT)
+            number, offset = divmod(index << height, TILE_WIDTH)
+            if index + 1 > size >> level:
+                raise ValueError(f"couldn't hash subtree {index} of level {level}: not complete at size {size}")
+            key = (tile_level, number)
+            if key not in tiles:
+                tiles[key] = self._records(str(tile_level), number, _width(number, size >> (_TILE_HEIGHT * tile_level)))
+            return _complete_root(tiles[key][offset : offset + (1 << height)])
+
+        return hash_at
+
+    def _records(self, level: str, number: int, width: int) -> list[bytes]:
+        """Read the first `width` records of a tile: from the full one if it is there, else from that partial."""
+        full, partial = self._path(level, number, TILE_WIDTH), self._path(level, number, width)
+        # The full one is tried again last: it may have taken the partial one's place between the two looks.
+        for candidate in (full, partial, full):
+            try:
+                content = candidate.read_bytes()
+            except FileNotFoundError:
+                continue
+            records = list(_split_entries(content) if level == "entries" else _split_hashes(content))
+            if len(records) >= width:
+                return records[:width]
+            raise TilesDamaged(f"couldn't read {self._shown(candidate)}: {len(records)} records, {width} expected")
+        raise TilesDamaged(f"couldn't read {self._shown(partial)}: no such tile")
+
+    def _path(self, level: str, number: int, width: int) -> Path:
+        """Return where a tile lies: 1234067 is x001/x234/067, a partial of it x001/x234/067.p/<width>."""
+        groups = [f"{number % 1000:03d}"]
+        while number >= 1000:
+            number //= 1000
+            groups.insert(0, f"x{number % 1000:03d}")
+        path = self.folder.joinpath("tile", level, *groups)
+        return path if width == TILE_WIDTH else path.with_name(path.name + ".p") / str(width)
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self.folder))
+
+
+def _width(number: int, records: int) -> int:
+    """Return how many of `records` records lie in tile `number`."""
+    return min(TILE_WIDTH, records - number * TILE_WIDTH)
+
+
+def _complete_root(records: Sequence[bytes]) -> bytes:
+    nodes = list(records)
+    while len(nodes) > 1:
+        nodes = [node_hash(nodes[at], nodes[at + 1]) for at in range(0, len(nodes), 2)]
+    return nodes[0]
+
+
+def _split_hashes(content: bytes) -> Iterator[bytes]:
+    for at in range(0, len(content) - HASH_BYTES + 1, HASH_BYTES):
+        yield content[at : at + HASH_BYTES]
+
+
+def _split_entries(content: bytes) -> Iterator[bytes]:
+    """Yield each whole entry with its length before it; a cut-off last one is not an entry."""
+    at = 0
+    while at + 2 <= len(content):
+        end = at + 2 + int.from_bytes(content[at : at + 2], "big")
+        if end > len(content):
+            return
+        yield content[at:end]
+        at = end
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, durably but for the folder's own sync. What stands there already must be the same."""
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        if found == content:
+            return
+        if not content.startswith(found):
+            raise TilesDamaged(f"couldn't write tile {path.name}: other content stands in its place ({path})")
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A failed fsync is never retried: Linux may drop the pages and report success the next time.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_folder(folder: Path) -> None:
+    if folder.is_dir():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
