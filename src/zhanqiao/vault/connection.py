@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One locked-down DuckDB connection for one task, and then gone.
+
+The order is measured (each step closes what the step before needed):
+
+    1. connect in memory, with memory limit, threads and a temporary folder of its own
+    2. load httpfs by file path from its wheel: OpenSSL's AES-GCM, without which nothing encrypted can be written
+    3. encrypt spill files: off by default, and it stays off when an encrypted database is attached
+    4. attach the databases this task may see, each with its key
+    5. no Python variables as tables, no extensions, no secrets, no files; lock the configuration
+
+Hardening is no door: `CREATE TEMP MACRO sum` still works on such a connection. The wall is that we print every
+statement ourselves, name built-ins as `system.main.f`, and never use a connection twice.
+"""
+
+import base64
+import importlib.resources
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from zhanqiao.vault.faults import VaultFault
+
+_LOCKS = (
+    "SET python_enable_replacements = false",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_community_extensions = false",
+    "SET allow_persistent_secrets = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one task may take of the machine."""
+
+    memory_mb: int = 1024
+    threads: int = 2
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One encrypted database file, the name it gets in statements, its key (32 bytes), and whether it is written."""
+
+    alias: str
+    path: Path
+    key: bytes
+    what: str
+    writable: bool = False
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.alias!r}, {self.what!r})"
+
+
+@contextmanager
+def engine(
+    scratch: Path, attachments: Sequence[Attachment] = (), limits: Limits = DEFAULT_LIMITS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a locked-down connection; its spill folder, under `scratch`, goes when it closes."""
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    spill = Path(tempfile.mkdtemp(prefix="spill-", dir=scratch))
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{limits.memory_mb}MB",
+            "threads": str(limits.threads),
+            "temp_directory": str(spill),
+            "preserve_insertion_order": "false",
+        },
+    )
+    try:
+        connection.execute(f"LOAD {_quoted_text(str(_httpfs()))}")
+        connection.execute("SET temp_file_encryption = true")
+        for attachment in attachments:
+            _attach(connection, attachment)
+        for lock in _LOCKS:
+            connection.execute(lock)
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> None:
+    """Attach one file. The statement holds the key: it is neither logged nor part of any error."""
+    key = base64.b64encode(attachment.key).decode()
+    mode = "" if attachment.writable else ", READ_ONLY"
+    try:
+        connection.execute(
+            f"ATTACH {_quoted_text(str(attachment.path))} AS {quoted(attachment.alias)} "
+            f"(TYPE DUCKDB, ENCRYPTION_KEY {_quoted_text(key)}, ENCRYPTION_CIPHER 'GCM'{mode})"
+        )
+    except (duckdb.Error, OSError):
+        raise VaultFault(f"couldn't open {attachment.what}: wrong key, damaged or missing") from None
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _httpfs() -> Path:
+    """Find the extension file of exactly this engine's version."""
+    package = importlib.resources.files("duckdb_extension_httpfs")
+    path = Path(str(package)) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    if not path.exists():
+        raise VaultFault(
+            f"couldn't find the httpfs extension for duckdb {duckdb.__version__}: install the wheel of that version"
+        )
+    return path

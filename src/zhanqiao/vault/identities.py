@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The identity store: direct identifiers (name, telephone, address), apart from the data and under a key of its own.
+
+    <folder>/<kind>/<sequence>.sealed      one Arrow table each: subject number + identifier items as text
+
+What a person is called is needed when the law says so, and never by a statistic: nothing in the engines can reach this
+store. Later files win; a file is written whole or not at all.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault import crypt, files
+from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.keys import Keyring
+from zhanqiao.vault.subjects import Numbers
+
+_NUMBER = "subject_number"
+_SUFFIX = ".sealed"
+
+
+class IdentityStore:
+    """Direct identifiers by kind and subject number."""
+
+    def __init__(self, folder: Path, keyring: Keyring) -> None:
+        self._folder = folder
+        self._key = keyring.key("identities")
+
+    def put(self, kind: SubjectKind, numbers: Numbers, table: pa.Table | pa.RecordBatch) -> None:
+        """Keep the identifiers of these subjects, durable when this returns. Rows of unknown subjects are left out."""
+        if len(numbers) != table.num_rows:
+            raise VaultFault("couldn't keep identities: numbers and rows differ in count")
+        columns = {name: table.column(name).cast(pa.string()) for name in table.schema.names}
+        kept = pa.table({_NUMBER: pa.array(numbers, pa.int32()), **columns})
+        kept = kept.filter(pa.array(np.asarray(numbers) >= 0))
+        folder = self._folder / kind.value
+        with files.only_writer(folder / ".lock"):
+            sequence = len(_names(folder))
+            name = f"{sequence:08d}{_SUFFIX}"
+            files.write_whole(folder / name, crypt.seal(self._key, _bytes_of(kept), _aad(kind, name)))
+
+    def find(self, kind: SubjectKind, number: int) -> dict[str, str | None]:
+        """Return what is known of one subject, the newest of each item; empty when nothing is."""
+        known: dict[str, str | None] = {}
+        folder = self._folder / kind.value
+        for name in _names(folder):
+            plain = crypt.open_sealed(self._key, (folder / name).read_bytes(), _aad(kind, name), f"identities {name}")
+            table = pa.ipc.open_stream(plain).read_all()
+            for row in table.filter(pc.equal(table[_NUMBER], number)).drop_columns([_NUMBER]).to_pylist():
+                known |= {item: value for item, value in row.items() if value is not None}
+        return known
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob(f"*{_SUFFIX}"))
+
+
+def _aad(kind: SubjectKind, name: str) -> bytes:
+    return f"identities {kind.value} {name}".encode()
+
+
+def _bytes_of(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segments: the rows of one load, one immutable encrypted DuckDB file each.
+
+    <folder>/<dataset>/<snapshot>-<random>.duckdb
+
+A name is never used twice, so that nothing is ever written over; readers attach read-only and never wait for a writer.
+Each file has a key of its own, derived from the segments key and its name: a file put in another's place does not open.
+What a load that failed left is known to no snapshot, and `Vault.sweep` removes it.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
+from zhanqiao.vault import files
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, engine, quoted
+from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.keys import Keyring
+
+TABLE = "segment"
+SUFFIX = ".duckdb"
+
+
+def stored_items(dataset: Dataset) -> tuple[Item, ...]:
+    """Return the items that have a column, in the contract's order."""
+    return tuple(item for item in dataset.items if item.stored)
+
+
+def arrow_type(item: Item) -> pa.DataType:
+    """Return the type in which an item's values are stored."""
+    if item.subject is not None:
+        return pa.int32()
+    if item.generaliser is not None:
+        return pa.int64() if item.generaliser is Generaliser.YEAR else pa.string()
+    match item.type:
+        case LogicalType.STRING:
+            return pa.string()
+        case LogicalType.INTEGER:
+            return pa.int64()
+        case LogicalType.NUMBER:
+            return pa.decimal128(18, item.scale)
+        case LogicalType.DATE:
+            return pa.date32()
+        case LogicalType.BOOLEAN:
+            return pa.bool_()
+
+
+def stored_schema(dataset: Dataset) -> pa.Schema:
+    """Return the columns that `Vault.load` takes: one per stored item, subject keys as subject numbers."""
+    return pa.schema([pa.field(item.name, arrow_type(item), not item.required) for item in stored_items(dataset)])
+
+
+def sql_type(item: Item) -> str:
+    """Return the same type as DuckDB writes it."""
+    kind = arrow_type(item)
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL(18, {item.scale})"
+    return {
+        pa.int32(): "INTEGER",
+        pa.int64(): "BIGINT",
+        pa.string(): "VARCHAR",
+        pa.date32(): "DATE",
+        pa.bool_(): "BOOLEAN",
+    }[kind]
+
+
+@dataclass(frozen=True)
+class SegmentStore:
+    """Where segments lie. A segment's name is `<dataset>/<snapshot>-<random>`."""
+
+    folder: Path
+    scratch: Path
+    keyring: Keyring
+    limits: Limits = DEFAULT_LIMITS
+
+    def write(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
+        """Write one segment and give it its place; returns its name.
+
+        A crash before the rename leaves a `.part` file; after it, a segment that no snapshot names. `sweep` takes both.
+        """
+        name = f"{files.checked_name(dataset.name)}/{files.checked_name(snapshot)}-{secrets.token_hex(8)}"
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_name(path.name + files.PART)
+        arriving = _Arriving(batches, dataset)
+        try:
+            self._fill(name, part, dataset, arriving)
+        except (duckdb.Error, pa.ArrowException) as fault:
+            part.unlink(missing_ok=True)
+            # The engine's words may hold a value. What failed on the sender's side is the sender's own exception.
+            if arriving.fault is not None:
+                raise arriving.fault from None
+            raise VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}") from None
+        files.publish_file(part, path)
+        return name
+
+    def attachments(self, names: Iterable[str]) -> list[Attachment]:
+        """Return what a connection needs to read these segments, as `s0`, `s1`, ..."""
+        return [
+            Attachment(f"s{place}", self._path(name), self._key(name), f"segment {name}")
+            for place, name in enumerate(names)
+        ]
+
+    def names(self) -> list[str]:
+        """Return every segment that lies here, known to a snapshot or not."""
+        return sorted(
+            f"{path.parent.name}/{path.name.removesuffix(SUFFIX)}" for path in self.folder.glob(f"*/*{SUFFIX}")
+        )
+
+    def remove(self, name: str) -> None:
+        """Remove a segment that no snapshot names."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _fill(self, name: str, part: Path, dataset: Dataset, arriving: "_Arriving") -> None:
+        schema = arriving.schema
+        columns = ", ".join(
+            f"{quoted(item.name)} {sql_type(item)}{' NOT NULL' if item.required else ''}"
+            for item in stored_items(dataset)
+        )
+        target = f'"new"."main".{quoted(TABLE)}'
+        attachment = Attachment("new", part, self._key(name), f"segment {name}", writable=True)
+        with engine(self.scratch, [attachment], self.limits) as connection:
+            connection.execute(f"CREATE TABLE {target} ({columns})")
+            connection.register("arriving", pa.RecordBatchReader.from_batches(schema, arriving))
+            connection.execute(f'INSERT INTO {target} SELECT * FROM "arriving"')  # noqa: S608  a fixed name
+            connection.unregister("arriving")
+            connection.execute('CHECKPOINT "new"')
+            connection.execute('DETACH "new"')
+
+    def _path(self, name: str) -> Path:
+        dataset, _, segment = name.partition("/")
+        return self.folder / files.checked_name(dataset) / (files.checked_name(segment) + SUFFIX)
+
+    def _key(self, name: str) -> bytes:
+        return self.keyring.derived("segments", name)
+
+
+class _Arriving:
+    """Batches on their way into the engine, which would swallow an exception of theirs: it is kept here."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], dataset: Dataset) -> None:
+        self._batches = batches
+        self._keys = [item.name for item in stored_items(dataset) if item.subject is not None]
+        self.schema = stored_schema(dataset)
+        self.fault: Exception | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._batches:
+                yield self._shaped(batch)
+        except Exception as fault:
+            self.fault = fault
+            raise
+
+    def _shaped(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Put a batch into exactly the stored columns."""
+        if set(batch.schema.names) != set(self.schema.names):
+            raise VaultFault("couldn't load a batch: its columns are not the contract's stored items")
+        try:
+            columns = [batch.column(name).cast(self.schema.field(name).type) for name in self.schema.names]
+        except pa.ArrowException:
+            raise VaultFault("couldn't load a batch: a column is not of its stored type") from None
+        shaped = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        if any((pc.min(shaped.column(key)).as_py() or 0) < 0 for key in self._keys):
+            raise VaultFault("couldn't load a batch: a row carries no subject's number")
+        return shaped
