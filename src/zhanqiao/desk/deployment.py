@@ -88,11 +88,15 @@ def open_house(home: Path, clock: Callable[[], datetime] = utc_now) -> House | R
     )
 
 
+def prepare_django() -> None:
+    """Let Django know its tables. Which database they are in is settled when a deployment is opened."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhanqiao.desk.settings")
+    django.setup()
+
+
 def _use(home: Path) -> None:
     """Point Django at this home's state database."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhanqiao.desk.settings")
-    os.environ["ZHANQIAO_HOME"] = str(home)
-    django.setup()
+    prepare_django()
     connections.close_all()
     connections.settings["default"]["NAME"] = str(home / "state.sqlite3")
 

@@ -10,7 +10,6 @@ A crash after `reserve` leaves the charge spent and the request repeatable; a cr
 answered from the memo. The same request id gets the same bytes and no second charge.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +18,16 @@ from datetime import datetime
 from django.db import IntegrityError
 
 from zhanqiao import agreements
+from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording
-from zhanqiao.terms.agreements import Door, Grant
+from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
+
+# What else a door spends in the charging transaction, e.g. one use of a consent.
+AlsoSpends = Callable[[Recording], Refusal | None]
 
 PREDICATE_VERSION = 1
 RULE_PACK = "zhanqiao-default-1"
@@ -91,7 +94,7 @@ def earlier(asked: Asked, house: House) -> Release | Refusal | None:
     return _from_memo(asked.id, record.memo, record.index, house)
 
 
-def reserve(asked: Asked, house: House, also: Callable[[Recording], Refusal | None] | None = None) -> Refusal | None:
+def reserve(asked: Asked, house: House, also: AlsoSpends | None = None) -> Refusal | None:
     """Charge the agreement, once per request id. `also` spends what else the door counts, in the same transaction."""
     if house.book.request(asked.id) is not None:
         return None  # charged before a crash, or by a twin: the charge stands, the work is repeated
@@ -130,7 +133,7 @@ def charge_and_hand_over(
     answer: dict[str, object],
     sealing: Sealing,
     house: House,
-    also: Callable[[Recording], Refusal | None] | None = None,
+    also: AlsoSpends | None = None,
 ) -> Release | Refusal:
     """Reserve and release in one transaction, for doors where nothing runs in between (decisions)."""
     salt = house.dice(16).hex()
@@ -180,7 +183,7 @@ def _release(
     tx.release(
         Event(f"{asked.door.value}.released", asked.by, asked.id),
         _predicate(asked, answer, sealing, house, tx.at),
-        hashlib.sha256(bytes.fromhex(salt) + canonical(answer)).hexdigest(),
+        certificate.answer_digest(bytes.fromhex(salt), answer),
         memo,
     )
 
@@ -217,16 +220,3 @@ def _read_back(asked: Asked, house: House) -> Release | Refusal:
 def _from_memo(request: str, memo: bytes, index: int, house: House) -> Release:
     answer_file = house.vault.open(_MEMO, memo, request.encode())
     return Release(request, json.loads(answer_file)["answer"], answer_file, house.book.certificate(index))
-
-
-__all__ = [
-    "Asked",
-    "Grant",
-    "Release",
-    "Sealing",
-    "charge_and_hand_over",
-    "earlier",
-    "hand_over",
-    "note_refusal",
-    "reserve",
-]

@@ -127,5 +127,3 @@ def _type_of(output: Output, dataset: Dataset) -> str:
             return "integer"
         case Sum() | Average():
             return "decimal"
-
-

@@ -26,7 +26,7 @@ from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.keys import LogKeys
 from zhanqiao.ledger.models import Entry, Head, Request
 from zhanqiao.ledger.note import open_note, sign
-from zhanqiao.ledger.tiles import TileStore
+from zhanqiao.ledger.tiles import TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash
 from zhanqiao.terms.canonical import canonical, plain
 from zhanqiao.terms.events import Event
@@ -131,9 +131,7 @@ class Book:
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT_ENTRY, rows)
         # Compare-and-swap: a second instance on the same state loses here and writes nothing.
-        moved = Head.objects.filter(pk=head.pk, size=head.size).update(
-            size=frontier.size, frontier=frontier.to_bytes()
-        )
+        moved = Head.objects.filter(pk=head.pk, size=head.size).update(size=frontier.size, frontier=frontier.to_bytes())
         if moved != 1:
             raise LedgerDamaged("couldn't append: another writer moved the log's head")
         if tx._memo is not None:  # noqa: SLF001
@@ -157,7 +155,9 @@ class Book:
         if kind is not None:
             rows = rows.filter(kind=kind)
         for row in rows.iterator(chunk_size=1_000):
-            yield LoggedEvent(row.index, row.kind, row.by, row.request, row.time, bytes(row.leaf))
+            if not isinstance(row.leaf, bytes):
+                raise LedgerDamaged(f"couldn't read entry {row.index}: its leaf is no bytes")
+            yield LoggedEvent(row.index, row.kind, row.by, row.request, row.time, row.leaf)
 
     @property
     def size(self) -> int:
@@ -179,10 +179,13 @@ class Book:
                 self._expect_root(shown.root, frontier.root())
                 return shown
             leaves = [event.leaf for event in self.events(shown.size)]
-            self._tiles.append(shown.size, leaves)
             checkpoint = Checkpoint(self._keys.origin, head.size, frontier.root())
-            if head.size:
-                self._expect_root(self._tiles.root(head.size), checkpoint.root)
+            try:
+                self._tiles.append(shown.size, leaves)
+                if head.size:
+                    self._expect_root(self._tiles.root(head.size), checkpoint.root)
+            except TilesDamaged as cause:
+                raise LedgerDamaged(f"couldn't publish: {cause}") from cause
             _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
             return checkpoint
 
@@ -191,8 +194,11 @@ class Book:
         path = self.folder / "checkpoint"
         if not path.exists():
             return Checkpoint(self._keys.origin, 0, Frontier().root())
-        text, _ = open_note(path.read_bytes(), [self._keys.log.verifier])
-        return Checkpoint.parse(text)
+        try:
+            text, _ = open_note(path.read_bytes(), [self._keys.log.verifier])
+            return Checkpoint.parse(text)
+        except ValueError as cause:
+            raise LedgerDamaged(f"couldn't read the checkpoint: {cause}") from cause
 
     def certificate(self, index: int) -> bytes:
         """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
@@ -213,7 +219,7 @@ class Book:
         for expected, event in enumerate(self.events()):
             if event.index != expected:
                 raise LedgerDamaged(f"couldn't audit: entry {expected} is missing")
-            if expected < shown.size and self._tiles.entry(expected, shown.size) != event.leaf:
+            if expected < shown.size and self._shown_leaf(expected, shown.size) != event.leaf:
                 raise LedgerDamaged(f"couldn't audit: entry {expected} differs between state and tiles")
             if not _columns_agree(event):
                 raise LedgerDamaged(f"couldn't audit: the columns of entry {expected} differ from its leaf")
@@ -228,6 +234,12 @@ class Book:
         self._expect_root(Frontier.from_bytes(bytes(head.frontier)).root(), frontier.root())
         return frontier.size
 
+    def _shown_leaf(self, index: int, size: int) -> bytes:
+        try:
+            return self._tiles.entry(index, size)
+        except (TilesDamaged, OSError, ValueError) as cause:
+            raise LedgerDamaged(f"couldn't audit: entry {index} cannot be read from the tiles: {cause}") from cause
+
     def _expect_root(self, found: bytes, wanted: bytes) -> None:
         if found != wanted:
             raise LedgerDamaged("couldn't go on: the tree on disk and the state have different roots")
@@ -239,6 +251,11 @@ def found_log() -> None:
         Head.objects.create(size=0, frontier=Frontier().to_bytes())
 
 
+def new_request_id(dice: Callable[[int], bytes]) -> str:
+    """Return a fresh request id: 128 random bits, so that nobody guesses another's."""
+    return dice(16).hex()
+
+
 @contextmanager
 def founding() -> Iterator[None]:
     """The named block in which `init` and `upgrade` change the schema. Nothing else uses it."""
@@ -247,14 +264,15 @@ def founding() -> Iterator[None]:
 
 
 def _leaf_of(event: Event, at: datetime) -> bytes:
-    return canonical(
-        {"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts}
-    )
+    return canonical({"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts})
 
 
 def _columns_agree(event: LoggedEvent) -> bool:
     """Compare the searchable columns with the leaf; envelopes carry their own signature instead."""
-    leaf = json.loads(event.leaf)
+    try:
+        leaf = json.loads(event.leaf)
+    except ValueError:
+        return False
     if "payload" in leaf:
         return event.kind.endswith(".released")
     return bool(

@@ -51,4 +51,19 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请换一个请求编号，或重复原问题以取回原答复。",
         http_status=409,
     ),
+    "who-missing": Rule(
+        en="This command acts in somebody's name, and no name was given.",
+        zh="该命令须以某人名义执行，但未指明何人。",
+        remedy_en="Add `--as WHO`; `zhanqiao people show` lists who is registered.",
+        remedy_zh="请加 `--as 人员`；`zhanqiao people show` 列出已登记人员。",
+        exit_status=USAGE,
+        http_status=401,
+    ),
+    "as-outside-demo": Rule(
+        en="`--as` names a person without proof and works in the demo profile only; this deployment runs as {profile}.",
+        zh="`--as` 不作身份核验，仅限 demo 模式；本部署为 {profile}。",
+        remedy_en="Sign with your own key file; real logins come with the console.",
+        remedy_zh="请使用本人密钥文件签名；正式登录随控制台提供。",
+        http_status=401,
+    ),
 }

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: the same verbs as API and console (ARCHITECTURE 6).
+
+Commands that need a deployment import Django's part late, once its folder is known; `verify` never does.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhanqiao.desk import deployment
+from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say
+from zhanqiao.terms.refusals import Refusal
+
+deployment.prepare_django()
+
+from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
+from zhanqiao.desk.cli.demo import demo  # noqa: E402
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="栈桥 Zhanqiao: the data stays in the storehouse, only certified answers walk the bridge.",
+)
+
+
+@app.command()
+def init(
+    home: HomeOption,
+    city: Annotated[str, typer.Option("--city", help="Whose platform this is.")] = "青岛",
+    origin: Annotated[str, typer.Option("--origin", help="Name of the log, as certificates show it.")] = "zhanqiao/log",
+    profile: Annotated[str, typer.Option("--profile", help="demo, laptop or production.")] = "laptop",
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a deployment: keys, empty state, empty log. 建立部署。"""
+    if profile not in deployment.PROFILES:
+        raise typer.BadParameter(f"a profile is one of {', '.join(deployment.PROFILES)}")
+    house = deployment.found(home, deployment.Deployment(city=city, profile=profile, origin=origin))
+    if isinstance(house, Refusal):
+        refused(house, language(lang), as_json=as_json)
+    say(language(lang), f"已在 {home} 建立部署", f"A deployment stands in {home}")
+
+
+app.command()(demo)
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(intake.app, name="intake")
+app.add_typer(people.people_app, name="people")
+app.add_typer(people.resident_app, name="resident")
+app.add_typer(agreement.app, name="agreement")
+app.command()(doors.ask)
+app.command()(doors.decide)
+app.command("verify")(verify.verify_files)
+app.add_typer(ledger.app, name="ledger")
+
+
+def main() -> None:
+    """Run one command."""
+    app(prog_name=Path(sys.argv[0]).name)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao agreement`: draft, seal, file, suspend, resume, terminate, show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements.lifecycle import Agreement
+from zhanqiao.agreements.states import NAMES
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    WhoOption,
+    console,
+    language,
+    say,
+    show_data,
+)
+from zhanqiao.desk.cli.session import key_of, opened, speaker, unwrap
+from zhanqiao.desk.scenarios import all_services
+from zhanqiao.terms.refusals import Lang
+
+app = typer.Typer(no_args_is_help=True, help="Digital contracts: two seals, then answers. 数字合约。")
+
+_VERBS = {
+    "file": lifecycle.file,
+    "suspend": lifecycle.suspend,
+    "resume": lifecycle.resume,
+    "terminate": lifecycle.terminate,
+}
+
+
+@app.command()
+def draft(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML.")],
+    who: WhoOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a contract from a draft, or name every problem with its line."""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        text = file.read_text(encoding="utf-8", errors="replace")
+        names = [service.name for service in all_services()]
+        agreement = unwrap(lifecycle.draft(house.book, text, by, services=names), spoken, as_json=as_json)
+    _show(agreement, spoken, as_json=as_json)
+
+
+@app.command()
+def seal(
+    agreement: str,
+    who: WhoOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Sign the exact digest of a contract for one's organisation."""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        key = key_of(house, by, spoken, as_json=as_json)
+        sealed = unwrap(lifecycle.seal(house.book, agreement, by, key), spoken, as_json=as_json)
+    _show(sealed, spoken, as_json=as_json)
+
+
+@app.command()
+def show(
+    agreement: Annotated[str, typer.Argument(help="Its number; all agreements when left out.")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show where an agreement stands."""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        if agreement:
+            shown = unwrap(lifecycle.show(agreement, house.clock()), spoken, as_json=as_json)
+            _show(shown, spoken, as_json=as_json)
+            return
+        listed = lifecycle.listing(house.clock())
+    if as_json:
+        show_data([one.as_data() for one in listed])
+        return
+    for one in listed:
+        _show(one, spoken, as_json=False)
+
+
+def _verb(name: str) -> None:
+    """Add the command of a verb that needs only a number and a name."""
+
+    def act(
+        agreement: str,
+        who: WhoOption = "",
+        home: HomeOption = DEFAULT_HOME,
+        lang: LangOption = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        spoken = language(lang)
+        with opened(home, spoken, as_json=as_json) as house:
+            by = speaker(house, who, spoken, as_json=as_json)
+            done = unwrap(_VERBS[name](house.book, agreement, by), spoken, as_json=as_json)
+        _show(done, spoken, as_json=as_json)
+
+    app.command(name, help=_VERBS[name].__doc__)(act)
+
+
+for _name in _VERBS:
+    _verb(_name)
+
+
+def _show(agreement: Agreement, lang: Lang, *, as_json: bool) -> None:
+    if as_json:
+        show_data(agreement.as_data())
+        return
+    zh, en = NAMES[agreement.state]
+    contract = agreement.contract
+    console.print(f"[bold]{agreement.id}[/bold]  {contract.name}")
+    say(lang, f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
+    say(lang, f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
+    sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
+    missing = ", ".join(agreement.missing_seals) or "-"
+    say(lang, f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
+    if agreement.remaining is not None:
+        say(lang, f"  剩余次数：{agreement.remaining}", f"  answers left: {agreement.remaining}")

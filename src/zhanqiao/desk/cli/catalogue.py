@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao catalogue`: describe datasets, and show what is described."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from zhanqiao.catalogue import shelf
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    WhoOption,
+    console,
+    language,
+    refused,
+    say,
+    show_data,
+)
+from zhanqiao.desk.cli.session import opened, speaker, unwrap
+from zhanqiao.terms.datasets import Dataset, Item
+from zhanqiao.terms.refusals import Lang, refuse
+
+app = typer.Typer(no_args_is_help=True, help="Describe datasets by data contracts. 目录与数据契约。")
+
+
+@app.command()
+def add(
+    contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file.")],
+    who: WhoOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Describe a dataset, or a new version of its contract."""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        text = _read_text(contract, spoken, as_json=as_json)
+        dataset = unwrap(shelf.add(house.book, text, by), spoken, as_json=as_json)
+    if as_json:
+        show_data(
+            {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}
+        )
+        return
+    say(
+        spoken,
+        f"已编目：{dataset.zh}（{dataset.name} {dataset.version}），{len(dataset.items)} 个信息项",
+        f"Described: {dataset.en} ({dataset.name} {dataset.version}), {len(dataset.items)} items",
+    )
+
+
+@app.command()
+def show(
+    dataset: Annotated[str, typer.Argument(help="A dataset's name; the whole catalogue when left out.")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the catalogue and count what is open, or show one dataset with its items."""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json):
+        if dataset:
+            found = shelf.find(dataset)
+            if found is None:
+                refused(refuse("unknown-dataset", dataset=dataset), spoken, as_json=as_json)
+            _show_one(found, spoken, as_json=as_json)
+        else:
+            _show_all(spoken, as_json=as_json)
+
+
+def _show_all(lang: Lang, *, as_json: bool) -> None:
+    datasets = shelf.all()
+    opened_sets = [dataset for dataset in datasets if dataset.open]
+    categories, items = len(opened_sets), sum(len(dataset.items) for dataset in opened_sets)
+    records = {dataset.name: snapshot.rows for dataset in datasets if (snapshot := shelf.snapshot_of(dataset.name))}
+    open_records = sum(records.get(dataset.name, 0) for dataset in opened_sets)
+    domains = Counter(dataset.domain for dataset in opened_sets)
+    if as_json:
+        show_data(
+            {
+                "open": {"categories": categories, "items": items, "records": open_records, "domains": dict(domains)},
+                "datasets": [
+                    {
+                        "name": dataset.name,
+                        "zh": dataset.zh,
+                        "en": dataset.en,
+                        "department": dataset.department,
+                        "domain": dataset.domain,
+                        "opening": dataset.opening,
+                        "sharing": dataset.sharing,
+                        "items": len(dataset.items),
+                        "records": records.get(dataset.name),
+                    }
+                    for dataset in datasets
+                ],
+            }
+        )
+        return
+    table = Table(
+        *(
+            "领域 目录 数据集 部门 开放 信息项 记录数".split()
+            if lang == "zh"
+            else "domain title dataset department opening items records".split()
+        )
+    )
+    for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code)):
+        table.add_row(
+            entry.domain,
+            entry.zh if lang == "zh" else entry.en,
+            entry.name,
+            entry.department,
+            entry.opening.value,
+            str(len(entry.items)),
+            f"{records[entry.name]:,}" if entry.name in records else "-",
+        )
+    console.print(table)
+    by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
+    say(
+        lang,
+        f"开放目录：{categories} 类 {items} 项，已归集 {open_records:,} 条记录（{by_domain}）",
+        f"Open catalogue: {categories} categories, {items} items, {open_records:,} records collected ({by_domain})",
+    )
+
+
+def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
+    if as_json:
+        show_data(
+            {
+                "name": dataset.name,
+                "zh": dataset.zh,
+                "en": dataset.en,
+                "version": dataset.version,
+                "department": dataset.department,
+                "sharing": dataset.sharing,
+                "opening": dataset.opening,
+                "cubes": [{"name": cube.name, "dims": cube.dims, "measures": cube.measures} for cube in dataset.cubes],
+                "items": [_item_data(item) for item in dataset.items],
+            }
+        )
+        return
+    console.print(f"[bold]{dataset.zh}[/bold]  {dataset.en}  ({dataset.name} {dataset.version})")
+    table = Table(*("item 信息项 type level mask capabilities domain".split()))
+    for item in dataset.items:
+        table.add_row(
+            item.name,
+            item.zh,
+            item.type.value,
+            item.level.value,
+            item.mask.value,
+            " ".join(sorted(item.capabilities)),
+            "、".join(item.domain[:6]) + (" …" if len(item.domain) > 6 else ""),
+        )
+    console.print(table)
+    for cube in dataset.cubes:
+        say(
+            lang,
+            f"立方体 {cube.name}：维度 {', '.join(cube.dims)}；度量 {', '.join(cube.measures) or '无'}",
+            f"cube {cube.name}: dimensions {', '.join(cube.dims)}; measures {', '.join(cube.measures) or 'none'}",
+        )
+
+
+def _item_data(item: Item) -> dict[str, object]:
+    return {
+        "name": item.name,
+        "zh": item.zh,
+        "type": item.type,
+        "level": item.level,
+        "mask": item.mask,
+        "grade": item.grade,
+        "capabilities": item.capabilities,
+        "domain": item.domain,
+    }
+
+
+def _read_text(path: Path, lang: Lang, *, as_json: bool) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        refused(refuse("contract-not-utf8", file=path.name), lang, as_json=as_json)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao ask` and `zhanqiao decide`: the two doors of the command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    WhoOption,
+    console,
+    language,
+    refused,
+    say,
+    show_data,
+)
+from zhanqiao.desk.cli.session import opened, speaker, unwrap
+from zhanqiao.desk.scenarios import all_services, find_service
+from zhanqiao.doors import decisions, statistics
+from zhanqiao.doors.release import Release
+from zhanqiao.ledger.book import new_request_id
+from zhanqiao.terms.refusals import Lang, Refusal, refuse
+from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, StatisticsRequest
+from zhanqiao.terms.services import Service
+from zhanqiao.terms.subjects import Subject
+from zhanqiao.vault.house import House
+
+AgreementOption = Annotated[str, typer.Option("--agreement", help="The agreement that is stood upon.")]
+RequestOption = Annotated[
+    str, typer.Option("--request", help="Request id; the same id gets the same answer and no second charge.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for answer and certificate.")]
+
+# Longest standard input that is read: 2 million identifiers.
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+def ask(
+    statement: Annotated[str, typer.Argument(help="SELECT over one dataset.")],
+    agreement: AgreementOption,
+    who: WhoOption = "",
+    request: RequestOption = "",
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the statistics door. 统计门：提问。"""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        asked = StatisticsRequest(request or new_request_id(house.dice), agreement, by, statement)
+        release = unwrap(statistics.answer(asked, house=house), spoken, as_json=as_json)
+        certificate = _write(release, house, out)
+    if as_json:
+        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
+        return
+    _show_table(release.answer, spoken)
+    _show_files(release, certificate, spoken)
+
+
+def decide(
+    service: Annotated[str, typer.Argument(help="The service's name.")],
+    agreement: AgreementOption,
+    consent: Annotated[Path | None, typer.Option("--consent", help="The subject's signed consent.")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="Standard input holds one identifier a line.")] = False,
+    who: WhoOption = "",
+    request: RequestOption = "",
+    out: OutOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a decision service. The subject comes by standard input as {"id": "..."}, never as an argument. 决策门。"""
+    spoken = language(lang)
+    declared = find_service(service)
+    if declared is None:
+        known = ", ".join(one.name for one in all_services())
+        refused(refuse("unknown-service", service=service, known=known), spoken, as_json=as_json)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        identifier = request or new_request_id(house.dice)
+        if batch:
+            ids = _ids_from_input(spoken, as_json=as_json)
+            asked = BatchDecisionRequest(identifier, agreement, by, service)
+            outcome = decisions.answer_batch(asked, declared, ids, house=house)
+        else:
+            outcome = _decide_one(declared, identifier, agreement, by, consent, house, spoken, as_json=as_json)
+        release = unwrap(outcome, spoken, as_json=as_json)
+        certificate = _write(release, house, out)
+    if as_json:
+        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
+        return
+    _show_outcome(release.answer)
+    _show_files(release, certificate, spoken)
+
+
+def _decide_one(
+    service: Service,
+    identifier: str,
+    agreement: str,
+    by: str,
+    consent: Path | None,
+    house: House,
+    lang: Lang,
+    *,
+    as_json: bool,
+) -> Release | Refusal:
+    subject = Subject(service.subject, _id_from_input(lang, as_json=as_json))
+    token = consent.read_text(encoding="utf-8").strip() if consent is not None else None
+    asked = DecisionRequest(identifier, agreement, by, service.name, subject, token)
+    return decisions.answer(asked, service, house=house)
+
+
+def _id_from_input(lang: Lang, *, as_json: bool) -> str:
+    try:
+        subject = json.loads(sys.stdin.read(_MOST_BYTES))
+    except ValueError:
+        subject = None
+    if not isinstance(subject, dict) or set(subject) != {"id"} or not isinstance(subject["id"], str):
+        refused(refuse("subject-malformed"), lang, as_json=as_json)
+    return str(subject["id"])
+
+
+def _ids_from_input(lang: Lang, *, as_json: bool) -> list[str]:
+    ids = sys.stdin.read(_MOST_BYTES).split()
+    if not ids:
+        refused(refuse("list-empty"), lang, as_json=as_json)
+    return ids
+
+
+def _write(release: Release, house: House, out: Path | None) -> Path:
+    """Put answer and certificate side by side; `verify` finds the answer by its name."""
+    folder = out or house.home / "answers"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    certificate = folder / f"{release.request}.cert"
+    (folder / f"{release.request}.answer.json").write_bytes(release.answer_file)
+    certificate.write_bytes(release.certificate)
+    return certificate
+
+
+def _show_table(answer: dict[str, object], lang: Lang) -> None:
+    columns, rows, withheld = answer["columns"], answer["rows"], answer["withheld"]
+    assert isinstance(columns, list)
+    assert isinstance(rows, list)
+    assert isinstance(withheld, list)
+    table = Table(*(str(column["name"]) for column in columns))
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+    for entry in withheld:
+        say(
+            lang,
+            f"{entry['groups']} 个过小或被个别主体支配的分组已并入“其余”",
+            f"{entry['groups']} groups that were too small or dominated joined the remainder 其余",
+        )
+
+
+def _show_outcome(answer: dict[str, object]) -> None:
+    for name, value in answer.items():
+        if name not in {"results", "status"}:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            console.print(f"  {name}: [bold]{shown}[/bold]")
+
+
+def _show_files(release: Release, certificate: Path, lang: Lang) -> None:
+    say(
+        lang,
+        f"请求 {release.request}；凭证 {certificate}（可离线核验：zhanqiao verify {certificate.name}）",
+        f"Request {release.request}; certificate {certificate} (check it offline: zhanqiao verify {certificate.name})",
+    )

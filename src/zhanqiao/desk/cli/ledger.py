@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao ledger`: read what happened, and re-check all of it."""
+
+import json
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    console,
+    language,
+    say,
+    show_data,
+)
+from zhanqiao.desk.cli.session import opened
+
+app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
+
+
+@app.command()
+def show(
+    home: HomeOption = DEFAULT_HOME,
+    start: Annotated[int, typer.Option("--from", min=0, help="First entry to show.")] = 0,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many entries at the most.")] = 50,
+    kind: Annotated[str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released.")] = "",
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Read events in log order."""
+    with opened(home, language(lang), as_json=as_json) as house:
+        events = list(islice(house.book.events(start, kind or None), most))
+    if as_json:
+        show_data([_as_data(event) for event in events])
+        return
+    table = Table("#", "time", "kind", "by", "request")
+    for event in events:
+        table.add_row(str(event.index), event.time.isoformat(timespec="seconds"), event.kind, event.by, event.request)
+    console.print(table)
+
+
+@app.command()
+def audit(home: HomeOption = DEFAULT_HOME, lang: LangOption = "", as_json: JsonOption = False) -> None:
+    """Re-check every entry against tree, tiles and checkpoint."""
+    with opened(home, language(lang), as_json=as_json) as house:
+        house.book.publish()
+        checked = house.book.audit()
+        root = house.book.checkpoint().root.hex()
+    if as_json:
+        show_data({"status": "clean", "entries": checked, "root": root})
+        return
+    say(
+        language(lang),
+        f"账本完整：{checked} 条记录逐条核对，根 {root[:16]}…",
+        f"The ledger is whole: {checked} entries re-checked, root {root[:16]}…",
+    )
+
+
+def _as_data(event: object) -> dict[str, object]:
+    fields = dict(vars(event))
+    fields["leaf"] = json.loads(fields["leaf"])
+    return fields

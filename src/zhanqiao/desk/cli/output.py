@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the command line speaks: one place that prints data or words, in Chinese or English, and ends with a status.
+
+Exit statuses are a contract: 0 done, 1 fault, 2 usage, 3 refused (reasons on standard output as data), 4 not found.
+"""
+
+import json
+import locale
+import os
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from zhanqiao.terms.canonical import plain
+from zhanqiao.terms.refusals import Lang, Refusal
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words.")]
+LangOption = Annotated[str, typer.Option("--lang", help="zh or en; by locale when left out.", show_default=False)]
+WhoOption = Annotated[
+    str, typer.Option("--as", help="Act as this person; in the demo profile only.", show_default=False)
+]
+DEFAULT_HOME = Path("zhanqiao-home")
+
+console = Console(highlight=False)
+
+
+def language(wanted: str = "") -> Lang:
+    """Return the language to speak: as wanted, else by locale."""
+    if wanted in {"zh", "en"}:
+        return "zh" if wanted == "zh" else "en"
+    tongue = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if tongue.startswith("zh") or (locale.getlocale()[0] or "").startswith("Chinese") else "en"
+
+
+def say(lang: Lang, zh: str, en: str) -> None:
+    """Print one line of words."""
+    console.print(zh if lang == "zh" else en)
+
+
+def show_data(data: object) -> None:
+    """Print data as JSON on standard output."""
+    typer.echo(json.dumps(plain(data), ensure_ascii=False, indent=2))
+
+
+def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:
+    """Print every reason with its remedy, and end with the refusal's status."""
+    if as_json:
+        show_data(refusal.as_data(lang))
+    else:
+        for reason in refusal.reasons:
+            console.print(f"[red]✗[/red] [bold]{reason.code}[/bold]  {escape(reason.message(lang))}")
+            console.print(f"  → {escape(reason.remedy(lang))}")
+    raise typer.Exit(refusal.exit_status)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao verify`: check certificates offline. Opens no deployment, no database and no engine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangOption, console, language, show_data
+from zhanqiao.ledger.verify import Trust, Verdict, verify
+from zhanqiao.terms.refusals import FAULT, Lang
+
+TrustOption = Annotated[
+    Path | None, typer.Option("--trust", help="Trust file; the deployment's own when left out.", dir_okay=False)
+]
+
+
+def verify_files(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Certificates (.cert).")],
+    trust: TrustOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Check certificates offline; an answer file beside one is checked against it. Exit 0 when all are valid, else 1."""
+    spoken = language(lang)
+    path = trust or home / "public" / "trust.txt"
+    if not path.exists():
+        raise typer.BadParameter(f"no trust file at {path}: give the log's with --trust")
+    trusted = Trust.parse(path.read_text(encoding="utf-8"))
+    verdicts = [(file, verify(file.read_bytes(), trusted, answer_beside(file))) for file in files]
+    if as_json:
+        show_data([{"file": str(file), **_as_data(verdict, spoken)} for file, verdict in verdicts])
+    else:
+        for file, verdict in verdicts:
+            _show(file, verdict, spoken)
+    if not all(verdict.valid for _, verdict in verdicts):
+        raise typer.Exit(FAULT)
+
+
+def answer_beside(certificate: Path) -> bytes | None:
+    """Return the answer file that lies beside a certificate, if one does."""
+    path = certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
+    return path.read_bytes() if path.exists() else None
+
+
+def _as_data(verdict: Verdict, lang: Lang) -> dict[str, object]:
+    return {"valid": verdict.valid, "problems": [problem.message(lang) for problem in verdict.problems]}
+
+
+def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
+    mark = "[green]✓[/green]" if verdict.valid else "[red]✗[/red]"
+    console.print(f"{mark} {file.name}")
+    for problem in verdict.problems:
+        console.print(f"  {problem.message(lang)}")

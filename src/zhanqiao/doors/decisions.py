@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decisions door (决策): one small answer about one subject, from a published service.
+
+Who may not have an answer about a subject learns one thing only: not answered. Unknown subject, missing or withdrawn
+consent, a consent for somebody else: one code, one text. The true reasons are sealed for the auditor, at one length,
+inside the log's event. What depends on the agreement alone is explained in full.
+"""
+
+import base64
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from zhanqiao import agreements
+from zhanqiao.agreements import consents, grants
+from zhanqiao.agreements.consents import Consent
+from zhanqiao.catalogue import shelf
+from zhanqiao.doors import release
+from zhanqiao.doors.release import Asked, Release, Sealing
+from zhanqiao.ledger.book import Recording
+from zhanqiao.policy import decide
+from zhanqiao.policy.permits import EvidencePermit
+from zhanqiao.terms.agreements import Door, Grant
+from zhanqiao.terms.canonical import digest
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest
+from zhanqiao.terms.services import Field, Service
+from zhanqiao.terms.subjects import Subject
+from zhanqiao.vault.house import House
+
+# A sealed reason has one length, so that the log does not tell reasons apart.
+_REASON_BYTES = 96
+_REASONS = "reasons"
+# Items of these credit-law categories need a warning of adverse effects in the consent (domain.md 6.6).
+_WARNED = frozenset({"income", "deposits", "securities", "commercial_insurance", "real_estate", "tax_amount"})
+
+
+def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
+    """Answer one service for one subject, or say that there is no answer."""
+    asked = _asked(request, service, request.subject, request.consent)
+    # (1) A request that was answered before is answered from the book.
+    if (before := release.earlier(asked, house)) is not None:
+        return before
+    # (2) Find the promise, and what stands against this subject being asked about.
+    at = house.clock()
+    grant = agreements.find_grant(request.agreement, at)
+    consent, hidden = _consent_of(request, service, grant, at)
+    # (3) Decide, without touching data.
+    permit = decide.decide_evidence(
+        request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at, _callers(grant, request.by)
+    )
+    if isinstance(permit, Refusal):
+        return release.note_refusal(asked, permit, house)
+    # (4) Read the evidence. It is read for a refusal too, so that both take the same work.
+    evidence = house.vault.evidence(permit, _datasets(permit), request.subject, at.date())
+    if evidence is None:
+        hidden = (*hidden, Reason("not-answered"))
+    if hidden or evidence is None:
+        return _not_answered(asked, hidden, house)
+    # (5) The service's pure rule, and nothing beyond its output schema.
+    outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, at.date()), service)}
+    # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
+    sealing = _sealing(permit, grant, service)
+    return release.charge_and_hand_over(asked, outcome, sealing, house, _use(consent))
+
+
+def answer_batch(
+    request: BatchDecisionRequest, service: Service, ids: Sequence[str], *, house: House
+) -> Release | Refusal:
+    """Answer a duty-based service for a list of subjects: one job, one charge per subject, one certificate.
+
+    Whoever is not on the roster that the duty rests on gets `not-answered`, as an unknown subject does.
+    """
+    asked = _asked_batch(request, service, ids)
+    if (before := release.earlier(asked, house)) is not None:
+        return before
+    if service.roster is None:
+        return release.note_refusal(asked, refuse("batch-without-duty", service=service.name), house)
+    at = house.clock()
+    grant = agreements.find_grant(request.agreement, at)
+    permit = decide.decide_evidence(
+        request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at, _callers(grant, request.by)
+    )
+    if isinstance(permit, Refusal):
+        return release.note_refusal(asked, permit, house)
+    if (refusal := release.reserve(asked, house)) is not None:
+        return release.note_refusal(asked, refusal, house)
+    results = [
+        {"id": identifier, "status": "not-answered"}
+        if evidence is None
+        else {"id": identifier, "status": "answered", **shaped(service.decide(evidence, at.date()), service)}
+        for identifier, evidence in zip(
+            ids, house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, at.date()), strict=True
+        )
+    ]
+    outcome: dict[str, object] = {"status": "released", "service": service.name, "results": results}
+    return release.hand_over(asked, outcome, _sealing(permit, grant, service), house)
+
+
+def shaped(outcome: dict[str, object], service: Service) -> dict[str, object]:
+    """Return the outcome in the service's output schema; a rule that says anything else is a fault, and nothing leaves.
+
+    Dates leave as days only where the schema says so, as months elsewhere.
+    """
+    unknown = outcome.keys() - {field.name for field in service.output}
+    missing = {field.name for field in service.output if not field.optional} - outcome.keys()
+    if unknown or missing:
+        raise ValueError(f"couldn't answer {service.name}: fields {sorted(unknown | missing)} are off its schema")
+    return {field.name: _value(field, outcome[field.name]) for field in service.output if field.name in outcome}
+
+
+def _value(field: Field, value: object) -> object:
+    if value is None and field.optional:
+        return None
+    if field.is_date or field.is_month:
+        if isinstance(value, date):
+            return value.isoformat() if field.is_date else value.isoformat()[:7]
+        raise ValueError(f"couldn't answer: {field.name} is no date")
+    values = list(value) if field.many and isinstance(value, list | tuple) else [value]
+    texts = [_text(one) for one in values]
+    if not set(texts) <= set(field.values):
+        raise ValueError(f"couldn't answer: {field.name} has a value off its enumeration")
+    return texts if field.many else texts[0]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str | int | Decimal):
+        return str(value)
+    raise ValueError("couldn't answer: a value of no known kind")
+
+
+def _consent_of(
+    request: DecisionRequest, service: Service, grant: Grant | None, at: datetime
+) -> tuple[Consent | None, tuple[Reason, ...]]:
+    """Return the consent where the service needs one, and every reason why it does not cover this use."""
+    if not service.needs_consent:
+        return None, ()
+    if request.consent is None:
+        return None, (Reason("consent-missing"),)
+    consent = consents.open(request.consent, at)
+    if isinstance(consent, Refusal):
+        return None, consent.reasons
+    items = _items(service)
+    reasons = consents.check(
+        consent,
+        recipient=grant.organisation if grant else "",
+        service=service.name,
+        purpose=grant.purpose if grant else "",
+        subject=request.subject,
+        items=items,
+        at=at,
+        warning_needed=_warned(items),
+    )
+    return consent, reasons
+
+
+def _items(service: Service) -> dict[str, frozenset[str]]:
+    """Return what the service reads: dataset -> items."""
+    read: dict[str, set[str]] = defaultdict(set)
+    for one in service.evidence:
+        named = (one.item, one.date_item, *(item for item, _ in one.where))
+        read[one.dataset] |= {item for item in named if item is not None}
+    return {dataset: frozenset(items) for dataset, items in read.items()}
+
+
+def _warned(items: dict[str, frozenset[str]]) -> frozenset[str]:
+    warned = set()
+    for name, wanted in items.items():
+        dataset = shelf.find(name)
+        if dataset is not None:
+            warned |= {item.name for item in dataset.items if item.name in wanted and item.category in _WARNED}
+    return frozenset(warned)
+
+
+def _callers(grant: Grant | None, by: str) -> tuple[Reason, ...]:
+    return grants.check_caller(grant, by) if grant is not None else ()
+
+
+def _use(consent: Consent | None) -> release.AlsoSpends | None:
+    if consent is None:
+        return None
+
+    def use(tx: Recording) -> Refusal | None:
+        return None if consents.use(tx, consent) else refuse("not-answered")
+
+    return use
+
+
+def _datasets(permit: EvidencePermit) -> dict[str, Dataset]:
+    found = {name: shelf.find(name) for name in permit.snapshots}
+    return {name: dataset for name, dataset in found.items() if dataset is not None}
+
+
+def _not_answered(asked: Asked, reasons: tuple[Reason, ...], house: House) -> Refusal:
+    """Log the true reasons sealed, at one length, and tell the caller nothing."""
+    codes = ",".join(reason.code for reason in reasons).encode()[:_REASON_BYTES].ljust(_REASON_BYTES)
+    sealed = base64.b64encode(house.vault.seal(_REASONS, codes, asked.id.encode())).decode()
+    return release.note_refusal(asked, refuse("not-answered"), house, sealed_reason=sealed)
+
+
+def _asked(request: DecisionRequest, service: Service, subject: Subject, consent: str | None) -> Asked:
+    # The digest is salted by the random request id: an id number alone could be guessed from its digest.
+    question = digest([request.id, request.agreement, service.name, service.pack, subject.identifier, consent])
+    return Asked(request.id, Door.DECISIONS, request.agreement, request.by, question)
+
+
+def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[str]) -> Asked:
+    question = digest([request.id, request.agreement, service.name, service.pack, list(ids)])
+    return Asked(request.id, Door.DECISIONS, request.agreement, request.by, question, charge=len(ids))
+
+
+def _sealing(permit: EvidencePermit, grant: Grant | None, service: Service) -> Sealing:
+    return Sealing(
+        purpose=grant.purpose if grant else "",
+        statement_digest=digest({"service": service.name, "pack": service.pack}),
+        snapshot=permit.snapshots,
+        rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],
+        withheld=[],
+        service=service.name,
+    )
