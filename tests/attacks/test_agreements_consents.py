@@ -71,6 +71,9 @@ def test_a_use_for_anything_else(town: Town):
     more = {"pension_enrolment": ITEMS["pension_enrolment"] | {"district"}}
     assert check(town, consent, items=more) == ["consent-items-missing"]
     assert check(town, consent, items={"tax_return": frozenset({"amount"})}) == ["consent-items-missing"]
+    # Whether there is a row at all is an answer too.
+    assert check(town, consent, items={**ITEMS, "judgments": frozenset()}) == ["consent-items-missing"]
+    assert check(town, consent, items={"pension_enrolment": frozenset()}) == []
     assert check(
         town, consent, recipient="rival", purpose="x", subject=NEIGHBOUR, at=town.clock() + timedelta(365)
     ) == [
@@ -82,11 +85,11 @@ def test_a_use_for_anything_else(town: Town):
 
 
 def test_items_that_need_a_warning_need_it_in_the_consent(town: Town):
-    income = consents.warning_needed(ITEMS, shelf.find)
+    income = consents.items_to_warn_of(ITEMS, shelf.find)
     assert income == {"pension_enrolment.contribution_base"}
-    assert check(town, opened(town, town.consent()), needs_warning=income) == ["consent-warning-missing"]
+    assert check(town, opened(town, town.consent()), warning_needed=income) == ["consent-warning-missing"]
     warned = opened(town, town.consent(warned=True, nonce=b"w" * 16))
-    assert check(town, warned, needs_warning=income) == []
+    assert check(town, warned, warning_needed=income) == []
 
 
 def test_a_consent_has_its_time(town: Town, clock: Clock):

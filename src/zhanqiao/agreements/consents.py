@@ -31,7 +31,7 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject
 
-__all__ = ["Consent", "can_use", "check", "open", "sign", "use", "warning_needed", "withdraw"]
+__all__ = ["Consent", "can_use", "check", "items_to_warn_of", "open", "sign", "use", "withdraw"]
 
 MAX_DAYS = 366
 
@@ -54,12 +54,12 @@ def check(
     subject: Subject,
     items: Mapping[str, frozenset[str]],
     at: datetime,
-    needs_warning: frozenset[str] = frozenset(),
+    warning_needed: frozenset[str] = frozenset(),
 ) -> tuple[Reason, ...]:
     """Give every reason why the consent does not cover this very use.
 
-    items           dataset -> item names that will be read
-    needs_warning   those of them that the credit law ties to a warning of adverse effects: `warning_needed`
+    items           dataset -> item names that will be read; none where only the presence of rows is
+    warning_needed  those of them that the credit law ties to a warning of adverse effects: `items_to_warn_of`
     """
     reasons = _check_time(consent, at)
     if consent.recipient != recipient:
@@ -73,15 +73,10 @@ def check(
         reasons.append(Reason("consent-by-recipient", {"recipient": recipient}))
     if not _is_of(consent, subject):
         reasons.append(Reason("consent-other-subject"))
-    lacking = sorted(
-        f"{dataset}.{name}"
-        for dataset, names in items.items()
-        for name in names - consent.items.get(dataset, frozenset())
-    )
-    if lacking:
+    if lacking := _not_covered(consent, items):
         reasons.append(Reason("consent-items-missing", {"items": ", ".join(lacking)}))
-    if needs_warning and not consent.warned:
-        reasons.append(Reason("consent-warning-missing", {"items": ", ".join(sorted(needs_warning))}))
+    if warning_needed and not consent.warned:
+        reasons.append(Reason("consent-warning-missing", {"items": ", ".join(sorted(warning_needed))}))
     return (*reasons, *_check_state(consent))
 
 
@@ -90,7 +85,9 @@ def can_use(consent: Consent, at: datetime) -> bool:
     return not _check_time(consent, at) and not _check_state(consent)
 
 
-def warning_needed(items: Mapping[str, frozenset[str]], dataset_of: Callable[[str], Dataset | None]) -> frozenset[str]:
+def items_to_warn_of(
+    items: Mapping[str, frozenset[str]], dataset_of: Callable[[str], Dataset | None]
+) -> frozenset[str]:
     """Return the items that the credit law lets be used only after a warning of adverse effects, as dataset.item."""
     return frozenset(
         f"{name}.{item.name}"
@@ -163,6 +160,18 @@ def sign(
         warned=warned,
     )
     return consent_token.write(consent, key)
+
+
+def _not_covered(consent: Consent, items: Mapping[str, frozenset[str]]) -> list[str]:
+    """Return what is read beyond the consent. Counting rows reads no item, but that there are rows says something."""
+    return sorted(
+        {
+            f"{dataset}.{name}"
+            for dataset, names in items.items()
+            for name in names - consent.items.get(dataset, frozenset())
+        }
+        | (items.keys() - consent.items.keys())
+    )
 
 
 def _public_of(issuer: str) -> bytes | None:
