@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connections
 
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
@@ -144,7 +145,25 @@ def codes(outcome: object) -> list[str]:
     return [reason.code for reason in outcome.reasons]
 
 
+# The state that `_settle` reached the first time, and the keys: the next towns start from a copy of both.
+_settled: list[tuple[bytes, dict[str, Ed25519PrivateKey]]] = []
+
+
 def build(book: Book) -> Town:
+    """Return a settled town on a fresh home."""
+    path = Path(connections.settings["default"]["NAME"])
+    if _settled:
+        state, keys = _settled[0]
+        connections.close_all()
+        path.write_bytes(state)
+        return Town(book, book.clock, dict(keys))
+    town = _settle(book)
+    connections.close_all()  # the last connection brings the write-ahead log home
+    _settled.append((path.read_bytes(), dict(town.keys)))
+    return town
+
+
+def _settle(book: Book) -> Town:
     """Found the register, admit the banks, put a dataset on the shelf, register the keys that sign consents."""
     town = Town(book, book.clock)
     people = []
