@@ -32,7 +32,8 @@ _LONGEST = 1_000  # characters of a remedy; a longer condition is left out of it
 
 def nearest(parsed: Parsed | None, dataset: Dataset, granted: frozenset[str]) -> str:
     """Return the text of a statement that would be answered; the form alone if there is none."""
-    for candidate in _candidates(parsed, dataset, granted):
+    usable = granted & {item.name for item in dataset.items}
+    for candidate in _candidates(parsed, dataset, usable):
         text = written(candidate)
         if len(text) <= _LONGEST and _is_answered(candidate, dataset):
             return text

@@ -18,8 +18,9 @@ from zhanqiao.policy.guard.parsed import (
     ParsedTerm,
     between,
     flipped,
+    negated,
 )
-from zhanqiao.policy.ir import And, Average, Compare, Count, Dim, Literal, Not, Operator, Or, Predicate, Sum, Within
+from zhanqiao.policy.ir import And, Average, Compare, Count, Dim, Literal, Operator, Or, Predicate, Sum, Within
 
 _OPERATORS = {
     "COMPARE_EQUAL": Operator.EQ,
@@ -76,7 +77,7 @@ class _Reader:
         group = tuple(self._column(part) for part in _list(node.get("group_expressions")))
         if _list(node.get("group_sets")) != ([list(range(len(group)))] if group else []):
             raise _Unread("GROUPING SETS")
-        return Parsed(dataset, outputs, group, predicate)
+        return Parsed(dataset, outputs, tuple(dict.fromkeys(group)), predicate)
 
     def _dataset(self, value: object) -> str:
         node = _node(value, "alias", "table_name", type="BASE_TABLE")
@@ -120,11 +121,11 @@ class _Reader:
             case "CONJUNCTION_OR":
                 return Or(self._parts(value, Or, depth))
             case "OPERATOR_NOT":
-                return Not(self._negated(value, depth))
+                return negated(self._negated(value, depth))
             case "COMPARE_IN":
                 return self._within(value)
             case "COMPARE_NOT_IN":
-                return Not(self._within(value))
+                return negated(self._within(value))
             case "COMPARE_BETWEEN":
                 node = _node(value, "input", "lower", "upper")
                 return between(self._column(node["input"]), self._value(node["lower"]), self._value(node["upper"]))
@@ -179,7 +180,7 @@ class _Reader:
         raise _Unread("value")
 
     def _name(self, value: object) -> str:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value in self._lexed.texts:
             raise _Unread("name")
         return self._lexed.name(value)
 

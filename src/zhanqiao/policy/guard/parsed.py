@@ -61,6 +61,31 @@ def flipped(operator: Operator) -> Operator:
     return _FLIPPED[operator]
 
 
+_OPPOSITE = {
+    Operator.EQ: Operator.NE,
+    Operator.NE: Operator.EQ,
+    Operator.LT: Operator.GE,
+    Operator.LE: Operator.GT,
+    Operator.GT: Operator.LE,
+    Operator.GE: Operator.LT,
+}
+
+
+def negated(inner: Predicate) -> Predicate:
+    """Return NOT of a condition; DuckDB's parser turns comparisons round by itself, so both readers do.
+
+    >>> negated(Compare("year", Operator.LT, 3))
+    Compare(item='year', operator=<Operator.GE: '>='>, value=3)
+    """
+    match inner:
+        case Not(twice):
+            return twice
+        case Compare(item, operator, value):
+            return Compare(item, _OPPOSITE[operator], value)
+        case _:
+            return Not(inner)
+
+
 def between(item: str, low: Literal, high: Literal) -> Predicate:
     """Return `item BETWEEN low AND high` as the two comparisons that it means."""
     return And((Compare(item, Operator.GE, low), Compare(item, Operator.LE, high)))

@@ -20,8 +20,9 @@ from zhanqiao.policy.guard.parsed import (
     ParsedTerm,
     between,
     flipped,
+    negated,
 )
-from zhanqiao.policy.ir import And, Average, Compare, Count, Dim, Literal, Not, Operator, Or, Predicate, Sum, Within
+from zhanqiao.policy.ir import And, Average, Compare, Count, Dim, Literal, Operator, Or, Predicate, Sum, Within
 from zhanqiao.terms.refusals import Reason
 
 _DIALECT = "duckdb"
@@ -69,6 +70,7 @@ _REFUSED: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
     ((exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.Glob), "form-like"),
     ((exp.Is, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ), "form-null"),
     ((exp.Star, exp.Columns), "form-star"),
+    ((exp.Order,), "form-order"),
     ((exp.TableSample,), "form-sample"),
     ((exp.Pivot,), "form-pivot"),
     ((exp.Parameter, exp.Placeholder, exp.SessionParameter), "form-parameter"),
@@ -77,7 +79,7 @@ _REFUSED: tuple[tuple[tuple[type[exp.Expr], ...], str], ...] = (
 )
 _OFFERED: dict[type[exp.Expr], type[Sum] | type[Average]] = {exp.Sum: Sum, exp.Avg: Average}
 _CHAINS: dict[type[exp.Expr], type[And] | type[Or]] = {exp.And: And, exp.Or: Or}
-_NAMED_FORMS = frozenset({"form-function", "form-aggregate", "form-unknown"})
+_NAME_SHOWN = 64
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class _Reader:
         self._qualifiers: frozenset[str] = frozenset()
 
     def statement(self, tree: exp.Expr) -> Reading:
-        named = frozenset(self._name(column.this) for column in tree.find_all(exp.Column) if _is_named(column))
+        columns = [column.this for column in tree.find_all(exp.Column) if self._is_name(column.this)]
+        named = frozenset(self._name(column) for column in columns)
         if type(tree) is not exp.Select:
             self._refuse_tree(tree)
             return Reading(None, tuple(self._reasons), self._first_table(tree), named)
@@ -152,7 +155,7 @@ class _Reader:
             return None
         self._only(source, "this")
         table = source.this
-        if type(table) is not exp.Table or type(table.this) is not exp.Identifier:
+        if type(table) is not exp.Table or not self._is_name(table.this):
             self._refuse("form-subquery" if isinstance(table, exp.Subquery) else "form-table-function")
             return None
         if table.args.get("db") is not None or table.args.get("catalog") is not None:
@@ -168,7 +171,7 @@ class _Reader:
 
     def _first_table(self, tree: exp.Expr) -> str | None:
         """Return the dataset that the statement is about if it names exactly one, however deep."""
-        names = {self._name(table.this) for table in tree.find_all(exp.Table) if isinstance(table.this, exp.Identifier)}
+        names = {self._name(table.this) for table in tree.find_all(exp.Table) if self._is_name(table.this)}
         return names.pop() if len(names) == 1 else None
 
     # --- SELECT and GROUP BY ---
@@ -183,7 +186,7 @@ class _Reader:
         return None if term is None else ParsedOutput(alias, term)
 
     def _alias(self, node: exp.Expr) -> str | None:
-        if type(node) is not exp.Identifier or node.this in self._lexed.texts:
+        if not self._is_name(node):
             self._refuse("form-unknown", node="alias")
             return None
         return self._lexed.alias(node.this)
@@ -228,11 +231,13 @@ class _Reader:
         self._only(node, "expressions")
         items = []
         for part in node.expressions:
-            if type(part) is not exp.Column:
+            if type(part) in {exp.Rollup, exp.Cube, exp.GroupingSets}:
+                self._refuse("form-rollup")
+            elif type(part) is not exp.Column:
                 self._refuse("form-ordinal")
             elif (item := self._column(part)) is not None:
                 items.append(item)
-        return tuple(items)
+        return tuple(dict.fromkeys(items))
 
     # --- WHERE ---
 
@@ -246,7 +251,7 @@ class _Reader:
         if type(node) is exp.Not:
             self._only(node, "this")
             inner = self._predicate(node.this, depth + 1)
-            return None if inner is None else Not(inner)
+            return None if inner is None else negated(inner)
         if type(node) in _CHAINS:
             return self._junction(node, depth)
         if type(node) in _OPERATORS:
@@ -310,7 +315,7 @@ class _Reader:
     # --- leaves ---
 
     def _column(self, node: exp.Expr) -> str | None:
-        if type(node) is not exp.Column or type(node.this) is not exp.Identifier:
+        if type(node) is not exp.Column or not self._is_name(node.this):
             self._refuse_tree(node)
             return None
         self._only(node, "this", "table")
@@ -345,6 +350,10 @@ class _Reader:
             self._refuse_tree(node)
         return None
 
+    def _is_name(self, node: object) -> bool:
+        """Whether a node is an identifier; where a name belongs, sqlglot takes a quoted text for one, too."""
+        return type(node) is exp.Identifier and node.this not in self._lexed.texts
+
     def _name(self, node: exp.Expr) -> str:
         return self._lexed.name(str(node.this))
 
@@ -374,34 +383,29 @@ class _Reader:
     def _refuse_below(self, value: object) -> None:
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, exp.Expr):
-                for node in part.walk():
-                    if node is not part and (code := _code_of(node)) is not None and code not in _NAMED_FORMS:
-                        self._refuse(code)
+                for inner in part.walk():
+                    if inner is not part:
+                        self._refuse_node(inner)
 
     def _refuse_tree(self, node: exp.Expr) -> None:
         """Refuse a node that is not read, and say what else inside it would not be."""
-        before = len(self._reasons)
         for inner in node.walk():
-            code = _code_of(inner)
-            if code in {"form-function", "form-aggregate"}:
-                self._refuse(code, name=_function_name(inner))
-            elif code is not None:
-                self._refuse(code)
-        if len(self._reasons) == before and not self._knows_a_reason_of(node):
+            self._refuse_node(inner)
+        if all(_code_of(inner) is None for inner in node.walk()):
             self._refuse("form-unknown", node=node.key)
 
-    def _knows_a_reason_of(self, node: exp.Expr) -> bool:
-        codes = {_code_of(inner) for inner in node.walk()}
-        return any(reason.code in codes for reason in self._reasons)
+    def _refuse_node(self, node: exp.Expr) -> None:
+        code = _code_of(node)
+        if code in {"form-function", "form-aggregate"}:
+            name = node.name if isinstance(node, exp.Anonymous) else node.key
+            self._refuse(code, name=self._lexed.name(str(name))[:_NAME_SHOWN])
+        elif code is not None:
+            self._refuse(code)
 
     def _refuse(self, code: str, **facts: str) -> None:
         reason = Reason(code, facts)
         if reason not in self._reasons:
             self._reasons.append(reason)
-
-
-def _is_named(column: exp.Expr) -> bool:
-    return type(column.this) is exp.Identifier
 
 
 def _code_of(node: exp.Expr) -> str | None:
@@ -420,8 +424,3 @@ def _code_of(node: exp.Expr) -> str | None:
     if isinstance(node, exp.Func):
         return "form-function"
     return None
-
-
-def _function_name(node: exp.Expr) -> str:
-    name = node.name if isinstance(node, exp.Anonymous) else node.key
-    return str(name)[:64].lower()
