@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 from django.db import connections
 
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
+
+if TYPE_CHECKING:
+    from zhanqiao.ledger.keys import LogKeys
 
 SETTINGS_FILE = "zhanqiao.toml"
 PROFILES = ("demo", "laptop", "production")
@@ -53,7 +57,8 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] = ut
     with ledger_book.founding():
         call_command("migrate", verbosity=0)
         ledger_book.found_log()
-    ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
+    keys = ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
+    _publish_keys(home / "public", keys)
     Keyring.create(home / "keys" / "vault")
     _write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
@@ -99,6 +104,15 @@ def _use(home: Path) -> None:
     prepare_django()
     connections.close_all()
     connections.settings["default"]["NAME"] = str(home / "state.sqlite3")
+
+
+def _publish_keys(folder: Path, keys: "LogKeys") -> None:
+    """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
+    from zhanqiao.ledger.trust import trust_text
+
+    folder.mkdir()
+    (folder / "log.vkey").write_text(keys.log.vkey + "\n", encoding="utf-8")
+    (folder / "trust.txt").write_text(trust_text(keys.log.verifier, keys.envelope.public_key()), encoding="utf-8")
 
 
 def _write_settings(path: Path, deployment: Deployment) -> None:

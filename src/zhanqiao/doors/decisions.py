@@ -33,8 +33,6 @@ from zhanqiao.vault.house import House
 # A sealed reason has one length, so that the log does not tell reasons apart.
 _REASON_BYTES = 96
 _REASONS = "reasons"
-# Items of these credit-law categories need a warning of adverse effects in the consent (domain.md 6.6).
-_WARNED = frozenset({"income", "deposits", "securities", "commercial_insurance", "real_estate", "tax_amount"})
 
 
 def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
@@ -144,7 +142,7 @@ def _consent_of(
     consent = consents.open(request.consent, at)
     if isinstance(consent, Refusal):
         return None, consent.reasons
-    items = _items(service)
+    items = items_of(service)
     reasons = consents.check(
         consent,
         recipient=grant.organisation if grant else "",
@@ -153,27 +151,18 @@ def _consent_of(
         subject=request.subject,
         items=items,
         at=at,
-        warning_needed=_warned(items),
+        warning_needed=consents.items_to_warn_of(items, shelf.find),
     )
     return consent, reasons
 
 
-def _items(service: Service) -> dict[str, frozenset[str]]:
+def items_of(service: Service) -> dict[str, frozenset[str]]:
     """Return what the service reads: dataset -> items."""
     read: dict[str, set[str]] = defaultdict(set)
     for one in service.evidence:
         named = (one.item, one.date_item, *(item for item, _ in one.where))
         read[one.dataset] |= {item for item in named if item is not None}
     return {dataset: frozenset(items) for dataset, items in read.items()}
-
-
-def _warned(items: dict[str, frozenset[str]]) -> frozenset[str]:
-    warned = set()
-    for name, wanted in items.items():
-        dataset = shelf.find(name)
-        if dataset is not None:
-            warned |= {item.name for item in dataset.items if item.name in wanted and item.category in _WARNED}
-    return frozenset(warned)
 
 
 def _callers(grant: Grant | None, by: str) -> tuple[Reason, ...]:

@@ -5,20 +5,22 @@ The caller's text is never run. It becomes a typed statement, the statement beco
 permit from atoms that were protected when they were published; averages are computed here, from what is released.
 """
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from zhanqiao import agreements
+from zhanqiao.agreements import grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.doors import release
 from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.policy import decide, guard
 from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
-from zhanqiao.terms.agreements import Door
+from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.datasets import Dataset
-from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.requests import StatisticsRequest
 from zhanqiao.vault import second_parser
 from zhanqiao.vault.house import House
@@ -42,9 +44,11 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (2) Find the promise this request stands on, and read the statement within it.
     at = house.clock()
     grant = agreements.find_grant(request.agreement, at)
-    statement = guard.read(request.statement, second_parser.tree_of, shelf.find, grant)
+    statement = guard.read(request.statement, second_parser.tree_of, _seen_under(request.agreement), grant)
     # (3) Decide, without touching data. A refusal names every reason.
-    permit = decide.decide_statistics(request, grant, statement, shelf.find, shelf.snapshot_of, at)
+    permit = decide.decide_statistics(
+        request, grant, statement, _seen_under(request.agreement), shelf.snapshot_of, at, _callers(grant, request.by)
+    )
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
     # (4) Charge. A crash from here on leaves the charge spent and the request repeatable.
@@ -58,6 +62,20 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     table, withheld = _evaluate(rows, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
     return release.hand_over(asked, table, _sealing(permit, grant.purpose if grant else "", withheld), house)
+
+
+def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
+    """Return the catalogue as the agreement narrows it."""
+
+    def find(name: str) -> Dataset | None:
+        dataset = shelf.find(name)
+        return None if dataset is None else grants.narrow(agreement, dataset)
+
+    return find
+
+
+def _callers(grant: Grant | None, by: str) -> tuple[Reason, ...]:
+    return grants.check_caller(grant, by) if grant is not None else ()
 
 
 def _asked(request: StatisticsRequest) -> Asked:

@@ -103,9 +103,9 @@ def _show_all(lang: Lang, *, as_json: bool) -> None:
         return
     table = Table(
         *(
-            "领域 目录 数据集 部门 开放 信息项 记录数".split()
+            ["领域", "目录", "数据集", "部门", "开放", "信息项", "记录数"]
             if lang == "zh"
-            else "domain title dataset department opening items records".split()
+            else ["domain", "title", "dataset", "department", "opening", "items", "records"]
         )
     )
     for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code)):
@@ -144,7 +144,7 @@ def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
         )
         return
     console.print(f"[bold]{dataset.zh}[/bold]  {dataset.en}  ({dataset.name} {dataset.version})")
-    table = Table(*("item 信息项 type level mask capabilities domain".split()))
+    table = Table(*(["item", "信息项", "type", "level", "mask", "capabilities", "domain"]))
     for item in dataset.items:
         table.add_row(
             item.name,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -58,7 +59,7 @@ def ask(
         by = speaker(house, who, spoken, as_json=as_json)
         asked = StatisticsRequest(request or new_request_id(house.dice), agreement, by, statement)
         release = unwrap(statistics.answer(asked, house=house), spoken, as_json=as_json)
-        certificate = _write(release, house, out)
+        certificate = write_release(release, out or house.home / "answers")
     if as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return
@@ -94,7 +95,7 @@ def decide(
         else:
             outcome = _decide_one(declared, identifier, agreement, by, consent, house, spoken, as_json=as_json)
         release = unwrap(outcome, spoken, as_json=as_json)
-        certificate = _write(release, house, out)
+        certificate = write_release(release, out or house.home / "answers")
     if as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return
@@ -134,16 +135,6 @@ def _ids_from_input(lang: Lang, *, as_json: bool) -> list[str]:
     if not ids:
         refused(refuse("list-empty"), lang, as_json=as_json)
     return ids
-
-
-def _write(release: Release, house: House, out: Path | None) -> Path:
-    """Put answer and certificate side by side; `verify` finds the answer by its name."""
-    folder = out or house.home / "answers"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    certificate = folder / f"{release.request}.cert"
-    (folder / f"{release.request}.answer.json").write_bytes(release.answer_file)
-    certificate.write_bytes(release.certificate)
-    return certificate
 
 
 def _show_table(answer: dict[str, object], lang: Lang) -> None:

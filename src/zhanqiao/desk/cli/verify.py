@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from zhanqiao.desk.answers import answer_path
 from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangOption, console, language, show_data
-from zhanqiao.ledger.verify import Trust, Verdict, verify
+from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.trust import Trust
+from zhanqiao.ledger.verify import Verdict, verify
 from zhanqiao.terms.refusals import FAULT, Lang
 
 TrustOption = Annotated[
@@ -27,10 +30,13 @@ def verify_files(
     path = trust or home / "public" / "trust.txt"
     if not path.exists():
         raise typer.BadParameter(f"no trust file at {path}: give the log's with --trust")
-    trusted = Trust.parse(path.read_text(encoding="utf-8"))
-    verdicts = [(file, verify(file.read_bytes(), trusted, answer_beside(file))) for file in files]
+    try:
+        trusted = Trust.parse(path.read_bytes())
+    except Unsound as flaw:
+        raise typer.BadParameter(f"the trust file cannot be used: {flaw.problem.message(spoken)}") from flaw
+    verdicts = [(file, verify(file.read_bytes(), trusted, _answer_beside(file))) for file in files]
     if as_json:
-        show_data([{"file": str(file), **_as_data(verdict, spoken)} for file, verdict in verdicts])
+        show_data([{"file": str(file), **verdict.as_data(spoken)} for file, verdict in verdicts])
     else:
         for file, verdict in verdicts:
             _show(file, verdict, spoken)
@@ -38,14 +44,9 @@ def verify_files(
         raise typer.Exit(FAULT)
 
 
-def answer_beside(certificate: Path) -> bytes | None:
-    """Return the answer file that lies beside a certificate, if one does."""
-    path = certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
+def _answer_beside(certificate: Path) -> bytes | None:
+    path = answer_path(certificate)
     return path.read_bytes() if path.exists() else None
-
-
-def _as_data(verdict: Verdict, lang: Lang) -> dict[str, object]:
-    return {"valid": verdict.valid, "problems": [problem.message(lang) for problem in verdict.problems]}
 
 
 def _show(file: Path, verdict: Verdict, lang: Lang) -> None:

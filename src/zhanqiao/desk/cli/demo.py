@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao demo`: the whole story on a synthetic city, as a tour. Each step shows the command that repeats it.
+
+Nothing here knows more than a user does: every step goes through the same functions as the commands. The planted truth
+is opened at two places only, to score what the platform did without it.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from zhanqiao.desk import demo_story, deployment
+from zhanqiao.desk.cli.output import LangOption, console, language, refused, say
+from zhanqiao.desk.demo_story import Stage, Story
+from zhanqiao.terms.refusals import Lang, Refusal
+
+_PERSONAS_HOME = Path("demo-home")
+
+
+def demo(
+    people: Annotated[int, typer.Option("--people", min=2_000, help="Inhabitants of the synthetic city.")] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city.")] = 1,
+    home: Annotated[Path, typer.Option("--home", help="Where the demo deployment goes.")] = _PERSONAS_HOME,
+    lang: LangOption = "",
+) -> None:
+    """Tell the whole story on a synthetic city; print what left and why. 一个城市的完整演示。"""
+    spoken = language(lang)
+    _clear(home, spoken)
+    started = time.monotonic()
+    house = deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.demo/qingdao"))
+    if isinstance(house, Refusal):
+        refused(house, spoken, as_json=False)
+    story = Story(house, home.with_name(home.name + "-city"), people, seed, house.clock().date())
+    for number, stage in enumerate(demo_story.STAGES, start=1):
+        _chapter(number, stage, story, spoken)
+    seconds = time.monotonic() - started
+    say(
+        spoken,
+        f"\n演示结束，用时 {seconds:.1f} 秒（{people:,} 人，种子 {seed}）。部署在 {home}，城市数据在 {story.city_folder}。",
+        f"\nThat was the demo: {seconds:.1f} s for {people:,} people, seed {seed}. The deployment is in {home}, "
+        f"the city's files are in {story.city_folder}.",
+    )
+    if story.failures:
+        for failure in story.failures:
+            console.print(f"[red]✗ {failure}[/red]")
+        raise typer.Exit(1)
+
+
+def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
+    console.print()
+    console.rule(f"[bold]{number}. {stage.zh if lang == 'zh' else stage.en}[/bold]", align="left")
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("", total=None)
+        story.progress = lambda text, done, of: progress.update(bar, description=text, completed=done, total=of)
+        lines = stage.tell(story, lang)
+    for line in lines:
+        console.print(line)
+
+
+def _clear(home: Path, lang: Lang) -> None:
+    """Remove a former demo, and nothing that is not one."""
+    if not home.exists():
+        return
+    settings = home / deployment.SETTINGS_FILE
+    if not settings.exists() or 'profile = "demo"' not in settings.read_text(encoding="utf-8"):
+        say(
+            lang,
+            f"{home} 已存在且不是演示部署；请用 --home 另选目录。",
+            f"{home} exists and is no demo deployment; choose another folder with --home.",
+        )
+        raise typer.Exit(2)
+    shutil.rmtree(home)
+    shutil.rmtree(home.with_name(home.name + "-city"), ignore_errors=True)
