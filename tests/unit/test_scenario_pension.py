@@ -5,8 +5,10 @@ from datetime import date
 
 import pytest
 
+from lib.enterprise_city import contracts
 from zhanqiao.scenarios.pension import scenario, silent_certification
-from zhanqiao.scenarios.pension.rules import TRACES, decide, months_after
+from zhanqiao.scenarios.pension.rules import TRACES, WEAK, decide, months_after
+from zhanqiao.terms.subjects import SubjectKind
 
 AT = date(2026, 11, 25)
 POSITIVE = [trace for trace in TRACES if not trace.negative]
@@ -78,8 +80,28 @@ def test_the_newest_trace_decides_and_the_first_of_equals() -> None:
     assert same["evidence_class"] == first.evidence_class
 
 
-def test_a_dataset_that_is_no_trace_says_nothing() -> None:
-    assert decide({"card_swipes": date(2026, 6, 1)}, AT)["outcome"] == "undetermined"
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_weak_trace_says_nothing(weak: str) -> None:
+    assert decide({weak: date(2026, 6, 1)}, AT)["outcome"] == "undetermined"
+
+
+def test_traces_keep_the_newest_date_of_a_person() -> None:
+    for trace in TRACES:
+        dataset = contracts()[trace.dataset]
+        assert dataset.latest, trace.dataset
+        assert dataset.key_of(SubjectKind.PERSON), trace.dataset
+        assert not dataset.open, trace.dataset
+
+
+def test_the_roster_is_one_row_per_pensioner() -> None:
+    roster = contracts()[silent_certification.roster or ""]
+    key = roster.key_of(SubjectKind.PERSON)
+    assert key is not None
+    assert key.unique
+    for name, values in silent_certification.roster_where:
+        item = roster.item(name)
+        assert item is not None
+        assert set(values) < set(item.domain)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from zhanqiao.scenarios.pension.rules import (
     OFFICER_REVIEWS,
     PACK,
     REASONS,
+    ROSTER,
+    ROSTER_WHERE,
     SELF_CERTIFICATION,
     SUSPECT,
     TRACES,
@@ -41,7 +43,8 @@ silent_certification = Service(
     pack=PACK,
     decide=decide,
     traces=TRACES,
-    roster="pension_roster",
+    roster=ROSTER,
+    roster_where=ROSTER_WHERE,
     negative_outcome_next_step=(
         "疑似或无法认定的,由经办人员人工核实,不自动停发待遇;提醒本人自助认证,三个月警示期内可由社区或上门服务办理。"
     ),

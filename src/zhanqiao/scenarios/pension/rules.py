@@ -22,12 +22,24 @@ REASONS = (NEGATIVE, CONFLICT, NO_EVIDENCE, EXPIRED)
 # community service and a visit after it, within the three months of the warning period.
 NOTHING, OFFICER_REVIEWS, SELF_CERTIFICATION = "none", "officer_reviews", "self_certification"
 
-# In order of preference where two traces fall on the same day.
+# In order of preference where two traces fall on the same day: the body itself, a visit, care, a checked passage. Taps of
+# a transit card and purchases at a pharmacy are left out: a relative may run the errand.
 TRACES: tuple[Trace, ...] = (
     Trace("death_register", "death", negative=True),
+    Trace("cremation_record", "death", negative=True),
     Trace("serving_sentence", "sentence", negative=True),
+    Trace("pension_certification", "biometric"),
+    Trace("senior_allowance", "community"),
     Trace("medical_settlement", "medical"),
+    Trace("health_check", "medical"),
+    Trace("vaccination", "medical"),
+    Trace("rail_air_trip", "travel"),
 )
+WEAK = ("transit_trip", "pharmacy_purchase")
+
+# Who must be certified: those paid or suspended, not those whose pension has ended.
+ROSTER = "pension_roster"
+ROSTER_WHERE = (("benefit_state", ("正常发放", "暂停发放")),)
 
 
 @dataclass(frozen=True)
