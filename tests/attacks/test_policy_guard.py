@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from lib.statements import GRANT, ask, codes
+from lib.statements import GRANT, ask, codes, lexed
+from zhanqiao.policy.guard import duckdb_reader
 from zhanqiao.policy.guard.lexer import SIZE_LIMIT
 from zhanqiao.policy.ir import Statement
 from zhanqiao.terms.refusals import Refusal
@@ -340,6 +341,7 @@ CLASSES: dict[str, list[tuple[str, set[str]]]] = {
         ("SELECT count(*) {P} WHERE", {"text-not-parsed"}),
         ("SELECT count(*) {P} WHERE sex =", {"text-not-parsed"}),
         ("SELECT count(*) {P} WHERE birth_year <=> 1960", {"form-null"}),
+        ("SELECT count(*) {P} WHERE birth_year = +1960", {"text-two-readings"}),
         ("SELECT count(*) {P} WHERE (birth_year, sex) = (1960, 'a')", {"form-unknown"}),
         ("SELECT count(*) {P} WHERE birth_year BETWEEN SYMMETRIC 3 AND 1", {"form-unknown"}),
     ],
@@ -464,3 +466,18 @@ def test_what_the_readers_do_not_share_is_refused() -> None:
         read = guard.read(text, lambda _, lie=lie: lie, CATALOGUE.get, GRANT)  # type: ignore[misc]
         assert isinstance(read, Refusal), lie
         assert {reason.code for reason in read.reasons} == {"text-two-readings"}, lie
+
+
+# To DuckDB's parser these are other spellings of a plain count; here reader A alone says no.
+SAME_TO_DUCKDB = {"SELECT count() {P}", "SELECT count_star() {P}", "{P} SELECT count(*)", "(SELECT count(*) {P})"}
+
+
+def test_reader_b_alone_refuses_every_foreign_form() -> None:
+    """Two walls: what reader A refuses by its form, reader B would have refused without it."""
+    passed = set()
+    for _, text, expected in CASES:
+        if any(code.startswith("form-") for code in expected):
+            lexed_text = lexed(text.replace("{P}", P))
+            if not isinstance(duckdb_reader.read(tree_of(lexed_text.text), lexed_text), str):
+                passed.add(text)
+    assert passed == SAME_TO_DUCKDB

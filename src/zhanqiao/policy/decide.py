@@ -35,7 +35,7 @@ class Published(Protocol):
     def id(self) -> str: ...
 
 
-def decide_statistics(  # noqa: PLR0917  the world comes in as arguments, in the order of the route
+def decide_statistics(
     request: StatisticsRequest,
     grant: Grant | None,
     statement: Statement | Refusal,
@@ -74,7 +74,7 @@ def decide_statistics(  # noqa: PLR0917  the world comes in as arguments, in the
     )
 
 
-def decide_evidence(  # noqa: PLR0917  the world comes in as arguments, in the order of the route
+def decide_evidence(
     request: str,
     agreement: str,
     grant: Grant | None,
@@ -113,7 +113,7 @@ def decide_evidence(  # noqa: PLR0917  the world comes in as arguments, in the o
     )
 
 
-def decide_load(  # noqa: PLR0917  the world comes in as arguments, in the order of the route
+def decide_load(
     request: str,
     dataset: Dataset | None,
     name: str,
