@@ -21,7 +21,6 @@ from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import personas
 from zhanqiao.desk.answers import answer_path, write_release
-from zhanqiao.desk.cli.session import key_file
 from zhanqiao.desk.scenarios import all_scenarios, all_services, find_service
 from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
@@ -215,7 +214,7 @@ def seal_agreements(story: Story, lang: Lang) -> Lines:
             story.expect(isinstance(early, Refusal), "an agreement answered before both seals")
             lines += _refused(early, lang, _(lang, "盖章之前提问：", "Asked before both seals:"))
         for who in (signatory, "li-officer"):
-            key = done(read_key_file(key_file(story.house.home, who), passphrase=None, profile="demo"))
+            key = done(read_key_file(personas.key_file(story.house.home, who), passphrase=None, profile="demo"))
             done(lifecycle.seal(story.house.book, agreement, who, key))
         lines.append(f"  {name}: {agreement}")
     return [

@@ -4,7 +4,8 @@
 All names are made up. Keys are plain files, which the demo profile alone allows.
 """
 
-from zhanqiao.desk.cli.session import key_file
+from pathlib import Path
+
 from zhanqiao.identity.keys import make_key, public_bytes, write_key_file
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson, found
@@ -77,3 +78,8 @@ def settle(house: House) -> Refusal | None:
 def steward_of(department: str) -> str:
     """Return who delivers a department's data."""
     return "hrss-officer" if department == "hrss" else f"{department}-steward"
+
+
+def key_file(home: Path, who: str) -> Path:
+    """Return where the key of a persona lies."""
+    return home / "keys" / "people" / f"{Path(who).name}.pem"

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from zhanqiao.desk.cli.output import refused
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.personas import key_file
 from zhanqiao.identity.keys import read_key_file
 from zhanqiao.ledger.book import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
@@ -50,8 +51,3 @@ def key_of(house: House, who: str, lang: Lang, *, as_json: bool) -> Ed25519Priva
     """Return the private key of a persona of the demo profile."""
     key = read_key_file(key_file(house.home, who), passphrase=None, profile=house.profile)
     return unwrap(key, lang, as_json=as_json)
-
-
-def key_file(home: Path, who: str) -> Path:
-    """Return where the key of a demo persona lies."""
-    return home / "keys" / "people" / f"{Path(who).name}.pem"
