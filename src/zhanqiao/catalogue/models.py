@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# Rows stay home and nobody prints them (DJ008); Meta is Django's (D106, RUF012).
-# ruff: noqa: D106, DJ008, RUF012
 """The catalogue's tables. Only this floor reads or writes them; everybody else gets frozen values."""
 
 from django.db import models
