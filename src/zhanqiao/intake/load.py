@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The route of a delivery: collect -> check -> mask -> publish.
+
+A delivery is published whole or not at all. Until the last step, one transaction, readers see the former snapshot; what
+a crash or a refusal leaves before it is known to nobody, tells nothing and is swept or written over.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from zhanqiao.catalogue import shelf
+from zhanqiao.catalogue.shelf import ContractMoved, Snapshot
+from zhanqiao.intake import quarantine
+from zhanqiao.intake.collect import Delivery, collect
+from zhanqiao.intake.examination import Examined, examine
+from zhanqiao.intake.masks import Masked, identity_kind, numbered
+from zhanqiao.intake.published import published_values
+from zhanqiao.intake.report import LoadReport, headers_of
+from zhanqiao.intake.sealed import Workspace
+from zhanqiao.policy.decide import decide_build, decide_load
+from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
+from zhanqiao.terms.datasets import Delivery as DeliveryKind
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault import files as vault_files
+from zhanqiao.vault.house import House
+
+LANDING = "landing"
+MAX_BAD_PERCENT = 20
+# Rows whose subjects are numbered at once: one durable write of the subject book for each group with new subjects.
+_GROUP_ROWS = 1_000_000
+
+Numbers = dict[str, NDArray[np.int32]]
+
+
+def load(
+    house: House, dataset_name: str, files: Sequence[Path], by: str, *, max_bad_percent: int = MAX_BAD_PERCENT
+) -> LoadReport | Refusal:
+    """Load one delivery of one or several files into a dataset; or say why nothing was changed."""
+    dataset = shelf.find(dataset_name)
+    if dataset is None:
+        return refuse("load-dataset-unknown", dataset=dataset_name)
+    landing = house.home / LANDING
+    # One load of a dataset at a time: an appended segment stands on those before it.
+    with vault_files.only_writer(landing / f".{dataset.name}.lock"), Workspace(landing, house.dice) as workspace:
+        outcome = _load(house, dataset, files, by, workspace, max_bad_percent)
+    if isinstance(outcome, Refusal):
+        _note(house, dataset, outcome, by)
+    house.book.publish()
+    return outcome
+
+
+def _load(
+    house: House, dataset: Dataset, paths: Sequence[Path], by: str, workspace: Workspace, max_bad_percent: int
+) -> LoadReport | Refusal:
+    started = time.monotonic()
+    # (1) Collect: take the files over, byte for byte. A crash leaves nothing: the copy has no name and no kept key.
+    delivery = collect(paths, workspace)
+    if isinstance(delivery, Refusal):
+        return delivery
+    # (2) A delivery that is published already is recognised, and nothing is loaded twice.
+    known = shelf.known_batch(dataset, delivery.digest)
+    if known is not None:
+        return _recognised(dataset, delivery, known, started)
+    # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.
+    before = shelf.snapshot_of(dataset.name) if dataset.delivery is DeliveryKind.APPEND else None
+    seen = published_values(house, before)
+    examined = examine(dataset, delivery, workspace, seen, max_bad_percent=max_bad_percent)
+    if isinstance(examined, Refusal):
+        return examined
+    snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
+    request = f"load-{snapshot}"
+    # (4) Number the subjects and put direct identifiers apart. A crash leaves numbers that no row carries and names
+    #     that no row needs; the same delivery finds both again.
+    numbers = _number_subjects(house, dataset, examined)
+    # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published.
+    quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
+    # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names: `Vault.sweep`.
+    permit = decide_load(
+        request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
+    )
+    if isinstance(permit, Refusal):
+        return permit
+    segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
+    segments = (*(before.segments if before else ()), segment)
+    refusal = _build(house, dataset, request, snapshot, segments)
+    if refusal is not None:
+        return refusal
+    # (7) Publish: event and snapshot in one transaction. Before its commit nothing has changed, after it everything has.
+    report = _report(dataset, delivery, examined, snapshot, started)
+    event = Event("intake.published", by, request, _facts(dataset, report))
+    try:
+        with house.book.recording(event) as tx:
+            rows = report.published + (before.rows if before else 0)
+            shelf.publish(tx, Snapshot(snapshot, dataset.name, dataset.digest, rows, segments, delivery.digest, tx.at))
+    except ContractMoved:
+        return refuse("load-contract-changed", dataset=dataset.name)
+    return report
+
+
+def _number_subjects(house: House, dataset: Dataset, examined: Examined) -> Numbers:
+    """Return the subject numbers of every key column, over all good rows; keep direct identifiers on the way."""
+    keys = [item for item in dataset.items if item.mask is Mask.TOKEN and item.subject is not None]
+    found: dict[str, list[NDArray[np.int32]]] = {item.name: [] for item in keys}
+    whose = identity_kind(dataset)
+    for group in _groups(examined.batches()):
+        for item in keys:
+            assert item.subject is not None, "chosen so"
+            ids = pa.chunked_array([masked.stored[item.name] for masked in group])
+            found[item.name].append(house.vault.subjects.numbers(item.subject, ids, allocate=True))
+        if whose is not None:
+            kind, key = whose
+            table = pa.Table.from_batches([pa.RecordBatch.from_pydict(masked.identities) for masked in group])
+            house.vault.identities.put(kind, found[key.name][-1], table)
+    return {name: np.concatenate(parts) for name, parts in found.items() if parts}
+
+
+def _groups(batches: Iterable[Masked]) -> Iterator[list[Masked]]:
+    group: list[Masked] = []
+    for masked in batches:
+        group.append(masked)
+        if sum(map(len, group)) >= _GROUP_ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _stored(dataset: Dataset, batches: Iterable[Masked], numbers: Numbers) -> Iterator[pa.RecordBatch]:
+    """Yield what the vault stores: subject numbers where identifiers were."""
+    start = 0
+    for masked in batches:
+        rows = slice(start, start + len(masked))
+        yield numbered(dataset, masked, {name: column[rows] for name, column in numbers.items()})
+        start += len(masked)
+
+
+def _build(house: House, dataset: Dataset, request: str, snapshot: str, segments: tuple[str, ...]) -> Refusal | None:
+    """Build every declared cube, and the newest date per person, of a snapshot that nobody sees yet."""
+    builds: list[CubeSpec | str] = [*dataset.cubes, *([dataset.latest] if dataset.latest else [])]
+    for build in builds:
+        permit = decide_build(request, dataset, snapshot, build, house.clock())
+        if isinstance(permit, Refusal):
+            return permit
+        house.vault.build(permit, dataset, segments)
+    return None
+
+
+def _report(dataset: Dataset, delivery: Delivery, examined: Examined, snapshot: str, started: float) -> LoadReport:
+    return LoadReport(
+        dataset=dataset.name,
+        zh=dataset.zh,
+        snapshot=snapshot,
+        digest=delivery.digest,
+        rows=examined.rows,
+        published=examined.rows - examined.bad,
+        quarantined=examined.bad,
+        found=examined.tally.counts(),
+        files=tuple(examined.files),
+        headers=headers_of(dataset),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _recognised(dataset: Dataset, delivery: Delivery, known: Snapshot, started: float) -> LoadReport:
+    return LoadReport(
+        dataset=dataset.name,
+        zh=dataset.zh,
+        snapshot=known.id,
+        digest=delivery.digest,
+        rows=0,
+        published=0,
+        quarantined=0,
+        found=(),
+        files=(),
+        headers=headers_of(dataset),
+        seconds=time.monotonic() - started,
+        recognised=True,
+    )
+
+
+def _facts(dataset: Dataset, report: LoadReport) -> dict[str, object]:
+    by_code: dict[str, int] = {}
+    for count in report.found:
+        by_code[count.code] = by_code.get(count.code, 0) + count.rows
+    return {
+        "dataset": dataset.name,
+        "contract": dataset.digest,
+        "batch": report.digest,
+        "snapshot": report.snapshot,
+        "rows": report.rows,
+        "published": report.published,
+        "quarantined": report.quarantined,
+        "found": by_code,
+    }
+
+
+def _note(house: House, dataset: Dataset, refusal: Refusal, by: str) -> None:
+    """Log that a delivery was refused: codes only. Nothing else changes."""
+    facts: dict[str, object] = {"dataset": dataset.name, "codes": [reason.code for reason in refusal.reasons]}
+    with house.book.recording(Event("intake.refused", by, "", facts)):
+        pass

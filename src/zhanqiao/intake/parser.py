@@ -1,0 +1,589 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that reads delivered files. It runs alone: own process, no keys, no environment, nothing of this house.
+
+A delivery is hostile until it has been read, so that whoever takes over this process holds one file and a pipe. It
+imports numpy and pyarrow only; `parser_process` starts it by path, limits it and does not believe what it says.
+
+    in      one JSON line (the task), then the file's bytes, twice where it is too large to be held
+    out     frames: one letter, four bytes of length, then
+            H  what the file is (JSON)        R  rows, text columns in contract order and the row number
+            T  torn rows, first column = raw  X  why the whole file is refused (JSON)
+            E  the number of rows (JSON)
+
+What a text file must be: UTF-8 or GB 18030 to the last byte, no NUL, RFC 4180 quotes, LF or CR LF. Anything that could
+be read in two ways is refused or torn, and no character is ever replaced: a row comes out as it was written or not at
+all. Row numbers are those a spreadsheet shows: the header is row 1.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NoReturn
+
+# One thread: the limits of this process are counted for one, and numpy's linear algebra is not wanted here.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pcsv
+
+BLOCK = 4 << 20  # read, checked and parsed at once; also the longest record
+MAX_COLUMNS = 2_000
+MAX_HELD = 192 << 20  # a larger file is asked for twice; parsing must fit beside it
+MAX_TORN = 1_000_000  # torn rows are handed on one by one
+BATCH_ROWS = 65_536
+
+_LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
+_LINE_ENDS = b"\r\n"
+# What a file says about itself in its first bytes, where that is not text.
+_OTHER_KINDS = (
+    (b"PK\x03\x04", "zip/xlsx"),
+    (b"PK\x05\x06", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"Rar!", "rar"),
+    (b"%PDF", "pdf"),
+    (b"\xd0\xcf\x11\xe0", "xls"),
+    (b"SQLite format 3", "sqlite"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_PARQUET = b"PAR1"
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\x84\x31\x95\x33", "gb18030"))
+
+# GB 18030-2022 gives these bytes a character of their own; Python's table still has the private-use one of 2005.
+_OF_2022 = dict(
+    zip(
+        [*range(0xE78D, 0xE797), 0xE81E, 0xE826, 0xE82B, 0xE82C, 0xE832, 0xE843, 0xE854, 0xE864],
+        "︐︒︑︓︔︕︖︗︘︙龴龵龶龷龸龹龺龻",
+        strict=True,
+    )
+)
+_OF_2022_LEADS = (b"\xee\x9e", b"\xee\xa0", b"\xee\xa1")  # how those private-use characters begin in UTF-8
+_FOLLOWING = (np.arange(256) & 0xC0) == 0x80  # bytes that continue a character in UTF-8
+_C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
+
+
+class Refused(Exception):  # noqa: N818  carries a refusal to the end of this program
+    """The whole file is refused: a code of the refusal table and its facts. Never a value of the file."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of this process. `twice`: the bytes come a second time, because they are not held."""
+
+    size: int
+    twice: bool
+    headers: tuple[str, ...]
+
+
+# --- the file's bytes -----------------------------------------------------------------------------
+
+
+@dataclass
+class Source:
+    """The file without its byte order mark, in blocks that end with a line. The first reading may keep them.
+
+    declared    the encoding that a byte order mark names, or None
+    """
+
+    stream: io.BufferedReader
+    task: Task
+    declared: str | None = None
+    _held: list[bytes] = field(default_factory=list)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the file once more, in the same blocks."""
+        if self._held:
+            yield from self._held
+            return
+        for place, read in enumerate(self._read()):
+            block = read if place else self._without_mark(read)
+            if not self.task.twice:
+                self._held.append(block)
+            yield block
+
+    def _without_mark(self, block: bytes) -> bytes:
+        for mark, encoding in _BOMS:
+            if block.startswith(mark):
+                self.declared = encoding
+                return block[len(mark) :]
+        return block
+
+    def _read(self) -> Iterator[bytes]:
+        left, rest = self.task.size, b""
+        while left:
+            read = self.stream.read(min(BLOCK, left))
+            if not read:
+                raise EOFError("couldn't read the file: its bytes end early")
+            left -= len(read)
+            end = read.rfind(b"\n") + 1
+            if not end:
+                rest += read
+                if len(rest) > BLOCK:
+                    raise Refused("intake-line-too-long", limit=BLOCK)
+                continue
+            yield rest + read[:end] if rest else read[:end]
+            rest = read[end:]
+        if rest:
+            yield rest
+
+
+# --- first reading: what kind of text is it? ------------------------------------------------------
+
+
+@dataclass
+class Survey:
+    """What the first reading finds out. Carries the state from block to block: line, open quote, offset.
+
+    odd         there are characters that a checked text should not hold (controls, lost characters)
+    content     offset after the last byte that is no line end: blank lines after it say nothing
+    finished    the last line has its end
+    """
+
+    utf8: bool = True
+    quoted: bool = False
+    odd: bool = False
+    content: int = 0
+    finished: bool = False
+    _offset: int = 0
+    _lines: int = 0
+    _inside: bool = False
+
+    def look(self, block: bytes) -> None:
+        """Take in one block."""
+        if not block:
+            return  # nothing but a byte order mark
+        octets = np.frombuffer(block, np.uint8)
+        line_ends = int(np.count_nonzero(octets == _LF))
+        if (at := block.find(b"\0")) >= 0:
+            self._refuse_at("intake-nul", block, at)
+        quotes = self._look_at_quotes(block, octets)
+        returns = self._look_at_returns(block, octets, quotes)
+        if not self.odd:
+            plain = line_ends + returns + (block.count(b"\t") if b"\t" in block else 0)
+            self.odd = int(np.count_nonzero(octets < 32)) != plain or b"\x7f" in block or _has_odd_character(block)
+        self.utf8 = self.utf8 and _is_utf8(block)
+        if bare := len(block.rstrip(_LINE_ENDS)):
+            self.content = self._offset + bare
+        self.finished = octets[-1] == _LF
+        self._offset += len(block)
+        self._lines += line_ends
+
+    def close(self) -> None:
+        """Say what only the end of the file shows."""
+        if self._inside:
+            raise Refused("intake-quotes", line=self._lines + self.finished - 1)
+
+    def _look_at_quotes(self, block: bytes, octets: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """A quote opens after a separator, closes before one, and stands doubled inside; nowhere else."""
+        if b'"' not in block:
+            return np.zeros(0, np.int64)
+        self.quoted = True
+        quotes = np.flatnonzero(octets == _QUOTE)
+        inside = int(self._inside)
+        opening, closing = quotes[inside::2], quotes[1 - inside :: 2]
+        before = octets[opening[opening > 0] - 1]
+        after = octets[closing[closing < len(octets) - 1] + 1]
+        wrong_before = opening[opening > 0][~np.isin(before, (_COMMA, _LF, _QUOTE))]
+        wrong_after = closing[closing < len(octets) - 1][~np.isin(after, (_COMMA, _LF, _CR, _QUOTE))]
+        if len(wrong_before) or len(wrong_after):
+            self._refuse_at("intake-quotes", block, int(min([*wrong_before[:1], *wrong_after[:1]])))
+        self._inside = bool((inside + len(quotes)) % 2)
+        return quotes
+
+    def _look_at_returns(self, block: bytes, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]") -> int:
+        """Outside of quotes a carriage return stands before a line feed only."""
+        if b"\r" not in block:
+            return 0
+        returns = np.flatnonzero(octets == _CR)
+        followed = octets[np.minimum(returns + 1, len(octets) - 1)]
+        lone = returns[followed != _LF]
+        if len(lone):
+            odd_at_start = (int(self._inside) + len(quotes)) % 2  # `_inside` speaks of the end of this block by now
+            outside = lone[(np.searchsorted(quotes, lone) + odd_at_start) % 2 == 0]
+            if len(outside):
+                self._refuse_at("intake-line-ends", block, int(outside[0]))
+        return len(returns)
+
+    def _refuse_at(self, code: str, block: bytes, at: int) -> NoReturn:
+        raise Refused(code, line=self._lines + block.count(b"\n", 0, at) + 1)
+
+
+def _is_utf8(block: bytes) -> bool:
+    """Whether every byte is valid UTF-8. Arrow's validation is twice as fast as decoding."""
+    ends = pa.py_buffer(np.array([0, len(block)], np.int32))
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(block)]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _has_odd_character(block: bytes) -> bool:
+    """U+FFFD, put where some program lost a character; U+FEFF, from the middle of joined files; C1 controls."""
+    return (b"\xef" in block and (b"\xef\xbf\xbd" in block or b"\xef\xbb\xbf" in block)) or (
+        b"\xc2" in block and _C1_CONTROL.search(block) is not None
+    )
+
+
+# --- second reading: records ----------------------------------------------------------------------
+
+
+def transcode(block: bytes, lines: int) -> bytes:
+    """Return a block of GB 18030 as UTF-8; every byte must decode. `lines` is how many came before, for the refusal.
+
+    A run that is valid UTF-8 too would come out as other characters if the file mixes encodings. It is marked with a
+    NUL, which the file itself cannot hold, and the checks quarantine its row.
+    """
+    places = _doubtful_runs(block)
+    marked = b"\0".join(block[start:end] for start, end in zip([0, *places], [*places, len(block)], strict=True))
+    try:
+        text = marked.decode("gb18030")
+        octets = text.encode()
+    except UnicodeDecodeError as fault:
+        raise Refused("intake-encoding", line=lines + marked.count(b"\n", 0, fault.start) + 1) from None
+    except UnicodeEncodeError as fault:  # a code for half a character (surrogate)
+        raise Refused("intake-encoding", line=lines + fault.object.count("\n", 0, fault.start) + 1) from None
+    if any(lead in octets for lead in _OF_2022_LEADS):
+        return text.translate(_OF_2022).encode()
+    return octets
+
+
+def _doubtful_runs(block: bytes) -> list[int]:
+    """Return where a run of bytes beyond ASCII begins that is UTF-8 as a whole, with a character of three bytes.
+
+    Chinese takes three bytes in UTF-8. Shorter characters are no sign of it: many a word of GB 18030 looks like them.
+    """
+    octets = np.frombuffer(block, np.uint8)
+    high = octets >= 0x80
+    three = np.flatnonzero(octets[:-2] >> 4 == 0xE)
+    three = three[_FOLLOWING[octets[three + 1]] & _FOLLOWING[octets[three + 2]]]
+    if not len(three):
+        return []
+    # The runs that hold such a character, each once.
+    gaps = np.flatnonzero(~high)
+    after = np.unique(np.searchsorted(gaps, three))
+    starts = np.concatenate([[0], gaps + 1])[after]
+    ends = np.concatenate([gaps, [len(octets)]])[after]
+    # Where a byte that continues a character stands without one before it, or is missing, the run is no UTF-8.
+    covered = np.zeros(len(octets) + 3, np.bool_)
+    for back, lead in ((1, 0xC0), (2, 0xE0), (3, 0xF0)):
+        covered[back : back + len(octets)] |= octets >= lead
+    broken = np.flatnonzero(high & (covered[: len(octets)] != (octets < 0xC0)))
+    whole = (np.searchsorted(broken, starts) == np.searchsorted(broken, ends)) & ~covered[ends]
+    return [int(start) for start, end in zip(starts[whole], ends[whole], strict=True) if _is_utf8(block[start:end])]
+
+
+@dataclass
+class Records:
+    """Cuts blocks where a record ends, quotes considered, and takes the header off."""
+
+    quoted: bool
+    rest: bytes = b""
+
+    def cut(self, block: bytes) -> bytes:
+        """Return the whole records of what is there; keep the rest for the next block."""
+        block = self.rest + block if self.rest else block
+        end = self._end(block)
+        self.rest = block[end:]
+        if len(self.rest) > BLOCK:
+            raise Refused("intake-line-too-long", limit=BLOCK)
+        return block[:end]
+
+    def _end(self, block: bytes) -> int:
+        end = block.rfind(b"\n") + 1
+        if not self.quoted:
+            return end
+        octets = np.frombuffer(block, np.uint8)
+        inside = np.count_nonzero(octets[:end] == _QUOTE) % 2
+        while end and inside:
+            former, end = end, block.rfind(b"\n", 0, end - 1) + 1
+            inside = (inside + np.count_nonzero(octets[end:former] == _QUOTE)) % 2
+        return end
+
+
+def first_record(block: bytes) -> int:
+    """Return the length of the first record of a block, its line end included."""
+    end = block.find(b"\n") + 1
+    while end and block.count(b'"', 0, end) % 2:
+        end = block.find(b"\n", end) + 1
+    return end or len(block)
+
+
+def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
+    """Return where each wanted column stands; refuse unless the two sets are the same.
+
+    Names that the contract does not know are not repeated: without a header line they would be somebody's data.
+    """
+    if len(found) > MAX_COLUMNS:
+        raise Refused("intake-too-many-columns", limit=MAX_COLUMNS)
+    missing = [name for name in wanted if name not in found]
+    twice = [name for name in wanted if found.count(name) > 1]
+    unknown = [str(place) for place, name in enumerate(found, start=1) if name not in wanted]
+    if missing or twice or unknown:
+        raise Refused(
+            "intake-header",
+            missing="、".join(missing[:50]) or "-",
+            twice="、".join(twice[:50]) or "-",
+            unknown="、".join(unknown[:50]) or "-",
+        )
+    return [found.index(name) for name in wanted]
+
+
+def read_header(record: bytes, wanted: tuple[str, ...]) -> list[int]:
+    """Return the order of the columns that the header line names."""
+    if record.count(b",") >= MAX_COLUMNS:
+        raise Refused("intake-too-many-columns", limit=MAX_COLUMNS)
+    csv.field_size_limit(BLOCK)
+    found = next(csv.reader([record.decode().rstrip("\r\n")], strict=True), [])
+    return order_of(found, wanted)
+
+
+def read_text(source: Source, survey: Survey, send: "Sender") -> None:
+    """Send the rows of a text file."""
+    records = Records(survey.quoted)
+    rows: Rows | None = None
+    offset = lines = 0
+    for block in source.blocks():
+        content = _without_blank_end(block, survey, offset)
+        text = content if survey.utf8 else transcode(content, lines)
+        offset += len(block)
+        lines += 0 if survey.utf8 else block.count(b"\n")
+        if rows is None and text:
+            head = first_record(text)
+            rows = Rows(read_header(text[:head], source.task.headers), survey.quoted, send)
+            text = text[head:]
+        if rows is not None and (whole := records.cut(text)):
+            rows.parse(whole)
+    if rows is not None and records.rest:
+        # Without its line end nobody can tell whether the last value is whole.
+        rows.tear([(rows.number + 1, records.rest.decode())], "unfinished")
+        rows.number += 1
+    if rows is None or rows.number == 1:
+        raise Refused("intake-empty")
+    send.end(rows.number - 1)
+
+
+def _without_blank_end(block: bytes, survey: Survey, offset: int) -> bytes:
+    """Cut blank lines at the end of the file: they say nothing, while one between rows is a torn row."""
+    if offset + len(block) <= survey.content:
+        return block
+    if offset >= survey.content:
+        return b""
+    return block[: survey.content - offset] + (b"\n" if survey.finished else b"")
+
+
+@dataclass
+class Rows:
+    """Parses records into text columns and counts rows: `number` is the last row read, the header's being 1."""
+
+    order: list[int]
+    quoted: bool
+    send: "Sender"
+    number: int = 1
+    torn: int = 0
+
+    def parse(self, records: bytes) -> None:
+        """Send the rows of these whole records; those with too few or too many fields are torn."""
+        torn: list[tuple[int, str]] = []
+
+        def tear(row: Any) -> str:
+            torn.append((row.number, row.text))
+            if len(torn) + self.torn > MAX_TORN:
+                raise Refused("intake-too-many-torn", limit=MAX_TORN)
+            return "skip"
+
+        try:
+            table = self._table(records, tear)
+        except pa.ArrowInvalid as fault:
+            raise Refused("intake-unreadable", row=self.number + 1) from fault
+        numbers = _numbers_of_whole_rows(table.num_rows, np.array([place for place, _ in torn], np.int64))
+        columns = [table.column(place) for place in self.order]
+        for batch in _batches(columns, numbers + self.number):
+            self.send.rows(batch)
+        if torn:
+            self.tear([(self.number + place, text) for place, text in torn], "fields")
+        self.number += table.num_rows + len(torn)
+
+    def tear(self, torn: list[tuple[int, str]], why: str) -> None:
+        """Send rows that could not be parted into fields."""
+        self.torn += len(torn)
+        self.send.torn([number for number, _ in torn], [text for _, text in torn], why)
+
+    def _table(self, records: bytes, tear: Callable[[Any], str]) -> Any:
+        names = [str(place) for place in range(len(self.order))]
+        return pcsv.read_csv(
+            pa.BufferReader(records),
+            pcsv.ReadOptions(use_threads=False, column_names=names, block_size=len(records) + 1),
+            pcsv.ParseOptions(
+                quote_char='"' if self.quoted else False,
+                newlines_in_values=self.quoted,
+                ignore_empty_lines=False,
+                invalid_row_handler=tear,
+            ),
+            # The bytes were validated in the first reading, or made by `transcode`.
+            pcsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), check_utf8=False),
+        )
+
+
+def _numbers_of_whole_rows(count: int, torn: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return the places (from 1) of `count` whole rows among which the torn ones stand at the places given."""
+    ranks = np.arange(1, count + 1)
+    if not len(torn):
+        return ranks
+    torn = np.sort(torn)
+    return ranks + np.searchsorted(torn - np.arange(len(torn)), ranks, side="right")
+
+
+def _batches(columns: list[Any], numbers: "np.ndarray[Any, Any]") -> Iterator[Any]:
+    """Make record batches of BATCH_ROWS at most: text columns by place, then the row number."""
+    names = [str(place) for place in range(len(columns))]
+    table = pa.table([*columns, pa.array(numbers.astype(np.int32))], names=[*names, "row"])
+    yield from table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
+
+
+# --- Parquet --------------------------------------------------------------------------------------
+
+
+def read_parquet(content: bytes, headers: tuple[str, ...], send: "Sender") -> None:
+    """Send the rows of a Parquet file as text, so that both kinds of file meet the same checks."""
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        schema = file.schema_arrow
+        order = order_of(list(schema.names), headers)
+        for place, kind in enumerate(schema.types, start=1):
+            if _text_of(kind) is None:
+                raise Refused("intake-parquet-type", column=place, type=str(kind)[:60])
+        if not file.metadata.num_rows:
+            raise Refused("intake-empty")
+        send.hello("parquet", odd=True)
+        number = 0
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+            columns = [_as_text(batch.column(place)) for place in order]
+            for piece in _batches(columns, np.arange(number + 1, number + 1 + batch.num_rows)):
+                piece.validate(full=True)
+                send.rows(piece)
+            number += batch.num_rows
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as fault:
+        raise Refused("intake-parquet-damaged") from fault
+    send.end(number)
+
+
+def _text_of(kind: Any) -> Callable[[Any], Any] | None:
+    """Return how values of this type are written as text, exactly; None where they cannot be."""
+    if pa.types.is_string(kind) or pa.types.is_null(kind):
+        return lambda values: values.cast(pa.string())
+    if pa.types.is_large_string(kind) or pa.types.is_integer(kind) or pa.types.is_date32(kind):
+        return lambda values: values.cast(pa.string())
+    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+        return lambda values: values.cast(pa.string())
+    if pa.types.is_decimal128(kind):
+        return lambda values: pa.array([None if v is None else format(v, "f") for v in values.to_pylist()], pa.string())
+    if pa.types.is_boolean(kind):
+        return lambda values: pa.array(
+            [None if v is None else "是" if v else "否" for v in values.to_pylist()], pa.string()
+        )
+    return None
+
+
+def _as_text(values: Any) -> Any:
+    values.validate(full=True)
+    write = _text_of(values.type)
+    assert write is not None, "types were checked before"
+    text = write(values)
+    return text.fill_null("") if text.null_count else text
+
+
+# --- the pipe -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sender:
+    """Writes frames."""
+
+    stream: BinaryIO
+
+    def frame(self, letter: bytes, payload: Any) -> None:
+        self.stream.write(letter + struct.pack(">I", len(payload)))
+        self.stream.write(payload)
+
+    def hello(self, encoding: str, *, odd: bool) -> None:
+        self._json(b"H", {"encoding": encoding, "odd": odd})
+
+    def rows(self, batch: Any) -> None:
+        self.frame(b"R", batch.serialize())
+
+    def torn(self, numbers: list[int], texts: list[str], why: str) -> None:
+        for start in range(0, len(numbers), 1_000):
+            part = slice(start, start + 1_000)
+            self._json(b"T", {"why": why, "rows": numbers[part], "texts": texts[part]})
+
+    def refuse(self, refused: Refused) -> None:
+        self._json(b"X", {"code": refused.code, "facts": {name: str(fact) for name, fact in refused.facts.items()}})
+
+    def end(self, rows: int) -> None:
+        self._json(b"E", {"rows": rows})
+
+    def _json(self, letter: bytes, value: object) -> None:
+        self.frame(letter, json.dumps(value).encode())
+
+
+def read(task: Task, stream: io.BufferedReader, send: Sender) -> None:
+    """Read one file, whatever it is, and send what it holds."""
+    start = stream.peek(16)[: task.size]
+    if not start:
+        raise Refused("intake-empty")
+    if start.startswith(_PARQUET):
+        if task.twice:
+            raise Refused("intake-too-large", limit=MAX_HELD)
+        read_parquet(stream.read(task.size), task.headers, send)
+        return
+    for mark, kind in _OTHER_KINDS:
+        if start.startswith(mark):
+            raise Refused("intake-not-text", kind=kind)
+    source, survey = Source(stream, task), Survey()
+    for block in source.blocks():
+        survey.look(block)
+    survey.close()
+    if source.declared == "utf-8" and not survey.utf8:
+        raise Refused("intake-encoding-declared")
+    survey.utf8 = survey.utf8 and source.declared != "gb18030"
+    send.hello("utf-8" if survey.utf8 else "gb18030", odd=survey.odd or not survey.utf8)
+    read_text(source, survey, send)
+
+
+def main() -> None:
+    """Do the one task on standard input."""
+    stdin, stdout = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+    asked = json.loads(stdin.readline())
+    send = Sender(stdout)
+    try:
+        read(Task(asked["size"], asked["twice"], tuple(asked["headers"])), stdin, send)
+    except Refused as refused:
+        send.refuse(refused)
+    except MemoryError:
+        send.refuse(Refused("intake-too-much"))
+    stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

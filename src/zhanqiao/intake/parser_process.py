@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the parser for one file, feeds it, limits it, and reads what it says as if an attacker had written it.
+
+The parser gets an empty environment, no argument but its own path, no descriptor but its pipes, and no key. Memory, CPU
+and silence are bounded; frames have a greatest length; every batch is validated in full before anyone looks into it.
+What the parser cannot do is change a file: it sees the bytes of a landing copy through a pipe.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from zhanqiao.intake import parser
+from zhanqiao.terms.refusals import RULES, Reason, Refusal, refuse
+
+MEMORY_BYTES = 1 << 30
+SILENCE_SECONDS = 30.0
+_CPU_SECONDS, _BYTES_PER_CPU_SECOND = 20, 4 << 20  # a sixth of the speed that the slowest encoding reaches
+_MAX_FRAME = 256 << 20  # a block of 4 MiB cannot become more, even with an offset for each empty field
+_PIPE_BYTES = 1 << 20
+_PROGRAM = Path(parser.__file__)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Parsed rows: one text column per item in contract order, "" where nothing stands, and their row numbers."""
+
+    texts: tuple[pa.Array, ...]
+    numbers: NDArray[np.int32]
+    encoding: str
+    odd: bool
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+@dataclass(frozen=True)
+class Torn:
+    """Rows that could not be parted into fields, raw."""
+
+    numbers: tuple[int, ...]
+    texts: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The file was read to its end."""
+
+    rows: int
+
+
+Piece = Rows | Torn | End | Refusal
+
+
+class _Stopped(Exception):  # noqa: N818  the parser broke off, by limit, crash or nonsense
+    pass
+
+
+def read(chunks: Callable[[], Iterable[bytes]], size: int, headers: tuple[str, ...]) -> Iterator[Piece]:
+    """Yield what the file holds, piece by piece; the last piece is an End or a Refusal.
+
+    `chunks` gives the file's bytes from the start, each time it is called. A refusal lacks the fact `file`: whoever
+    gave the file names it.
+    """
+    twice = size > parser.MAX_HELD
+    task = json.dumps({"size": size, "twice": twice, "headers": headers}).encode() + b"\n"
+    with _started(size) as process:
+        feeding = threading.Thread(target=_feed, args=(process, task, chunks, 2 if twice else 1), daemon=True)
+        feeding.start()
+        try:
+            yield from _pieces(process, len(headers))
+        except _Stopped:
+            process.kill()
+            spent = -process.wait() in {9, 24}  # SIGKILL, SIGXCPU
+            yield refuse("intake-too-much" if spent else "intake-reader-stopped")
+        finally:
+            process.kill()
+            feeding.join()
+
+
+@contextlib.contextmanager
+def _started(size: int) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-B", str(_PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a traceback may hold values
+        env={},
+        cwd="/",
+        bufsize=0,
+    )
+    try:
+        _limit(process.pid, size)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        yield process
+    finally:
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        process.wait()
+
+
+def _limit(pid: int, size: int) -> None:
+    """Bound the parser before it gets its task; it waits for that and cannot raise a hard limit."""
+    seconds = _CPU_SECONDS + size // _BYTES_PER_CPU_SECOND
+    for limit, value in (
+        (resource.RLIMIT_DATA, MEMORY_BYTES),
+        (resource.RLIMIT_AS, 4 * MEMORY_BYTES),  # libraries map more than they use
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.prlimit(pid, limit, (value, value))
+
+
+def _feed(process: "subprocess.Popen[bytes]", task: bytes, chunks: Callable[[], Iterable[bytes]], times: int) -> None:
+    """Write the task and the file. The parser may stop listening as soon as it knows enough."""
+    pipe = process.stdin
+    assert pipe is not None
+    with contextlib.suppress(BrokenPipeError, ValueError):
+        _write(pipe.fileno(), task)
+        for _ in range(times):
+            for chunk in chunks():
+                _write(pipe.fileno(), chunk)
+
+
+def _write(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _pieces(process: "subprocess.Popen[bytes]", columns: int) -> Iterator[Piece]:
+    pipe = process.stdout
+    assert pipe is not None
+    schema = pa.schema([*((str(place), pa.string()) for place in range(columns)), ("row", pa.int32())])
+    encoding, odd, seen = "", True, 0
+    while True:
+        letter, payload = _frame(pipe.fileno())
+        match letter:
+            case b"H":
+                hello = _json(payload)
+                encoding, odd = str(hello.get("encoding"))[:16], bool(hello.get("odd", True))
+            case b"R":
+                rows = _rows(payload, schema, encoding, odd)
+                seen += len(rows)
+                yield rows
+            case b"T":
+                torn = _torn(_json(payload))
+                seen += len(torn.numbers)
+                yield torn
+            case b"X":
+                yield _refusal(_json(payload))
+                return
+            case b"E":
+                if _json(payload).get("rows") != seen:
+                    raise _Stopped
+                yield End(seen)
+                return
+            case _:
+                raise _Stopped
+
+
+def _frame(fd: int) -> tuple[bytes, bytearray]:
+    head = _exactly(fd, 5)
+    (length,) = struct.unpack(">I", head[1:])
+    if length > _MAX_FRAME:
+        raise _Stopped
+    return bytes(head[:1]), _exactly(fd, length)
+
+
+def _exactly(fd: int, length: int) -> bytearray:
+    content = bytearray(length)
+    view = memoryview(content)
+    while view:
+        if not select.select([fd], [], [], SILENCE_SECONDS)[0]:
+            raise _Stopped
+        got = os.readv(fd, [view])
+        if not got:
+            raise _Stopped
+        view = view[got:]
+    return content
+
+
+def _json(payload: bytearray) -> dict[str, Any]:
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        raise _Stopped from None
+    if not isinstance(value, dict):
+        raise _Stopped
+    return value
+
+
+def _rows(payload: bytearray, schema: pa.Schema, encoding: str, odd: bool) -> Rows:
+    try:
+        batch = pa.ipc.read_record_batch(pa.py_buffer(payload), schema)
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError):
+        raise _Stopped from None
+    *texts, numbers = batch.columns
+    if any(column.null_count for column in batch.columns):
+        raise _Stopped
+    return Rows(tuple(texts), numbers.to_numpy(), encoding, odd)
+
+
+def _torn(value: dict[str, Any]) -> Torn:
+    numbers, texts, why = value.get("rows"), value.get("texts"), value.get("why")
+    if not (isinstance(numbers, list) and isinstance(texts, list) and len(numbers) == len(texts)):
+        raise _Stopped
+    if not (all(isinstance(n, int) for n in numbers) and all(isinstance(t, str) for t in texts)):
+        raise _Stopped
+    return Torn(tuple(numbers), tuple(texts), "unfinished" if why == "unfinished" else "fields")
+
+
+def _refusal(value: dict[str, Any]) -> Refusal:
+    code, facts = value.get("code"), value.get("facts")
+    if not (isinstance(code, str) and code.startswith("intake-") and code in RULES and isinstance(facts, dict)):
+        raise _Stopped
+    if {name for _, name, _, _ in Formatter().parse(RULES[code].en) if name} - {"file"} != set(facts):
+        raise _Stopped
+    return Refusal((Reason(code, {str(name): str(fact)[:5_000] for name, fact in facts.items()}),))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quarantine (隔离): bad rows as they were delivered, with the reasons, sealed.
+
+    <home>/quarantine/<dataset>/<snapshot>/<part>.sealed     JSON lines under the quarantine key of the vault
+
+The department corrects its rows from the report, which has no values; who has to see a row opens it here. Parts belong
+to one place: moved elsewhere they do not open.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zhanqiao.intake.sealed import SealedFile
+from zhanqiao.vault import files
+from zhanqiao.vault.house import House
+
+FOLDER = "quarantine"
+_PURPOSE = "quarantine"
+_PART_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One quarantined row.
+
+    file    which of the delivery's files, from 1
+    row     its number there, as a spreadsheet shows it
+    faults  (item, code); item "" when the row as a whole is meant
+    values  header -> text as delivered, or None for a row that could not be parted into fields
+    raw     the text of such a row, else None
+    """
+
+    file: int
+    row: int
+    faults: tuple[tuple[str, str], ...]
+    values: dict[str, str] | None
+    raw: str | None = None
+
+
+@dataclass
+class Waiting:
+    """Bad rows of a delivery that is still being checked, sealed in a nameless file."""
+
+    waiting: SealedFile
+    _lines: list[bytes] = field(default_factory=list)
+    _size: int = 0
+
+    def add(self, row: BadRow) -> None:
+        """Put one row aside."""
+        line = json.dumps(vars(row), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= _PART_BYTES:
+            self._flush()
+
+    def parts(self) -> Iterator[bytes]:
+        """Return what was put aside, in parts of JSON lines."""
+        self._flush()
+        return self.waiting.chunks()
+
+    def _flush(self) -> None:
+        if self._lines:
+            self.waiting.append(b"\n".join(self._lines))
+            self._lines, self._size = [], 0
+
+
+def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> None:
+    """Seal the bad rows of one load, durable when this returns. Keeping them again under the same name is harmless."""
+    folder = _folder(house, dataset, snapshot)
+    for number, part in enumerate(parts):
+        name = f"{number:06d}.sealed"
+        files.write_whole(folder / name, house.vault.seal(_PURPOSE, part, _aad(dataset, snapshot, name)))
+
+
+def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
+    """Open the bad rows of one load, in no particular order."""
+    folder = _folder(house, dataset, snapshot)
+    for path in sorted(folder.glob("*.sealed")):
+        plain = house.vault.open(_PURPOSE, path.read_bytes(), _aad(dataset, snapshot, path.name))
+        for line in plain.split(b"\n"):
+            row = json.loads(line)
+            yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
+
+
+def _folder(house: House, dataset: str, snapshot: str) -> Path:
+    return house.home / FOLDER / files.checked_name(dataset) / files.checked_name(snapshot)
+
+
+def _aad(dataset: str, snapshot: str, name: str) -> bytes:
+    return f"quarantine {dataset}/{snapshot}/{name}".encode()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of one load, written for the department: what came, what was published, what to correct. No values."""
+
+from dataclasses import dataclass
+
+from zhanqiao.intake.checks import CODES
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Lang
+
+FIRST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows break one rule, and where the first of them stand: (file from 1, row)."""
+
+    item: str
+    code: str
+    rows: int
+    first: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """One file of the delivery."""
+
+    name: str
+    rows: int
+    encoding: str
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of a delivery. `recognised`: it was published before, and nothing was loaded again."""
+
+    dataset: str
+    zh: str
+    snapshot: str
+    digest: str
+    rows: int
+    published: int
+    quarantined: int
+    found: tuple[Count, ...]
+    files: tuple[FileRead, ...]
+    headers: dict[str, str]
+    seconds: float
+    recognised: bool = False
+
+    @property
+    def encoding(self) -> str:
+        """The encodings of the files, each once."""
+        return ", ".join(dict.fromkeys(file.encoding for file in self.files))
+
+    def as_data(self) -> dict[str, object]:
+        """Return the form of `--json` output."""
+        return {
+            "status": "recognised" if self.recognised else "published",
+            "dataset": self.dataset,
+            "snapshot": self.snapshot,
+            "digest": self.digest,
+            "rows": self.rows,
+            "published": self.published,
+            "quarantined": self.quarantined,
+            "found": [
+                {"item": count.item, "code": count.code, "rows": count.rows, "first": [list(at) for at in count.first]}
+                for count in self.found
+            ],
+            "files": [{"name": file.name, "rows": file.rows, "encoding": file.encoding} for file in self.files],
+            "seconds": f"{self.seconds:.3f}",
+        }
+
+    def as_text(self, lang: Lang) -> str:
+        """Return the report as lines for a person."""
+        return "\n".join(self._zh() if lang == "zh" else self._en())
+
+    def _zh(self) -> list[str]:
+        if self.recognised:
+            return [
+                f"{self.zh}（{self.dataset}）：该批数据此前已发布（快照 {self.snapshot}），未重复加载。",
+                self.digest,
+            ]
+        lines = [
+            f"{self.zh}（{self.dataset}）：已发布快照 {self.snapshot}",
+            (
+                f"读取 {self.rows:,} 行，发布 {self.published:,} 行，隔离 {self.quarantined:,} 行；"
+                f"编码 {self.encoding}；用时 {self.seconds:.1f} 秒"
+            ),
+            self.digest,
+        ]
+        return [*lines, *(f"  {line}" for line in describe(self.found, self.headers, "zh"))]
+
+    def _en(self) -> list[str]:
+        if self.recognised:
+            return [
+                f"{self.dataset}: this very delivery is published already (snapshot {self.snapshot}); nothing was loaded again",
+                self.digest,
+            ]
+        lines = [
+            f"{self.dataset}: snapshot {self.snapshot} is published",
+            (
+                f"{self.rows:,} rows read, {self.published:,} published, {self.quarantined:,} quarantined; "
+                f"encoding {self.encoding}; {self.seconds:.1f} s"
+            ),
+            self.digest,
+        ]
+        return [*lines, *(f"  {line}" for line in describe(self.found, self.headers, "en"))]
+
+
+def headers_of(dataset: Dataset) -> dict[str, str]:
+    """Return the name under which the department knows each item."""
+    return {item.name: item.header for item in dataset.items}
+
+
+def describe(found: tuple[Count, ...], headers: dict[str, str], lang: Lang) -> list[str]:
+    """Return one line per item and code: what, how many rows, where the first ones stand."""
+    return [_describe(count, headers, lang) for count in found]
+
+
+def _describe(count: Count, headers: dict[str, str], lang: Lang) -> str:
+    en, zh = CODES[count.code]
+    if lang == "zh":
+        places = "、".join(f"{row}" if file == 1 else f"文件{file}:{row}" for file, row in count.first)
+        item = headers.get(count.item) or "整行"
+        return f"{item}：{zh}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
+    places = ", ".join(f"{row}" if file == 1 else f"file {file}: {row}" for file, row in count.first)
+    item = headers.get(count.item) or "row"
+    return f"{item}: {en}, {count.rows:,} rows ({places}{', ...' if count.rows > len(count.first) else ''})"
