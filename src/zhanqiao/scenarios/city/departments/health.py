@@ -74,7 +74,7 @@ def _settlements(city: City) -> pa.Table:
 
 def _purchases(city: City) -> pa.Table:
     """A card at a pharmacy may be in the hand of a son: a weak sign, and none once a card is handed in."""
-    yearly = np.where(city.lives.away, 0.0, np.interp(_age(city), (0, 20, 60, 80), (0.1, 0.4, 1.4, 1.0)))
+    yearly = np.where(city.lives.away, 0.0, np.interp(_age(city), (0, 20, 60, 80), (0.1, 0.3, 0.9, 0.6)))
     person, day = meetings(city, yearly, WINDOW)
     cost = np.clip(city.dice.lognormal(np.log(9_000), 0.7, len(person)), 300, 2_000_000)
     return pa.table(

@@ -37,7 +37,7 @@ STOPS = (
     "城阳批发市场", "正阳路", "鹤山路", "即墨汽车站", "胶州汽车站", "三里河公园", "平度汽车站", "人民路", "莱西汽车站", "月湖公园",
 )  # fmt: skip
 
-_TAP_MONTHS = 3
+_TAP_MONTHS = 2
 # Taps within a day: morning and evening peaks. Shares of the hours 5 to 22.
 _HOURS = np.array([1, 4, 11, 12, 6, 4, 4, 5, 4, 4, 5, 8, 12, 9, 5, 3, 2, 1], dtype=float)
 _FIRST_HOUR = 5
