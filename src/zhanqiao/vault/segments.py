@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
-from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, engine, quoted
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 
@@ -125,7 +125,7 @@ class SegmentStore:
         )
         target = f'"new"."main".{quoted(TABLE)}'
         attachment = Attachment("new", part, self._key(name), f"segment {name}", writable=True)
-        with engine(self.scratch, [attachment], self.limits) as connection:
+        with locked_down(self.scratch, [attachment], self.limits) as connection:
             connection.execute(f"CREATE TABLE {target} ({columns})")
             connection.register("arriving", pa.RecordBatchReader.from_batches(schema, arriving))
             connection.execute(f'INSERT INTO {target} SELECT * FROM "arriving"')  # noqa: S608  a fixed name

@@ -4,44 +4,185 @@
 Every call that reads or writes rows takes a permit, checks that it is one, that it has not expired and that it fits
 what it is asked for, and runs it. What cannot be checked here (grants, consents, levels) was decided by `policy`, which
 alone makes permits.
+
+    keys/        the keyring (outside this folder)
+    segments/    encrypted rows, one immutable file per load         lost or stolen: rows gone; unreadable without keys
+    states/      cubes and newest dates of a snapshot, sealed        can be built again from the segments
+    subjects/    tokens by subject number, sealed                    lost: numbers in segments mean nobody
+    identities/  direct identifiers, sealed under their own key
+    scratch/     encrypted spill of running tasks; swept
+
+Nothing here says which snapshot is current: that is the catalogue's row. What no row names is what a crash left behind.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
-from zhanqiao.policy.permits import LoadPermit, Permit
-from zhanqiao.terms.datasets import Dataset
-from zhanqiao.vault import crypt
+from zhanqiao.policy.permits import AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
+from zhanqiao.terms.datasets import CubeSpec, Dataset
+from zhanqiao.terms.services import Evidence, Value
+from zhanqiao.terms.subjects import Subject, SubjectKind
+from zhanqiao.vault import crypt, cubes, evidence, files, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
+from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
+from zhanqiao.vault.engines import Engine
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.segments import SegmentStore
-from zhanqiao.vault.subjects import SubjectBook
+from zhanqiao.vault.states import StateStore
+from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
+from zhanqiao.vault.tokens import Flags
+from zhanqiao.vault.traces import RosterBlock, State
+
+# (dataset, snapshot) -> segments; what was never published has none.
+SegmentsOf = Callable[[str, str], Sequence[str]]
+
+_Key = TypeVar("_Key")
+_Kept = TypeVar("_Kept")
+
+_BLOCK = 65_536
+# Newest dates and rosters are read again and again by a batch; a few stay open in memory.
+_KEPT = 16
 
 
 class Vault:
     """An open vault."""
 
     def __init__(
-        self, folder: Path, keyring: Keyring, clock: Callable[[], datetime], limits: Limits = DEFAULT_LIMITS
+        self,
+        folder: Path,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        engine: Engine | None = None,
+        published: SegmentsOf | None = None,
     ) -> None:
+        self._folder = folder
         self._clock = clock
         self._keyring = keyring
         self._scratch = folder / "scratch"
         self._segments = SegmentStore(folder / "segments", self._scratch, keyring, limits)
+        self._engine = engine or DuckDbEngine(self._segments)
+        self._published = published or published_segments
+        self._states = StateStore(folder / "states", keyring)
+        self._newest: dict[tuple[str, str, str], State] = {}
+        self._rosters: dict[tuple[object, ...], Numbers] = {}
         self.subjects = SubjectBook(folder / "subjects", keyring)
         self.identities = IdentityStore(folder / "identities", keyring)
 
+    # --- rows in ------------------------------------------------------------------------------------
+
     def load(self, permit: LoadPermit, dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> str:
-        """Write one segment and return its name. It is nobody's until the catalogue publishes a snapshot with it."""
+        """Write one segment (columns: `segments.stored_schema`) and return its name.
+
+        It is nobody's until the catalogue publishes a snapshot with it; a crash before that leaves it to `sweep`.
+        """
         self._check(permit, LoadPermit)
         if (permit.dataset, permit.contract_digest) != (dataset.name, dataset.digest):
             raise VaultFault("couldn't load: the permit is for another dataset or contract version")
-        return self._segments.write(dataset, permit.snapshot, batches)
+        with self.writing():
+            return self._engine.load(dataset, permit.snapshot, batches)
+
+    def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
+        """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
+
+        onto  an earlier snapshot whose newest dates stay true (appended deliveries): `segments` are then the new ones
+        """
+        self._check(permit, BuildPermit)
+        if permit.dataset != dataset.name:
+            raise VaultFault("couldn't build: the permit is for another dataset")
+        _check_segments(dataset.name, permit.snapshot, segments)
+        with self.writing():
+            if isinstance(permit.build, CubeSpec):
+                atoms = self._engine.cube(dataset, permit.build, segments)
+                self._states.write_cube(dataset.name, permit.snapshot, permit.build.name, atoms)
+            else:
+                state = self._newest_of(dataset, permit.build, segments, onto)
+                self._states.write_newest(dataset.name, permit.snapshot, permit.build, state)
+
+    # --- answers out --------------------------------------------------------------------------------
+
+    def run(self, permit: AnswerPermit, dataset: Dataset) -> pa.Table:
+        """Return the exact roll-up of published atoms that a statement asks for.
+
+        Columns: the dims asked, `rows`, `merged` (finest cells that were counted together), and `sum_<m>`, `n_<m>` for
+        each measure asked. NULL in a dim is the remainder. Sorted by the dims, the remainder last. No atom, no row.
+        """
+        self._check(permit, AnswerPermit)
+        if permit.statement.dataset != dataset.name:
+            raise VaultFault("couldn't answer: the permit is for another dataset")
+        atoms = self._states.cube(dataset.name, permit.snapshot, permit.cube.name)
+        if atoms.schema != cubes.cube_schema(dataset, permit.cube):
+            raise VaultFault("couldn't answer: the cube was built under another contract version")
+        answer = self._engine.answer(permit.statement, dataset, permit.cube, atoms)
+        rows = [row for row in answer.to_pylist() if row["rows"]]
+        rows.sort(key=lambda row: cubes.public_order(tuple(row[dim] for dim in permit.statement.dims)))
+        return pa.Table.from_pylist(rows, answer.schema)
+
+    def evidence(
+        self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject | None, at: date
+    ) -> dict[str, Value] | None:
+        """Return one subject's evidence by name, and for each trace its newest date by dataset.
+
+        None for a subject that the vault does not know, or that is not on the roster where the permit names one. It is
+        looked for all the same, so that it takes as long.
+        """
+        self._check_evidence(permit, datasets)
+        if subject is not None and subject.kind is not permit.subject_kind:
+            raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
+        known = None if subject is None else self.subjects.number_of(subject)
+        number = UNKNOWN if known is None else known
+        found = self._figures(permit, datasets, number, at)
+        for trace in permit.traces:
+            state = self._trace(permit, datasets[trace.dataset])
+            found[trace.dataset] = traces.as_date(int(traces.days_of(state, np.array([number], np.int32))[0]))
+        on_roster = permit.roster is None or bool(self._on_roster(permit, datasets, np.array([number], np.int32))[0])
+        return found if known is not None and on_roster else None
+
+    def roster_evidence(
+        self,
+        permit: EvidencePermit,
+        datasets: Mapping[str, Dataset],
+        kind: SubjectKind,
+        ids: Sequence[str] | pa.Array,
+        at: date,
+    ) -> Iterator[dict[str, Value] | None]:
+        """Return the evidence of many subjects, in their order; None as in `evidence`."""
+        self._check_evidence(permit, datasets)
+        if kind is not permit.subject_kind:
+            raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
+        numbers = self.subjects.numbers(kind, ids)
+        asked = self._on_roster(permit, datasets, numbers)
+        states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
+        block = RosterBlock(numbers, {name: traces.days_of(state, numbers) for name, state in states.items()})
+        for place, number in enumerate(numbers.tolist()):
+            figures = self._figures(permit, datasets, number, at) if asked[place] else {}
+            yield figures | block.evidence(place) if asked[place] else None
+
+    def roster(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Iterator[RosterBlock]:
+        """Return the newest date of every trace for the whole roster, ascending by subject number, in blocks.
+
+        This is what certifies a city's pensioners in milliseconds: arrays in, arrays out, no row is read.
+        """
+        self._check_evidence(permit, datasets)
+        numbers = self._roster_of(permit, datasets)
+        states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
+        for start in range(0, len(numbers), _BLOCK):
+            some = numbers[start : start + _BLOCK]
+            yield RosterBlock(some, {name: traces.days_of(state, some) for name, state in states.items()})
+
+    # --- sealed things ------------------------------------------------------------------------------
 
     def seal(self, purpose: str, plaintext: bytes, aad: bytes) -> bytes:
         """Seal bytes (a memo, a quarantined row) with the data key of a purpose."""
@@ -52,11 +193,144 @@ class Vault:
         return crypt.open_sealed(self._keyring.key(purpose), sealed, aad, f"sealed {purpose}")
 
     def commitment(self, message: bytes) -> str:
-        """Return a keyed digest that commits to an exact result without telling it (certificate, CONTRACTS 5)."""
+        """Return a keyed digest that commits to an exact result without telling it (CONTRACTS 5)."""
         return "hmac-sha256:" + self._keyring.hmac("commitments", message).hex()
+
+    # --- order in the house -------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold while something is loaded that is not published yet: `sweep` waits for its end, other loads do not.
+
+        Held by `load` and `build` themselves; a caller that loads and then publishes holds it around both.
+        """
+        with self._lock(fcntl.LOCK_SH):
+            yield
+
+    def sweep(self, known: set[str]) -> list[str]:
+        """Remove segments and snapshots that no state knows, and unfinished files; return the names of what went.
+
+        known  names of segments and ids of snapshots that the catalogue has
+        """
+        with self._lock(fcntl.LOCK_EX):
+            gone = [name for name in self._engine.names() if name not in known]
+            for name in gone:
+                self._engine.drop(name)
+            for dataset, snapshot in self._states.snapshots():
+                if snapshot not in known:
+                    self._states.remove(dataset, snapshot)
+                    gone.append(f"{dataset}/{snapshot}")
+            for part in sorted(self._folder.rglob(f"*{files.PART}*")):
+                part.unlink()
+                gone.append(str(part.relative_to(self._folder)))
+            for spill in sorted(self._scratch.glob("*")):
+                shutil.rmtree(spill)
+                gone.append(str(spill.relative_to(self._folder)))
+        return gone
+
+    @contextmanager
+    def _lock(self, mode: int) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, mode)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _newest_of(self, dataset: Dataset, item: str, segments: Sequence[str], onto: str | None) -> State:
+        before = np.empty(0, np.uint16) if onto is None else self._states.newest(dataset.name, onto, item)
+        return traces.merged(before, self._engine.dates(dataset, segments, SubjectKind.PERSON, item))
+
+    def _trace(self, permit: EvidencePermit, dataset: Dataset) -> State:
+        if dataset.latest is None:
+            raise VaultFault(f"couldn't read traces: {dataset.name} keeps no newest date")
+        place = (dataset.name, permit.snapshots[dataset.name], dataset.latest)
+        return _remember(self._newest, place, lambda: self._states.newest(*place))
+
+    def _roster_of(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Numbers:
+        if permit.roster is None:
+            raise VaultFault("couldn't read a roster: the permit names none")
+        name, kind, where = permit.roster, permit.subject_kind, permit.roster_where
+        place = (name, permit.snapshots[name], kind, where)
+
+        def read() -> Numbers:
+            return self._engine.roster(datasets[name], self._segments_of(permit, name), kind, where)
+
+        return _remember(self._rosters, place, read)
+
+    def _on_roster(self, permit: EvidencePermit, datasets: Mapping[str, Dataset], numbers: Numbers) -> Flags:
+        """Say which subjects may be asked about: known ones, on the roster where there is one."""
+        known: Flags = numbers != UNKNOWN
+        if permit.roster is None:
+            return known
+        roster = self._roster_of(permit, datasets)
+        places = np.searchsorted(roster, numbers)
+        hit: Flags = known & (np.take(np.append(roster, UNKNOWN), places) == numbers)
+        return hit
+
+    def _figures(
+        self, permit: EvidencePermit, datasets: Mapping[str, Dataset], number: int, at: date
+    ) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for name, asked in _by_dataset(permit.evidence).items():
+            items = tuple(dict.fromkeys(item for one in asked for item in evidence.items_read(one)))
+            segments = self._segments_of(permit, name)
+            rows = self._engine.rows_of(datasets[name], segments, permit.subject_kind, number, items)
+            found |= {one.name: evidence.figure(one, rows, at) for one in asked}
+        return found
+
+    def _segments_of(self, permit: EvidencePermit, dataset: str) -> Sequence[str]:
+        """Return the segments of the very snapshot that the permit names."""
+        segments = self._published(dataset, permit.snapshots[dataset])
+        _check_segments(dataset, permit.snapshots[dataset], segments)
+        return segments
+
+    # --- checks -------------------------------------------------------------------------------------
 
     def _check(self, permit: Permit, wanted: type[Permit]) -> None:
         if type(permit) is not wanted:
             raise VaultFault("couldn't run: only permits that policy made are run here")
         if permit.expires <= self._clock():
             raise VaultFault("couldn't run: the permit has expired")
+
+    def _check_evidence(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> None:
+        self._check(permit, EvidencePermit)
+        read = {one.dataset for one in permit.evidence} | {trace.dataset for trace in permit.traces}
+        for name in sorted(read | ({permit.roster} if permit.roster is not None else set())):
+            if name not in permit.snapshots or name not in datasets or datasets[name].name != name:
+                raise VaultFault(f"couldn't read evidence: the permit names no snapshot of {name}")
+            key_item(datasets[name], permit.subject_kind)
+
+
+def published_segments(dataset: str, snapshot: str) -> tuple[str, ...]:
+    """Return the segments of a snapshot from the catalogue; a snapshot that it does not know has none."""
+    # Late: the catalogue's rows want Django's settings, and a vault is also opened without platform state.
+    from zhanqiao.catalogue import shelf
+
+    current = shelf.snapshot_of(dataset)
+    known = (current,) if current is not None and current.id == snapshot else shelf.snapshots()
+    return next((one.segments for one in known if (one.dataset, one.id) == (dataset, snapshot)), ())
+
+
+def _check_segments(dataset: str, snapshot: str, segments: Sequence[str]) -> None:
+    """A snapshot consists of segments of its dataset, its own among them (appended ones stand on older segments)."""
+    own = f"{dataset}/{snapshot}-"
+    if not any(name.startswith(own) for name in segments) or not all(n.startswith(f"{dataset}/") for n in segments):
+        raise VaultFault(f"couldn't read {dataset}: the segments are not those of the permit's snapshot")
+
+
+def _remember(kept: dict[_Key, _Kept], place: _Key, read: Callable[[], _Kept]) -> _Kept:
+    """Return what is kept open, reading it first if need be; the longest unused goes."""
+    value = kept.pop(place) if place in kept else read()
+    kept[place] = value
+    if len(kept) > _KEPT:
+        kept.pop(next(iter(kept)))
+    return value
+
+
+def _by_dataset(asked: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+    grouped: dict[str, list[Evidence]] = {}
+    for one in asked:
+        grouped.setdefault(one.dataset, []).append(one)
+    return grouped

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The default engine: encrypted DuckDB segments, one locked-down connection for each task, statements printed here.
+
+Aggregates are counts, sums of decimals, greatest values and distinct units; everything after them is ours.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from zhanqiao.policy.ir import Statement
+from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
+from zhanqiao.terms.services import Value
+from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault import cubes
+from zhanqiao.vault.connection import locked_down, quoted
+from zhanqiao.vault.cubes import Integers, Leaf, Units, found, subject_keys
+from zhanqiao.vault.decimals import as_integer, unscaled
+from zhanqiao.vault.engines import Days, Where
+from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.plan_check import check_connection, check_plan
+from zhanqiao.vault.printer import CUBE_TABLE, FUNCTIONS, print_answer
+from zhanqiao.vault.safety import Contributions, UnitFigures
+from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
+from zhanqiao.vault.subjects import Numbers
+
+_BATCH_ROWS = 1 << 18
+
+
+class DuckDbEngine:
+    """Computes over segments of a `SegmentStore`."""
+
+    def __init__(self, store: SegmentStore) -> None:
+        self._store = store
+
+    def scan_schema(self, dataset: Dataset) -> pa.Schema:
+        return stored_schema(dataset)
+
+    def load(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
+        return self._store.write(dataset, snapshot, batches)
+
+    def names(self) -> list[str]:
+        return self._store.names()
+
+    def drop(self, segment: str) -> None:
+        self._store.remove(segment)
+
+    def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
+        with self._reading(segments) as connection:
+            work = _CubeWork(connection, dataset, spec, len(segments))
+            return cubes.protect(dataset, spec, work.leaves(), work.units_of)
+
+    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> pa.Table:
+        printed = print_answer(statement, dataset, spec)
+        with locked_down(self._store.scratch, (), self._store.limits) as connection:
+            connection.register("arriving", cube)
+            connection.execute(f'CREATE TABLE {quoted(CUBE_TABLE)} AS SELECT * FROM "arriving"')  # noqa: S608  fixed names
+            connection.unregister("arriving")
+            check_connection(connection)
+            check_plan(connection, printed.sql, ("memory", "main", CUBE_TABLE), printed.columns, FUNCTIONS)
+            return connection.execute(printed.sql, list(printed.parameters)).to_arrow_table()
+
+    def rows_of(
+        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]
+    ) -> list[dict[str, Value]]:
+        key = key_item(dataset, kind)
+        with self._reading(segments) as connection:
+            source = _source(len(segments), [key, *(found(dataset, name) for name in items)])
+            where = f"({quoted(key.name)} = CAST(? AS INTEGER))"
+            columns = ", ".join(quoted(name) for name in [key.name, *items])
+            sql = f"SELECT {columns} FROM {source} WHERE {where}"  # noqa: S608  printed from the catalogue
+            table = connection.execute(sql, [number]).to_arrow_table()
+        rows: list[dict[str, Value]] = table.select(list(items)).to_pylist() if items else [{}] * table.num_rows
+        return rows
+
+    def roster(self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, where: Where) -> Numbers:
+        key = key_item(dataset, kind)
+        items = [found(dataset, name) for name, _ in where]
+        conditions = [f"({quoted(key.name)} IS NOT NULL)"]
+        parameters: list[str] = []
+        for item, (_, values) in zip(items, where, strict=True):
+            marks = ", ".join("CAST(? AS VARCHAR)" for _ in values)
+            conditions.append(f"(CAST({quoted(item.name)} AS VARCHAR) IN ({marks}))" if values else "(FALSE)")
+            parameters += values
+        sql = (
+            f'SELECT DISTINCT {quoted(key.name)} AS "unit" FROM {_source(len(segments), [key, *items])} '  # noqa: S608
+            f"WHERE {' AND '.join(conditions)}"
+        )
+        with self._reading(segments) as connection:
+            numbers: Numbers = connection.execute(sql, parameters).fetchnumpy()["unit"].astype(np.int32)
+        return np.sort(numbers)
+
+    def dates(
+        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, item: str
+    ) -> Iterator[tuple[Numbers, Days]]:
+        key, date_item = key_item(dataset, kind), found(dataset, item)
+        unit, day = quoted(key.name), quoted(date_item.name)
+        sql = (
+            f"SELECT {unit}, {day} FROM {_source(len(segments), [key, date_item])} "  # noqa: S608  printed from the catalogue
+            f"WHERE ({unit} IS NOT NULL) AND ({day} IS NOT NULL)"
+        )
+        with self._reading(segments) as connection:
+            for batch in connection.execute(sql).to_arrow_reader(_BATCH_ROWS):
+                days = batch.column(1).cast(pa.int32()).to_numpy().astype(np.int64)
+                yield batch.column(0).to_numpy(), days
+
+    @contextmanager
+    def _reading(self, segments: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        if not segments:
+            raise VaultFault("couldn't read a snapshot: it has no segments")
+        try:
+            with locked_down(self._store.scratch, self._store.attachments(segments), self._store.limits) as connection:
+                yield connection
+        except duckdb.Error as fault:
+            # The engine's words may hold a value.
+            raise VaultFault(f"couldn't compute over a snapshot: {type(fault).__name__}") from None
+
+
+def key_item(dataset: Dataset, kind: SubjectKind) -> Item:
+    """Return the key by which a table knows subjects of a kind."""
+    key = dataset.key_of(kind)
+    if key is None or not key.stored:
+        raise VaultFault(f"couldn't read {dataset.name}: it has no key for a {kind.value}")
+    return key
+
+
+class _CubeWork:
+    """Counts leaves and contributions of one cube in one connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: CubeSpec, segments: int) -> None:
+        self._connection = connection
+        self._keys = subject_keys(dataset)
+        self._dims = [found(dataset, name) for name in spec.dims]
+        self._measures = [found(dataset, name) for name in spec.measures]
+        self._source = _source(segments, [*self._dims, *self._keys, *self._measures])
+
+    def leaves(self) -> list[Leaf]:
+        """Return every cell of the finest partition with its figures."""
+        figures = [self._figures(place, key) for place, key in enumerate(self._keys)]
+        columns = ['system.main.count_star() AS "rows"']
+        for place, measure in enumerate(self._measures):
+            name = quoted(measure.name)
+            columns.append(f'CAST(system.main.sum({name}) AS DECIMAL(38, {measure.scale})) AS "sum_{place}"')
+            columns.append(f'system.main.count({name}) AS "valued_{place}"')
+        leaves = []
+        for row in self._grouped(self._source, columns):
+            dims = self._dims_of(row)
+            sums = tuple(self._integer(row[f"sum_{place}"], m) for place, m in enumerate(self._measures))
+            valued = tuple(row[f"valued_{place}"] for place in range(len(self._measures)))
+            # A leaf whose rows name no unit of a kind has no line among that kind's contributions.
+            units = tuple(
+                one.get(dims, UnitFigures(_kind(key), 0, (Contributions(0, 0, 0, 0),) * len(self._measures)))
+                for one, key in zip(figures, self._keys, strict=True)
+            )
+            leaves.append(Leaf(dims, row["rows"], sums, valued, units))
+        return leaves
+
+    def units_of(self, leaves: Sequence[Leaf]) -> list[tuple[Units, ...]]:
+        """Return what each unit contributes to each of some leaves."""
+        wanted = {f"dim_{place}": [leaf.dims[place] for leaf in leaves] for place in range(len(self._dims))}
+        columns = [pa.array(values, self._dim_type(place)) for place, values in enumerate(wanted.values())]
+        table = pa.table([*columns, pa.array(range(len(leaves)), pa.int32())], names=[*wanted, "leaf"])
+        self._connection.register("wanted", table)
+        found_units = [self._units_of_key(place, len(leaves)) for place in range(len(self._keys))]
+        self._connection.unregister("wanted")
+        return list(zip(*found_units, strict=True)) if found_units else [() for _ in leaves]
+
+    def _units_of_key(self, key: int, count: int) -> list[Units]:
+        same = " AND ".join(
+            f'(u.{quoted(dim.name)} IS NOT DISTINCT FROM w."dim_{place}")' for place, dim in enumerate(self._dims)
+        )
+        columns = [f'u."{kind}_{place}"' for kind in ("sum", "valued") for place in range(len(self._measures))]
+        sql = (
+            f"SELECT {', '.join(['w.leaf', 'u.unit', *columns])} FROM {self._table(key)} AS u "  # noqa: S608
+            f'JOIN "wanted" AS w ON {same or "TRUE"}'
+        )
+        table = self._connection.execute(sql).to_arrow_table()
+        leaf, numbers = table["leaf"].to_numpy(), table["unit"].to_numpy()
+        order = np.lexsort((numbers, leaf))
+        width = len(self._measures)
+        sums: list[Integers] = [unscaled(table[f"sum_{place}"]) for place in range(width)]
+        valued = [table[f"valued_{place}"].to_numpy() for place in range(width)]
+        all_sums = cubes.side_by_side(sums, len(order))[order]
+        all_valued = np.stack(valued, axis=1)[order] if width else np.empty((len(order), 0), np.bool_)
+        ends = np.searchsorted(leaf[order], np.arange(count + 1))
+        numbers = numbers[order]
+        return [
+            Units(numbers[start:end], all_sums[start:end], all_valued[start:end])
+            for start, end in pairwise(ends.tolist())
+        ]
+
+    def _figures(self, place: int, key: Item) -> dict[tuple[object, ...], UnitFigures]:
+        """Sum up each unit's contributions in each leaf once; they are asked for again when leaves are joined."""
+        sums = [
+            f"coalesce(CAST(system.main.sum(system.main.abs({quoted(m.name)})) AS DECIMAL(38, {m.scale})), 0) "
+            f'AS "sum_{at}", (system.main.count({quoted(m.name)}) > 0) AS "valued_{at}"'
+            for at, m in enumerate(self._measures)
+        ]
+        unit = quoted(key.name)
+        dims = [quoted(dim.name) for dim in self._dims]
+        self._connection.execute(
+            f"CREATE TEMP TABLE {self._table(place)} AS SELECT {', '.join([*dims, f'{unit} AS unit', *sums])} "  # noqa: S608
+            f"FROM {self._source} WHERE ({unit} IS NOT NULL) GROUP BY {', '.join([*dims, unit])}"
+        )
+        columns = ['system.main.count_star() AS "units"']
+        for at, measure in enumerate(self._measures):
+            columns += [
+                f'CAST(system.main.sum("sum_{at}") AS DECIMAL(38, {measure.scale})) AS "total_{at}"',
+                f'system.main.max("sum_{at}", 2) AS "top_{at}"',
+                f'system.main.count_if("valued_{at}") AS "valued_{at}"',
+            ]
+        return {
+            self._dims_of(row): UnitFigures(_kind(key), row["units"], self._contributions(row))
+            for row in self._grouped(self._table(place), columns)
+        }
+
+    def _contributions(self, row: dict[str, Any]) -> tuple[Contributions, ...]:
+        contributions = []
+        for place, measure in enumerate(self._measures):
+            first, second = (*(self._integer(one, measure) for one in row[f"top_{place}"]), 0, 0)[:2]
+            total = self._integer(row[f"total_{place}"], measure)
+            contributions.append(Contributions(total, first, second, int(row[f"valued_{place}"])))
+        return tuple(contributions)
+
+    def _grouped(self, source: str, columns: list[str]) -> list[dict[str, Any]]:
+        dims = [f'{quoted(dim.name)} AS "dim_{place}"' for place, dim in enumerate(self._dims)]
+        group = ", ".join(quoted(dim.name) for dim in self._dims)
+        sql = f"SELECT {', '.join([*dims, *columns])} FROM {source} AS r{f' GROUP BY {group}' if group else ''}"  # noqa: S608
+        rows: list[dict[str, Any]] = self._connection.execute(sql).to_arrow_table().to_pylist()
+        # Without dimensions there is one line even for no rows at all.
+        return [row for row in rows if row.get("rows", row.get("units"))]
+
+    def _dims_of(self, row: dict[str, Any]) -> tuple[object, ...]:
+        return tuple(row[f"dim_{place}"] for place in range(len(self._dims)))
+
+    def _dim_type(self, place: int) -> pa.DataType:
+        return arrow_type(self._dims[place])
+
+    @staticmethod
+    def _integer(value: Decimal | None, measure: Item) -> int:
+        return 0 if value is None else as_integer(value, measure.scale)
+
+    @staticmethod
+    def _table(key: int) -> str:
+        return f'"temp"."main"."units_{key}"'
+
+
+def _kind(key: Item) -> SubjectKind:
+    assert key.subject is not None, "a subject key"
+    return key.subject
+
+
+def _source(segments: int, items: Iterable[Item]) -> str:
+    """Return the rows of all attached segments, with some columns, as a table in parentheses."""
+    columns = ", ".join(dict.fromkeys(quoted(item.name) for item in items))
+    parts = (f'SELECT {columns} FROM "s{place}"."main".{quoted(TABLE)}' for place in range(segments))  # noqa: S608
+    return f"({' UNION ALL '.join(parts)})"

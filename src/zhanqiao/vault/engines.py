@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the vault asks of an engine. DuckDB is one, the slow plain-Python judge is another; they give equal bits.
+
+An engine computes exact commutative-monoid aggregates only: counts, sums of scaled decimals, greatest values, distinct
+units. It never sorts for us, never divides, and never runs a text that somebody sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from zhanqiao.policy.ir import Statement
+from zhanqiao.terms.datasets import CubeSpec, Dataset
+from zhanqiao.terms.services import Value
+from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault.subjects import Numbers
+
+Days = npt.NDArray[np.int64]
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Engine(Protocol):
+    """One way to keep segments and to compute over them."""
+
+    def scan_schema(self, dataset: Dataset) -> pa.Schema:
+        """Return the columns of a dataset's segments."""
+        ...
+
+    def load(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
+        """Keep rows as one immutable segment, durable when this returns; return its name."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return every segment that is kept."""
+        ...
+
+    def drop(self, segment: str) -> None:
+        """Forget a segment that no snapshot names."""
+        ...
+
+    def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
+        """Return the protected atoms of a cube (`cubes.cube_schema`), sorted by dimensions."""
+        ...
+
+    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> pa.Table:
+        """Return the roll-up of published atoms that a statement asks for, in any order."""
+        ...
+
+    def rows_of(
+        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]
+    ) -> list[dict[str, Value]]:
+        """Return some items of every row of one subject, in any order."""
+        ...
+
+    def roster(self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, where: Where) -> Numbers:
+        """Return the distinct subjects of the rows that count, ascending."""
+        ...
+
+    def dates(
+        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, item: str
+    ) -> Iterable[tuple[Numbers, Days]]:
+        """Return subject numbers and dates (days since 1970) of every row that has both, in blocks."""
+        ...

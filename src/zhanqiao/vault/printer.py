@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Print the SQL of a statement over its cube: the only text that answers anybody, and nobody wrote it but this module.
+
+All names are quoted, every operation stands in parentheses, functions are named `system.main.f` (a macro cannot take
+their place), literals travel as typed parameters.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+
+import pyarrow as pa
+
+from zhanqiao.policy.ir import And, Average, Compare, Literal, Not, Or, Predicate, Statement, Sum, Within
+from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
+from zhanqiao.vault.connection import quoted
+from zhanqiao.vault.cubes import found
+from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.segments import arrow_type, sql_type
+
+CUBE_TABLE = "cube"
+FUNCTIONS = frozenset({"sum"})
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A statement as SQL: its text, its parameters in order, and the columns of the cube that it may read."""
+
+    sql: str
+    parameters: tuple[object, ...]
+    columns: frozenset[str]
+
+
+def measures_of(statement: Statement, spec: CubeSpec) -> tuple[str, ...]:
+    """Return the measures that a statement asks for, each once, in order."""
+    asked = [output.term.item for output in statement.outputs if isinstance(output.term, Sum | Average)]
+    if beyond := set(asked) - set(spec.measures):
+        raise VaultFault(f"couldn't answer: the cube {spec.name} has no measure {', '.join(sorted(beyond))}")
+    return tuple(dict.fromkeys(asked))
+
+
+def print_answer(statement: Statement, dataset: Dataset, spec: CubeSpec) -> Printed:
+    """Return the SQL that rolls up the published atoms: dims, rows, merged, and sum_<m>, n_<m> for each measure asked."""
+    writer = _Writer(dataset, spec)
+    dims = [writer.column(name) for name in statement.dims]
+    figures = [("rows", "BIGINT"), ("merged", "BIGINT")]
+    for name in measures_of(statement, spec):
+        figures += [(f"sum_{name}", f"DECIMAL(38, {found(dataset, name).scale})"), (f"n_{name}", "BIGINT")]
+    select = ", ".join(
+        [
+            *(f"{column} AS {quoted(name)}" for name, column in zip(statement.dims, dims, strict=True)),
+            *(f"CAST(system.main.sum({writer.figure(name)}) AS {kind}) AS {quoted(name)}" for name, kind in figures),
+        ]
+    )
+    where = "" if statement.where is None else f" WHERE {writer.predicate(statement.where)}"
+    group = f" GROUP BY {', '.join(dims)}" if dims else ""
+    sql = f'SELECT {select} FROM "memory"."main".{quoted(CUBE_TABLE)} AS "c"{where}{group}'  # noqa: S608  printed, not sent
+    return Printed(sql, tuple(writer.parameters), frozenset(writer.columns))
+
+
+def stored_literal(item: Item, value: Literal) -> object:
+    """Return a literal as the item is stored: dates arrive as ISO text, everything else as what it is."""
+    kind = arrow_type(item)
+    if pa.types.is_date(kind) and isinstance(value, str):
+        return date.fromisoformat(value)
+    wanted: type = bool if pa.types.is_boolean(kind) else int if pa.types.is_integer(kind) else str
+    if type(value) is not wanted:
+        raise VaultFault(f"couldn't answer: a literal for {item.name} is not of its stored type")
+    return value
+
+
+class _Writer:
+    """Collects parameters and columns while the text grows from left to right."""
+
+    def __init__(self, dataset: Dataset, spec: CubeSpec) -> None:
+        self._dataset = dataset
+        self._spec = spec
+        self.parameters: list[object] = []
+        self.columns: set[str] = set()
+
+    def column(self, name: str) -> str:
+        if name not in self._spec.dims:
+            raise VaultFault(f"couldn't answer: the cube {self._spec.name} has no dimension {name}")
+        return self.figure(name)
+
+    def figure(self, name: str) -> str:
+        self.columns.add(name)
+        return f'"c".{quoted(name)}'
+
+    def predicate(self, predicate: Predicate) -> str:
+        match predicate:
+            case Compare(item, operator, value):
+                return f"({self.column(item)} {operator.value} {self._literal(item, value)})"
+            case Within(item, values):
+                column = self.column(item)
+                return f"({column} IN ({', '.join(self._literal(item, value) for value in values)}))"
+            case Not(inner):
+                return f"(NOT {self.predicate(inner)})"
+            case And(parts):
+                return f"({' AND '.join(self.predicate(part) for part in parts)})"
+            case Or(parts):
+                return f"({' OR '.join(self.predicate(part) for part in parts)})"
+            case _:
+                assert_never(predicate)
+
+    def _literal(self, item: str, value: Literal) -> str:
+        described = found(self._dataset, item)
+        self.parameters.append(stored_literal(described, value))
+        return f"CAST(? AS {sql_type(described)})"
