@@ -6,20 +6,23 @@ returns lines to print. What must hold in every run is checked here and ends the
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.db import connections
 from rich.markup import escape
 
 from zhanqiao import intake
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
-from zhanqiao.desk import personas
+from zhanqiao.desk import demo_truth, deployment, personas
 from zhanqiao.desk.answers import answer_path, write_release
 from zhanqiao.desk.scenarios import all_scenarios, all_services, find_service
 from zhanqiao.doors import decisions, statistics
@@ -27,6 +30,7 @@ from zhanqiao.doors.release import Release
 from zhanqiao.identity import consent_keys, residents
 from zhanqiao.identity.admission import CRITERIA
 from zhanqiao.identity.keys import make_key, public_bytes, read_key_file
+from zhanqiao.intake import LoadReport
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
@@ -112,7 +116,7 @@ def build_city(story: Story, lang: Lang) -> Lines:
     assert city.write is not None, "the city scenario writes deliveries"
     story.progress("…", 0, 1)
     story.city = city.write(story.city_folder, story.people, story.seed, story.today)
-    deliveries = story.city.deliveries
+    deliveries = story.city.datasets
     rows = sum(delivery.rows for delivery in deliveries)
     dirty = sum(sum(delivery.dirty.values()) for delivery in deliveries)
     encodings = Counter(delivery.encoding for delivery in deliveries)
@@ -124,7 +128,7 @@ def build_city(story: Story, lang: Lang) -> Lines:
             f"A city of {story.people:,}: {len(deliveries)} files from departments, {rows:,} rows ({spoken}), "
             f"{dirty:,} of them spoilt on purpose.",
         ),
-        command(f"head -3 {deliveries[0].files[0]}"),
+        command(f"head -3 {story.city_folder / deliveries[0].files[0]}"),
     ]
 
 
@@ -136,16 +140,10 @@ def load_everything(story: Story, lang: Lang) -> Lines:
     for number, (_name, text) in enumerate(contracts, start=1):
         story.progress(_(lang, "编目", "describing"), number, len(contracts))
         done(shelf.add(house.book, text, "li-officer"))
-    published = quarantined = 0
-    deliveries = story.city.deliveries
-    for number, delivery in enumerate(deliveries, start=1):
-        story.progress(delivery.dataset, number, len(deliveries))
-        dataset = shelf.find(delivery.dataset)
-        assert dataset is not None, "the city's contracts cover its deliveries"
-        by = personas.steward_of(dataset.department)
-        report = done(intake.load(house, delivery.dataset, list(delivery.files), by))
-        published += report.published
-        quarantined += report.quarantined
+    deliveries = story.city.datasets
+    reports = _deliver_all(story)
+    published = sum(report.published for report in reports)
+    quarantined = sum(report.quarantined for report in reports)
     return [
         _(
             lang,
@@ -154,7 +152,7 @@ def load_everything(story: Story, lang: Lang) -> Lines:
             "never by value.",
         ),
         command(
-            f"zhanqiao intake load {deliveries[0].dataset} {deliveries[0].files[0]} --as hrss-officer {story.home_option()}"
+            f"zhanqiao intake load {deliveries[0].dataset} {story.city_folder / deliveries[0].files[0]} --as {personas.steward_of(deliveries[0].department)} {story.home_option()}"
         ),
     ]
 
@@ -257,7 +255,7 @@ def certify_pensioners(story: Story, lang: Lang) -> Lines:
     """All pensioners, silently; then scored against the planted truth, which the platform never saw."""
     service = find_service("silent-certification")
     assert service is not None, "the pension scenario is installed"
-    ids = story.city.roster_ids()
+    ids = demo_truth.roster_ids(story.city_folder)
     listing = story.city_folder / "examples" / "pensioners.txt"
     listing.parent.mkdir(parents=True, exist_ok=True)
     listing.write_text("\n".join(ids) + "\n", encoding="utf-8")
@@ -275,7 +273,7 @@ def certify_pensioners(story: Story, lang: Lang) -> Lines:
     )
     results = release.answer["results"]
     assert isinstance(results, list), "a batch answers with results"
-    score = story.city.score(results)
+    score = demo_truth.score(story.city_folder, results, service, story.today)
     story.expect(score.dead_certified == 0, f"{score.dead_certified} dead pensioners were certified")
     outcomes = Counter(result.get("outcome", result["status"]) for result in results)
     shown = ", ".join(f"{name} {count:,}" for name, count in sorted(outcomes.items()))
@@ -303,7 +301,7 @@ def prescreen_enterprise(story: Story, lang: Lang) -> Lines:
     """One enterprise: without its consent nothing, with it a band and reasons."""
     service = find_service("enterprise-credit")
     assert service is not None, "the credit scenario is installed"
-    subject = Subject(SubjectKind.ENTERPRISE, story.city.example_enterprise())
+    subject = Subject(SubjectKind.ENTERPRISE, demo_truth.example_enterprise(story.city_folder))
     example = story.city_folder / "examples" / "enterprise.json"
     example.write_text(json.dumps({"id": subject.identifier}) + "\n", encoding="utf-8")
     call = (
@@ -399,6 +397,31 @@ STAGES = (
 
 def _(lang: Lang, zh: str, en: str) -> str:
     return zh if lang == "zh" else en
+
+
+def _deliver_all(story: Story) -> list[LoadReport]:
+    """Let departments deliver at the same time, as many as there are cores; the largest deliveries go first."""
+    deliveries = sorted(story.city.datasets, key=lambda delivery: -delivery.rows)
+    reports = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as departments:
+        loads = [departments.submit(_deliver, story, delivery) for delivery in deliveries]
+        for number, load in enumerate(as_completed(loads), start=1):
+            reports.append(load.result())
+            story.progress(reports[-1].dataset, number, len(loads))
+    return reports
+
+
+def _deliver(story: Story, delivery: Any) -> LoadReport:
+    """Load one delivery through a house of one's own, as a command would."""
+    house = deployment.open_house(story.house.home, story.house.clock)
+    assert not isinstance(house, Refusal), "the demo's deployment opens"
+    dataset = shelf.find(delivery.dataset)
+    assert dataset is not None, "the city's contracts cover its deliveries"
+    try:
+        files_of = [story.city_folder / name for name in delivery.files]
+        return done(intake.load(house, delivery.dataset, files_of, personas.steward_of(dataset.department)))
+    finally:
+        connections.close_all()
 
 
 def done_or_none(refusal: Refusal | None) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment is a folder. `found` makes one, `open_house` opens one; both say which part is wrong and stop."""
 
-import os
 import secrets
 import tomllib
 from collections.abc import Callable
@@ -10,9 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import django
-from django.db import connections
-
+from zhanqiao.desk import state
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -47,7 +44,7 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] = ut
         return refuse("home-not-empty", home=str(home))
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    _use(home)
+    state.use(home)
     from django.core.management import call_command
 
     from zhanqiao.ledger import book as ledger_book
@@ -72,7 +69,7 @@ def open_house(home: Path, clock: Callable[[], datetime] = utc_now) -> House | R
     if not path.exists():
         return refuse("no-deployment", home=str(home))
     deployment = _read_settings(path)
-    _use(home)
+    state.use(home)
     from zhanqiao.ledger.book import Book
     from zhanqiao.ledger.keys import open_keys
     from zhanqiao.vault.keys import Keyring
@@ -91,19 +88,6 @@ def open_house(home: Path, clock: Callable[[], datetime] = utc_now) -> House | R
         book=Book(home / "ledger", keys, clock),
         vault=Vault(home / "vault", keyring, clock),
     )
-
-
-def prepare_django() -> None:
-    """Let Django know its tables. Which database they are in is settled when a deployment is opened."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zhanqiao.desk.settings")
-    django.setup()
-
-
-def _use(home: Path) -> None:
-    """Point Django at this home's state database."""
-    prepare_django()
-    connections.close_all()
-    connections.settings["default"]["NAME"] = str(home / "state.sqlite3")
 
 
 def _publish_keys(folder: Path, keys: "LogKeys") -> None:

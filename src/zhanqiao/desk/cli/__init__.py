@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: the same verbs as API and console (ARCHITECTURE 6).
 
-Commands that need a deployment import Django's part late, once its folder is known; `verify` never does.
+`verify` opens no deployment; where nothing of ours but the verifier may run, `python -m zhanqiao.ledger.verify` does the
+same and needs `cryptography` only.
 """
 
 import sys
@@ -10,14 +11,15 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk import deployment
-from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say
-from zhanqiao.terms.refusals import Refusal
+from zhanqiao.desk import state
 
-deployment.prepare_django()
+state.prepare()
 
+from zhanqiao.desk import deployment  # noqa: E402
 from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
+from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say  # noqa: E402
+from zhanqiao.terms.refusals import Refusal  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
