@@ -2,7 +2,8 @@
 """Dirt as departments deliver it: broken copies of good rows, each wrong in one known way.
 
 Good rows stay as they are, so that the planted truth about people and enterprises holds whatever intake does with the
-dirt. A contract decides what can be wrong: only a dataset with a date has impossible dates.
+dirt; but who cannot tell a row from its duplicate may set both aside. A contract decides what can be wrong: only a
+dataset with a date has impossible dates.
 """
 
 import csv

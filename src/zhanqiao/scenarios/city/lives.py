@@ -4,6 +4,8 @@
 Each fact is drawn once, so that departments agree without asking each other. How often somebody meets a department is
 one latent rate per person: some go to the doctor every week, some have not been seen for years, and some live in
 another city. Life signs, and their absence, follow from it; nothing is tuned to a rate of certification.
+
+One thing is kinder here than in life: at least one department knows of every death. What nobody knows, no rule can see.
 """
 
 from dataclasses import dataclass
@@ -41,7 +43,7 @@ _URBAN_PENSION_SHARE = 0.62
 # Contact with departments, relative to people of the same age: mean 1, from hardly ever to very often.
 _CONTACT_SPREAD = 0.9
 _AWAY_SHARE = 0.025
-# Days from death to its report, and the share of deaths that nobody reports for years.
+# Days from death to its report, and the share of deaths that the family never reports: the funeral home alone knows.
 _REPORT_DAYS = 9
 _UNREPORTED_SHARE = 0.012
 # Of those over 60, so many are in the death register by mistake: somebody else's number was typed.
@@ -63,7 +65,7 @@ class Lives:
     graduated       day of that degree
     contact         how often the person meets departments, relative to others of that age
     away            lives in another city, unknown to every department
-    reported        day on which the death was reported, NaT while no department knows
+    reported        day on which the death was reported, NaT while it is not; then there is a cremation record
     mistaken        lives, but stands in the death register
     """
 

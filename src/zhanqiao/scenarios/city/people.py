@@ -37,8 +37,10 @@ _AGES = np.array(
 # Women outlive men: their share grows with age.
 _FEMALE_EXCESS_FROM = 60
 
-# Deaths are kept for so many years; yearly hazard exp(a + b * age), a third less for women.
+# Deaths are kept for so many years, until some days ago: what happened since, no department could have written down.
+# Yearly hazard exp(a + b * age), a third less for women.
 DEATH_YEARS = 3
+UNSEEN_DAYS = 4
 _HAZARD = (-10.6, 0.098)
 
 
@@ -113,7 +115,9 @@ def _deaths(
     hazard = np.exp(_HAZARD[0] + _HAZARD[1] * age) * np.where(sex == FEMALE, 0.66, 1.0)
     # Years after the beginning of the window; whoever gets past its end lives, whoever was not born yet lives too.
     after = dice.exponential(1 / hazard)
-    death = today - np.floor((DEATH_YEARS - np.minimum(after, DEATH_YEARS)) * YEAR).astype("timedelta64[D]")
+    death = (
+        today - UNSEEN_DAYS - np.floor((DEATH_YEARS - np.minimum(after, DEATH_YEARS)) * YEAR).astype("timedelta64[D]")
+    )
     death[(after >= DEATH_YEARS) | (age < DEATH_YEARS + 1)] = np.datetime64("NaT")
     return np.asarray(death)
 

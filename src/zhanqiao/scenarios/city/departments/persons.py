@@ -76,8 +76,3 @@ def meetings(city: City, yearly: NDArray[np.float64], months: int) -> tuple[NDAr
     person = np.repeat(everybody, count)
     day = first[person] + (free[person] * city.dice.random(len(person))).astype("timedelta64[D]")
     return person, np.asarray(day)
-
-
-def fen(values: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], unit: int = 1) -> NDArray[np.int64]:
-    """Return amounts as whole fen, rounded down to a multiple of `unit`."""
-    return np.asarray(values).astype(np.int64) // unit * unit
