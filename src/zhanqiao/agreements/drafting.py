@@ -182,7 +182,8 @@ class _Reader:
 
     def datasets(self, table: Mapping) -> tuple[DraftDataset, ...]:
         node = table.entries.get("datasets")
-        if node is None:
+        if node is None and table.entries.get("services") is None:
+            # A service's declaration says what it reads; a contract about services alone lists no items.
             self.missing(table.line, "datasets")
         datasets = []
         for name, value in self.named(node, "datasets"):

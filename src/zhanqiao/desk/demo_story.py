@@ -256,6 +256,7 @@ def certify_pensioners(story: Story, lang: Lang) -> Lines:
     service = find_service("silent-certification")
     assert service is not None, "the pension scenario is installed"
     ids = demo_truth.roster_ids(story.city_folder)
+    story.expect(len(ids) > 0, "the pension agency's list is empty")
     listing = story.city_folder / "examples" / "pensioners.txt"
     listing.parent.mkdir(parents=True, exist_ok=True)
     listing.write_text("\n".join(ids) + "\n", encoding="utf-8")

@@ -53,7 +53,7 @@ def score(city: Path, results: list[dict[str, object]], service: Service, today:
 def roster_ids(city: Path) -> list[str]:
     """Return the identifiers of the pension agency's own list, in its order, each once."""
     rows = _delivered(city, "pension_roster")
-    ids = [row["公民身份号码"] for row in rows if row.get("待遇状态") in _DRAWN]
+    ids = [row["公民身份号码"] for row in rows if row.get("领取状态") in _DRAWN]
     return list(dict.fromkeys(ids))
 
 

@@ -23,7 +23,17 @@ from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import KeyFault
 from zhanqiao.vault.files import sync_folder
 
-PURPOSES = ("tokens", "subjects", "segments", "identities", "memos", "quarantine", "states", "commitments")
+PURPOSES = (
+    "tokens",
+    "subjects",
+    "segments",
+    "identities",
+    "memos",
+    "quarantine",
+    "states",
+    "commitments",
+    "reasons",
+)
 
 _KEK_FILE, _KEYRING_FILE = "kek.key", "keyring.json"
 _KEK_ALGORITHM, _WRAP_ALGORITHM = "AES-256", "AES-256-GCM"

@@ -27,7 +27,8 @@ WhoOption = Annotated[
 ]
 DEFAULT_HOME = Path("zhanqiao-home")
 
-console = Console(highlight=False)
+# Lines of commands are for copying: never wrapped.
+console = Console(highlight=False, soft_wrap=True)
 
 
 def language(wanted: str = "") -> Lang:
