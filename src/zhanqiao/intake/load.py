@@ -69,7 +69,7 @@ def _load(
         return _recognised(dataset, delivery, known, started)
     # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.
     before = shelf.snapshot_of(dataset.name) if dataset.delivery is DeliveryKind.APPEND else None
-    seen = published_values(house, before)
+    seen = published_values(house, dataset, before)
     examined = examine(dataset, delivery, workspace, seen, max_bad_percent=max_bad_percent)
     if isinstance(examined, Refusal):
         return examined
@@ -80,24 +80,40 @@ def _load(
     numbers = _number_subjects(house, dataset, examined)
     # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published.
     quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
-    # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names: `Vault.sweep`.
-    permit = decide_load(
-        request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
-    )
-    if isinstance(permit, Refusal):
-        return permit
-    segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
-    segments = (*(before.segments if before else ()), segment)
-    refusal = _build(house, dataset, request, snapshot, segments)
-    if refusal is not None:
-        return refusal
-    # (7) Publish: event and snapshot in one transaction. Before its commit nothing has changed, after it everything has.
-    report = _report(dataset, delivery, examined, snapshot, started)
+    # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names: `Vault.sweep`,
+    #     which waits while we are here.
+    with house.vault.writing():
+        permit = decide_load(
+            request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
+        )
+        if isinstance(permit, Refusal):
+            return permit
+        segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
+        refusal = _build(house, dataset, request, snapshot, segment, before)
+        if refusal is not None:
+            return refusal
+        # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
+        #     it has lost nothing.
+        report = _report(dataset, delivery, examined, snapshot, started)
+        return _publish(house, dataset, request, report, segment, before, by)
+
+
+def _publish(
+    house: House,
+    dataset: Dataset,
+    request: str,
+    report: LoadReport,
+    segment: str,
+    before: Snapshot | None,
+    by: str,
+) -> LoadReport | Refusal:
     event = Event("intake.published", by, request, _facts(dataset, report))
+    rows = report.published + (before.rows if before else 0)
+    segments = (*(before.segments if before else ()), segment)
     try:
         with house.book.recording(event) as tx:
-            rows = report.published + (before.rows if before else 0)
-            shelf.publish(tx, Snapshot(snapshot, dataset.name, dataset.digest, rows, segments, delivery.digest, tx.at))
+            snapshot = Snapshot(report.snapshot, dataset.name, dataset.digest, rows, segments, report.digest, tx.at)
+            shelf.publish(tx, snapshot)
     except ContractMoved:
         return refuse("load-contract-changed", dataset=dataset.name)
     return report
@@ -140,14 +156,20 @@ def _stored(dataset: Dataset, batches: Iterable[Masked], numbers: Numbers) -> It
         start += len(masked)
 
 
-def _build(house: House, dataset: Dataset, request: str, snapshot: str, segments: tuple[str, ...]) -> Refusal | None:
+def _build(
+    house: House, dataset: Dataset, request: str, snapshot: str, segment: str, before: Snapshot | None
+) -> Refusal | None:
     """Build every declared cube, and the newest date per person, of a snapshot that nobody sees yet."""
     builds: list[CubeSpec | str] = [*dataset.cubes, *([dataset.latest] if dataset.latest else [])]
     for build in builds:
         permit = decide_build(request, dataset, snapshot, build, house.clock())
         if isinstance(permit, Refusal):
             return permit
-        house.vault.build(permit, dataset, segments)
+        if before is not None and isinstance(build, str):
+            # The newest of an appended delivery and of what was known before: maximum is all it takes.
+            house.vault.build(permit, dataset, (segment,), onto=before.id)
+        else:
+            house.vault.build(permit, dataset, (*(before.segments if before else ()), segment))
     return None
 
 
