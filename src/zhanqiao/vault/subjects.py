@@ -78,9 +78,15 @@ class SubjectBook:
         """Return the index with everything that is on disk now, also what other processes wrote."""
         index = self._known.setdefault(kind, _Index())
         chain = _chain(self._folder / kind.value)
-        if (end := chain[-1][1] if chain else 0) > len(index):
-            index.extend(self._read(kind, chain, len(index)))
-        elif end < len(index):
+        while chain and chain[-1][1] > len(index):
+            try:
+                index.extend(self._read(kind, chain, len(index)))
+            except FileNotFoundError as cause:
+                # A writer joined files into a longer one after we listed them; what is listed and gone is a fault.
+                chain, listed = _chain(self._folder / kind.value), chain
+                if chain == listed:
+                    raise VaultFault(f"couldn't read the subject book of {kind.value}: a file is missing") from cause
+        if (chain[-1][1] if chain else 0) < len(index):
             raise VaultFault(f"couldn't read the subject book of {kind.value}: numbers that were given are gone")
         return index
 
