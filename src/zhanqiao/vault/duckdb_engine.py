@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zhanqiao.policy.ir import Statement
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
@@ -64,7 +65,9 @@ class DuckDbEngine:
             connection.unregister("arriving")
             check_connection(connection)
             check_plan(connection, printed.sql, ("memory", "main", CUBE_TABLE), printed.columns, FUNCTIONS)
-            return connection.execute(printed.sql, list(printed.parameters)).to_arrow_table()
+            answer = connection.execute(printed.sql, list(printed.parameters)).to_arrow_table()
+        # Without dimensions SQL gives one line even for no atoms at all.
+        return answer.filter(pc.is_valid(answer["rows"]))
 
     def rows_of(
         self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]

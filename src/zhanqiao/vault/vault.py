@@ -126,7 +126,7 @@ class Vault:
         if atoms.schema != cubes.cube_schema(dataset, permit.cube):
             raise VaultFault("couldn't answer: the cube was built under another contract version")
         answer = self._engine.answer(permit.statement, dataset, permit.cube, atoms)
-        rows = [row for row in answer.to_pylist() if row["rows"]]
+        rows = answer.to_pylist()
         rows.sort(key=lambda row: cubes.public_order(tuple(row[dim] for dim in permit.statement.dims)))
         return pa.Table.from_pylist(rows, answer.schema)
 
