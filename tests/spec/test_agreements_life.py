@@ -227,12 +227,18 @@ def test_the_contract_narrows_what_the_catalogue_gives(town: Town):
 
 
 def test_only_analysts_of_the_holder_ask(town: Town):
-    grant = agreements.find_grant(town.signed(), town.clock())
-    assert grant is not None
-    assert grants.check_caller(grant, "bank-analyst") == ()
-    assert [each.code for each in grants.check_caller(grant, "rival-analyst")] == ["caller-foreign"]
-    assert [each.code for each in grants.check_caller(grant, "bank-officer")] == ["role-missing"]
-    assert [each.code for each in grants.check_caller(grant, "nobody")] == ["person-unknown"]
+    agreement = town.signed()
+    assert grants.check_caller(agreement, "bank-analyst") == ()
+    assert [each.code for each in grants.check_caller(agreement, "bank-officer")] == ["role-missing"]
+    assert [each.code for each in grants.check_caller(agreement, "nobody")] == ["person-unknown"]
+
+
+def test_to_strangers_an_agreement_does_not_exist(town: Town):
+    agreement = town.signed()
+    seen = grants.check_caller(agreement, "rival-analyst")
+    assert [each.code for each in seen] == ["agreement-unknown"]
+    unknown = grants.check_caller("C0", "rival-analyst")
+    assert [each.message("en").replace("C0", agreement) for each in unknown] == [each.message("en") for each in seen]
 
 
 def test_the_log_tells_the_life_without_the_text(town: Town):

@@ -120,9 +120,9 @@ def test_no_grant_is_a_reason_and_nothing_else_is_told() -> None:
 def test_reasons_of_agreement_caller_and_guard_come_together() -> None:
     refusal = ask("SELECT full_name FROM pension_enrolment LIMIT 1")
     grant = replace(GRANT, doors=frozenset())
-    foreign = (Reason("caller-foreign", {"person": "li", "agreement": "A-1"}),)
+    foreign = (Reason("role-missing", {"person": "li", "role": "analyst"}),)
     decided = decide.decide_statistics(REQUEST, grant, refusal, CATALOGUE.get, published, AT, foreign)
-    assert codes(decided) == ["door-not-granted", "caller-foreign", "form-limit", "statement-item-forbidden"]
+    assert codes(decided) == ["door-not-granted", "role-missing", "form-limit", "statement-item-forbidden"]
 
 
 def test_nothing_published() -> None:

@@ -69,15 +69,18 @@ def why_no_grant(agreement: str, at: datetime) -> Refusal:
     return found if isinstance(found, Refusal) else Refusal((Reason("agreement-changed", {"agreement": agreement}),))
 
 
-def check_caller(grant: Grant, by: str) -> tuple[Reason, ...]:
-    """Give every reason why `by` cannot ask under this grant."""
+def check_caller(agreement: str, by: str) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot ask under this agreement, whatever its state.
+
+    To anybody who does not act for its resident, an agreement that exists and one that does not look alike.
+    """
     person = find_person(by)
     if person is None:
         return (Reason("person-unknown", {"person": by}),)
-    reasons = check_acts(person, Role.ANALYST)
-    if person.organisation.id != grant.organisation:
-        reasons = (*reasons, Reason("caller-foreign", {"person": by, "agreement": grant.agreement}))
-    return reasons
+    resident = AgreementRow.objects.filter(pk=agreement).values_list("resident", flat=True).first()
+    if person.organisation.id != resident:
+        return (Reason("agreement-unknown", {"agreement": agreement}),)
+    return check_acts(person, Role.ANALYST)
 
 
 def spend(tx: Recording, agreement: str, count: int = 1) -> bool:

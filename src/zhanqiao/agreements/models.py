@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rows stay home, nobody prints them (DJ008); Meta is Django's (D106, RUF012).
-# ruff: noqa: D106, DJ008, RUF012
 """The agreements' tables. Only this floor reads or writes them. Ids of other floors are plain columns."""
 
 from django.db import models

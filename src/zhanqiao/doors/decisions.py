@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from zhanqiao import agreements
-from zhanqiao.agreements import consents, grants
+from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
 from zhanqiao.doors import release
@@ -38,17 +38,17 @@ _REASONS = "reasons"
 def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
     """Answer one service for one subject, or say that there is no answer."""
     asked = _asked(request, service, request.subject, request.consent)
-    # (1) A request that was answered before is answered from the book.
-    if (before := release.earlier(asked, house)) is not None:
+    # (1) Who asks acts for the agreement's resident; a request that was answered before is answered from the book.
+    if (before := release.opening(asked, house)) is not None:
         return before
     # (2) Find the promise, and what stands against this subject being asked about.
     at = house.clock()
     grant = agreements.find_grant(request.agreement, at)
+    if grant is None:
+        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
     consent, hidden = _consent_of(request, service, grant, at)
     # (3) Decide, without touching data.
-    permit = decide.decide_evidence(
-        request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at, _callers(grant, request.by)
-    )
+    permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
     # (4) Read the evidence. It is read for a refusal too, so that both take the same work.
@@ -72,15 +72,15 @@ def answer_batch(
     Whoever is not on the roster that the duty rests on gets `not-answered`, as an unknown subject does.
     """
     asked = _asked_batch(request, service, ids)
-    if (before := release.earlier(asked, house)) is not None:
+    if (before := release.opening(asked, house)) is not None:
         return before
     if service.roster is None:
         return release.note_refusal(asked, refuse("batch-without-duty", service=service.name), house)
     at = house.clock()
     grant = agreements.find_grant(request.agreement, at)
-    permit = decide.decide_evidence(
-        request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at, _callers(grant, request.by)
-    )
+    if grant is None:
+        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
+    permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
     if (refusal := release.reserve(asked, house)) is not None:
@@ -132,7 +132,7 @@ def _text(value: object) -> str:
 
 
 def _consent_of(
-    request: DecisionRequest, service: Service, grant: Grant | None, at: datetime
+    request: DecisionRequest, service: Service, grant: Grant, at: datetime
 ) -> tuple[Consent | None, tuple[Reason, ...]]:
     """Return the consent where the service needs one, and every reason why it does not cover this use."""
     if not service.needs_consent:
@@ -145,9 +145,9 @@ def _consent_of(
     items = items_of(service)
     reasons = consents.check(
         consent,
-        recipient=grant.organisation if grant else "",
+        recipient=grant.organisation,
         service=service.name,
-        purpose=grant.purpose if grant else "",
+        purpose=grant.purpose,
         subject=request.subject,
         items=items,
         at=at,
@@ -163,10 +163,6 @@ def items_of(service: Service) -> dict[str, frozenset[str]]:
         named = (one.item, one.date_item, *(item for item, _ in one.where))
         read[one.dataset] |= {item for item in named if item is not None}
     return {dataset: frozenset(items) for dataset, items in read.items()}
-
-
-def _callers(grant: Grant | None, by: str) -> tuple[Reason, ...]:
-    return grants.check_caller(grant, by) if grant is not None else ()
 
 
 def _use(consent: Consent | None) -> release.AlsoSpends | None:
@@ -202,9 +198,9 @@ def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[
     return Asked(request.id, Door.DECISIONS, request.agreement, request.by, question, charge=len(ids))
 
 
-def _sealing(permit: EvidencePermit, grant: Grant | None, service: Service) -> Sealing:
+def _sealing(permit: EvidencePermit, grant: Grant, service: Service) -> Sealing:
     return Sealing(
-        purpose=grant.purpose if grant else "",
+        purpose=grant.purpose,
         statement_digest=digest({"service": service.name, "pack": service.pack}),
         snapshot=permit.snapshots,
         rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],

@@ -18,6 +18,7 @@ from datetime import datetime
 from django.db import IntegrityError
 
 from zhanqiao import agreements
+from zhanqiao.agreements import grants
 from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording
 from zhanqiao.terms.agreements import Door
@@ -80,6 +81,14 @@ class _TurnedDown(Exception):  # noqa: N818  rolls a recording back and carries 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__()
         self.refusal = refusal
+
+
+def opening(asked: Asked, house: House) -> Release | Refusal | None:
+    """Return what is settled before anything is decided: a stranger's refusal, an earlier answer, or None."""
+    strange = grants.check_caller(asked.agreement, asked.by)
+    if strange:
+        return note_refusal(asked, Refusal(strange), house)
+    return earlier(asked, house)
 
 
 def earlier(asked: Asked, house: House) -> Release | Refusal | None:

@@ -17,10 +17,10 @@ from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.policy import decide, guard
 from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
-from zhanqiao.terms.agreements import Door, Grant
+from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.datasets import Dataset
-from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
 from zhanqiao.vault import second_parser
 from zhanqiao.vault.house import House
@@ -38,17 +38,18 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     Figures of one cube are exact and the same for everybody; a repeated request id gets the same bytes, free.
     """
     asked = _asked(request)
-    # (1) A request that was answered before is answered from the book.
-    if (before := release.earlier(asked, house)) is not None:
+    # (1) Who asks acts for the agreement's resident; a request that was answered before is answered from the book.
+    if (before := release.opening(asked, house)) is not None:
         return before
     # (2) Find the promise this request stands on, and read the statement within it.
     at = house.clock()
     grant = agreements.find_grant(request.agreement, at)
-    statement = guard.read(request.statement, second_parser.tree_of, _seen_under(request.agreement), grant)
+    if grant is None:
+        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
+    narrowed = _seen_under(request.agreement)
+    statement = guard.read(request.statement, second_parser.tree_of, narrowed, grant)
     # (3) Decide, without touching data. A refusal names every reason.
-    permit = decide.decide_statistics(
-        request, grant, statement, _seen_under(request.agreement), shelf.snapshot_of, at, _callers(grant, request.by)
-    )
+    permit = decide.decide_statistics(request, grant, statement, narrowed, shelf.snapshot_of, at)
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
     # (4) Charge. A crash from here on leaves the charge spent and the request repeatable.
@@ -61,7 +62,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (6) What the caller computes is computed from protected cells only.
     table, withheld = _evaluate(rows, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    return release.hand_over(asked, table, _sealing(permit, grant.purpose if grant else "", withheld), house)
+    return release.hand_over(asked, table, _sealing(permit, grant.purpose, withheld), house)
 
 
 def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
@@ -72,10 +73,6 @@ def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
         return None if dataset is None else grants.narrow(agreement, dataset)
 
     return find
-
-
-def _callers(grant: Grant | None, by: str) -> tuple[Reason, ...]:
-    return grants.check_caller(grant, by) if grant is not None else ()
 
 
 def _asked(request: StatisticsRequest) -> Asked:

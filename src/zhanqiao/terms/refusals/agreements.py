@@ -396,12 +396,6 @@ ROWS: dict[str, Rule] = {
         "Conclude a new one, or wait for its successor.",
         "请另行签订。",
     ),
-    "caller-foreign": Rule(
-        "{person} does not act for the organisation that holds agreement {agreement}.",
-        "{person} 不属于持有协议 {agreement} 的机构。",
-        "Ask under an agreement of your own organisation.",
-        "请使用本机构的协议。",
-    ),
     "not-entitled": Rule(
         "{person} of {organisation} is not entitled to {verb} agreement {agreement}.",
         "{organisation} 的 {person} 无权对协议 {agreement} 执行 {verb}。",
