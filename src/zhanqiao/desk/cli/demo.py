@@ -22,7 +22,7 @@ _PERSONAS_HOME = Path("demo-home")
 
 
 def demo(
-    people: Annotated[int, typer.Option("--people", min=2_000, help="Inhabitants of the synthetic city.")] = 100_000,
+    people: Annotated[int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city.")] = 100_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city.")] = 1,
     home: Annotated[Path, typer.Option("--home", help="Where the demo deployment goes.")] = _PERSONAS_HOME,
     lang: LangOption = "",

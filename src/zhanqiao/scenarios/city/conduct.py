@@ -139,7 +139,11 @@ def draw_events(
     first = np.maximum(enterprises.founded, today - np.timedelta64(years * _DAYS, "D"))
     last = np.where(np.isnat(enterprises.closed), today, enterprises.closed)
     lived = np.maximum((last - first).astype("timedelta64[D]").astype(np.int64), 0)
-    enterprise = np.repeat(np.arange(len(enterprises)), dice.poisson(yearly * lived / _DAYS))
+    expected = yearly * lived / _DAYS
+    times = dice.poisson(expected)
+    if not times.any():
+        times[np.argmax(expected)] = 1  # even a small city's register has an entry
+    enterprise = np.repeat(np.arange(len(enterprises)), times)
     count = len(enterprise)
     # At least one day after founding, never today: a department needs a day to write it down.
     day = first[enterprise] + (dice.random(count) * lived[enterprise]).astype("timedelta64[D]")
