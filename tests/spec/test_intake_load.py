@@ -1,120 +1,308 @@
 # SPDX-License-Identifier: Apache-2.0
 """A delivery becomes a published snapshot, a report and a quarantine; or nothing changes."""
 
-from pathlib import Path
+import json
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from lib.deliveries import (
+    GOOD,
+    HEADER,
+    HEADERS,
+    LI,
+    NEXT,
+    QIAN,
+    SUN,
+    WANG,
+    ZHAO,
+    ZHOU,
+    deliver,
+    describe,
+    load,
+    loaded,
+    number_of,
+    published_rows,
+    refused,
+)
 from zhanqiao import intake
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import quarantine
-from zhanqiao.intake.report import LoadReport
-from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Refusal
-from zhanqiao.terms.subjects import Subject, SubjectKind
-
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: "370200-hrss-901"
-name: 参保信息样例
-version: 1.0.0
-status: active
-domain: 人力资源和社会保障
-description: {purpose: "测试用的参保信息。"}
-schema:
-  - name: enrolment
-    businessName: 参保信息样例
-    description: Enrolment, an example
-    customProperties:
-      - {property: department, value: hrss}
-      - {property: subjectKinds, value: [person]}
-      - {property: sharing, value: unconditional}
-      - {property: opening, value: closed}
-      - {property: updateCycle, value: month}
-      - {property: delivery, value: DELIVERY}
-      - {property: formatCode, value: 2}
-    properties:
-      - name: person_id
-        businessName: 公民身份号码
-        logicalType: string
-        required: true
-        unique: true
-        description: citizen id
-        customProperties: [{property: subject, value: person}, {property: mask, value: token}, {property: grade, value: 3}, {property: capabilities, value: [join]}]
-      - name: full_name
-        businessName: 姓名
-        logicalType: string
-        description: name
-        customProperties: [{property: identifier, value: true}, {property: mask, value: identity}, {property: grade, value: 3}]
-      - name: birth_year
-        businessName: 出生日期
-        logicalType: date
-        description: day of birth
-        customProperties: [{property: mask, value: generalise}, {property: generaliser, value: year}, {property: capabilities, value: [filter, group]}, {property: grade, value: 2}]
-      - name: district
-        businessName: 所属区市
-        logicalType: string
-        required: true
-        description: district
-        customProperties: [{property: mask, value: keep}, {property: domain, value: [市南区, 市北区, 崂山区]}, {property: capabilities, value: [filter, group]}, {property: grade, value: 1}]
-      - name: base
-        businessName: 月缴费基数
-        logicalType: number
-        logicalTypeOptions: {minimum: 0, maximum: 100000, multipleOf: 0.01}
-        description: monthly base
-        customProperties: [{property: mask, value: keep}, {property: capabilities, value: [aggregate]}, {property: grade, value: 3}, {property: category, value: income}]
-      - name: remark
-        businessName: 备注
-        logicalType: string
-        description: not kept
-        customProperties: [{property: grade, value: 3}]
-"""
-HEADER = "公民身份号码,姓名,出生日期,所属区市,月缴费基数,备注"
-# Check characters as python-stdnum computes them.
-WANG, LI, ZHAO, QIAN, SUN, ZHOU = (
-    "370202194912310032",
-    "370203196003040026",
-    "370202197001010016",
-    "370212198805050029",
-    "370202199001010031",
-    "370203199912120043",
-)
-GOOD = (
-    f"{WANG},王伟,1949-12-31,市南区,5000.00,",
-    f"{LI},李秀英,19600304,市北区,6307.85,老职工",
-    f"{ZHAO},赵敏,1970/01/01,崂山区,0,",
-    f"{QIAN},钱进,1988-05-05,市南区,,",
-    f"{SUN},孙丽,1990-01-01,市北区,99999.99,",
-)
+from zhanqiao.terms.subjects import SubjectKind
 
 
 @pytest.fixture
-def enrolment(house) -> Dataset:
-    return describe(house, "full")
+def enrolment(house):
+    return describe(house)
 
 
-def describe(house, delivery: str) -> Dataset:
-    dataset = shelf.add(house.book, CONTRACT.replace("DELIVERY", delivery), "li-officer")
-    assert isinstance(dataset, Dataset), dataset
-    return dataset
-
-
-def deliver(folder: Path, *rows: str, encoding: str = "utf-8", name: str = "delivery.csv") -> Path:
-    path = folder / name
-    path.write_bytes(("\r\n".join([HEADER, *rows]) + "\r\n").encode(encoding))
-    return path
-
-
-def load(house, *files: Path, **options: int) -> LoadReport | Refusal:
-    return intake.load(house, "enrolment", list(files), "officer", **options)
+# --- what is published ----------------------------------------------------------------------------
 
 
 def test_a_delivery_is_published_with_a_report(house, enrolment, tmp_path):
-    report = load(house, deliver(tmp_path, *GOOD))
-    assert isinstance(report, LoadReport), report
+    report = loaded(house, deliver(tmp_path, *GOOD))
     assert (report.rows, report.published, report.quarantined, report.encoding) == (5, 5, 0, "utf-8")
     snapshot = shelf.snapshot_of("enrolment")
     assert snapshot is not None
     assert (snapshot.id, snapshot.rows, snapshot.batch_digest) == (report.snapshot, 5, report.digest)
-    assert [event.kind for event in house.book.events(kind="intake.published")] == ["intake.published"]
+    assert snapshot.contract_digest == enrolment.digest
+
+
+def test_stored_rows_are_masked(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    rows = {row["person_id"]: row for row in published_rows(house)}
+    assert set(rows) == {number_of(house, person) for person in (WANG, LI, ZHAO, QIAN, SUN)}
+    li = rows[number_of(house, LI)]
+    assert set(li) == {"person_id", "birth_year", "district", "base", "settled_on"}
+    assert (li["birth_year"], li["district"], li["base"]) == (1960, "市北区", Decimal("6307.85"))
+    assert rows[number_of(house, QIAN)]["base"] is None
+
+
+def test_direct_identifiers_stand_apart(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    number = number_of(house, LI)
+    assert number is not None
+    assert house.vault.identities.find(SubjectKind.PERSON, number) == {"full_name": "李秀英"}
+
+
+def test_both_encodings_give_the_same_rows(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    first = sorted(published_rows(house), key=lambda row: row["person_id"])
+    report = loaded(house, deliver(tmp_path, *GOOD, encoding="gb18030"))
+    assert report.encoding == "gb18030"
+    assert sorted(published_rows(house), key=lambda row: row["person_id"]) == first
+
+
+def test_parquet_meets_the_same_checks(house, enrolment, tmp_path):
+    rows = [row.split(",") for row in (*GOOD, f"{ZHOU},周涛,1999-12-12,即墨区,1,,")]
+    table = pa.table({header: pa.array([row[place] for row in rows]) for place, header in enumerate(HEADERS)})
+    pq.write_table(table, tmp_path / "delivery.parquet")
+    report = loaded(house, tmp_path / "delivery.parquet")
+    assert (report.published, report.quarantined, report.encoding) == (5, 1, "parquet")
+    assert [(count.item, count.code, count.first) for count in report.found] == [("district", "domain", ((1, 6),))]
+
+
+def test_columns_may_come_in_another_order(house, enrolment, tmp_path):
+    turned = [",".join(reversed(row.split(","))) for row in GOOD]
+    loaded(house, deliver(tmp_path, *turned, header=",".join(reversed(HEADERS))))
+    assert len(published_rows(house)) == 5
+
+
+def test_several_files_are_one_delivery(house, enrolment, tmp_path):
+    report = loaded(
+        house, deliver(tmp_path, *GOOD, name="a.csv"), deliver(tmp_path, NEXT, name="b.csv", encoding="gb18030")
+    )
+    assert [(file.name, file.rows, file.encoding) for file in report.files] == [
+        ("a.csv", 5, "utf-8"),
+        ("b.csv", 1, "gb18030"),
+    ]
+    assert len(published_rows(house)) == 6
+
+
+def test_quoted_fields_are_read_as_they_are(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, f'"{WANG}","王 ""小"" 伟",1949-12-31,"市南区",5000,,"一,二\n三"'))
+    assert house.vault.identities.find(SubjectKind.PERSON, number_of(house, WANG)) == {"full_name": '王 "小" 伟'}
+
+
+def test_the_derived_things_are_there(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *GOOD))
+    assert ("enrolment", report.snapshot) in set(house.vault._states.snapshots())
+
+
+# --- full and append ------------------------------------------------------------------------------
+
+
+def test_a_full_delivery_replaces_what_was_there(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    loaded(house, deliver(tmp_path, NEXT))
+    assert [row["person_id"] for row in published_rows(house)] == [number_of(house, ZHOU)]
+
+
+def test_an_appended_delivery_is_added(house, tmp_path):
+    describe(house, "append")
+    first = loaded(house, deliver(tmp_path, *GOOD))
+    second = loaded(house, deliver(tmp_path, NEXT))
+    snapshot = shelf.snapshot_of("enrolment")
+    assert snapshot is not None
+    assert (snapshot.id, snapshot.rows, len(snapshot.segments)) == (second.snapshot, 6, 2)
+    assert first.snapshot != second.snapshot
+    assert len(published_rows(house)) == 6
+
+
+def test_append_holds_unique_keys_against_what_is_published(house, tmp_path):
+    describe(house, "append")
+    loaded(house, deliver(tmp_path, *GOOD))
+    again = [f"{QIAN},钱进,1988-05-05,市南区,1,,", NEXT]
+    report = loaded(house, deliver(tmp_path, *again), max_bad_percent=50)
+    assert (report.published, report.quarantined) == (1, 1)
+    assert [(count.item, count.code, count.first) for count in report.found] == [("person_id", "unique", ((1, 2),))]
+
+
+def test_the_same_delivery_is_recognised(house, enrolment, tmp_path):
+    first = loaded(house, deliver(tmp_path, *GOOD))
+    before = house.book.size
+    again = loaded(house, deliver(tmp_path, *GOOD, name="other-name.csv"))
+    assert again.recognised
+    assert again.snapshot == first.snapshot
+    assert house.book.size == before
+    assert "未重复加载" in again.as_text("zh")
+    assert again.as_data()["status"] == "recognised"
+
+
+def test_a_new_contract_wants_the_data_again(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    describe(house, version="1.1.0")
+    assert not loaded(house, deliver(tmp_path, *GOOD)).recognised
+
+
+# --- bad rows -------------------------------------------------------------------------------------
+
+BAD = (
+    f"{WANG},王伟,1949-12-31,市南区,5000.00,,",  # 2 good
+    f"{LI},李秀英,1960-02-30,市北区,6307.85,,",  # 3 no such day
+    "370203196003040027,张三,1960-03-04,青岛市,12,,",  # 4 check character, district
+    f"{ZHAO},赵敏,1970-01-01,崂山区",  # 5 too few fields
+    f"{QIAN},钱进,1988-05-05,市南区,100000.01,,",  # 6 range
+    f"{SUN},孙丽,1990-01-01,,1,,",  # 7 required
+    f"{ZHOU},周涛,1999-12-12,崂山区,1,,",  # 8 unique
+    f"{ZHOU},周滔,1999-12-12,崂山区,2,,",  # 9 unique
+)
+
+
+def test_bad_rows_go_to_quarantine_as_they_came(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *BAD), max_bad_percent=90)
+    assert (report.rows, report.published, report.quarantined) == (8, 1, 7)
+    rows = {row.row: row for row in quarantine.read(house, "enrolment", report.snapshot)}
+    assert {number: set(row.faults) for number, row in rows.items()} == {
+        3: {("birth_year", "date")},
+        4: {("person_id", "identifier"), ("district", "domain")},
+        5: {("", "fields")},
+        6: {("base", "range")},
+        7: {("district", "required")},
+        8: {("person_id", "unique")},
+        9: {("person_id", "unique")},
+    }
+    assert rows[4].values == dict(zip(HEADERS, BAD[2].split(","), strict=True))
+    assert (rows[5].values, rows[5].raw) == (None, BAD[3])
+    assert rows[9].values is not None
+    assert rows[9].values["姓名"] == "周滔"
+    assert [row["person_id"] for row in published_rows(house)] == [number_of(house, WANG)]
+
+
+def test_quarantine_is_sealed_for_its_place(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *BAD), max_bad_percent=90)
+    folder = house.home / "quarantine" / "enrolment"
+    parts = list((folder / report.snapshot).glob("*"))
+    assert parts
+    for part in parts:
+        content = part.read_bytes()
+        assert not any(word.encode() in content for word in ("李秀英", "周滔", LI, "100000.01"))
+    moved = folder / "elsewhere"
+    (folder / report.snapshot).rename(moved)
+    with pytest.raises(ValueError, match="couldn't open"):
+        list(quarantine.read(house, "enrolment", "elsewhere"))
+
+
+def test_the_report_tells_where_and_never_what(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *BAD), max_bad_percent=90)
+    for text in (report.as_text("zh"), report.as_text("en"), json.dumps(report.as_data(), ensure_ascii=False)):
+        assert not any(value in text for value in (LI, "李秀英", "青岛市", "100000.01", "1960-02-30"))
+    assert "所属区市：不在值域内，1 行（第 4 行）" in report.as_text("zh")
+    assert "月缴费基数: outside the declared range, 1 rows (6)" in report.as_text("en")
+
+
+def test_nothing_readable_is_left_on_the_disk(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *BAD), max_bad_percent=90)
+    words = [word.encode() for word in (WANG, LI, "王伟", "李秀英", "周滔")]
+    for path in house.home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(word in content for word in words), path
+    assert [path.name for path in (house.home / "landing").iterdir()] == [".enrolment.lock"]
+
+
+def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
+    refusal = load(house, deliver(tmp_path, *BAD))
+    assert isinstance(refusal, Refusal)
+    assert [reason.code for reason in refusal.reasons] == ["intake-too-many-bad-rows"]
+    assert "7 of 8 rows" in refusal.reasons[0].message("en")
+    assert shelf.snapshot_of("enrolment") is None
+    assert not (house.home / "quarantine").exists()
+    assert house.vault.subjects.count(SubjectKind.PERSON) == 0
+    assert house.vault._segments.names() == []
+
+
+def test_one_bad_row_in_five_is_still_published(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *GOOD[:4], f"{SUN},孙丽,1990-01-01,青岛市,1,,"))
+    assert (report.published, report.quarantined) == (4, 1)
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+def test_an_unknown_dataset_is_not_found(house, tmp_path):
+    refusal = intake.load(house, "nowhere", [deliver(tmp_path, *GOOD)], "officer")
+    assert isinstance(refusal, Refusal)
+    assert refusal.exit_status == 4
+
+
+def test_a_missing_file_is_not_found(house, enrolment, tmp_path):
+    assert refused(house, tmp_path / "none.csv") == {"intake-file-missing"}
+    assert refused(house, tmp_path) == {"intake-file-missing"}
+
+
+def test_no_file_is_a_usage_error(house, enrolment):
+    assert refused(house) == {"intake-no-file"}
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        (HEADER.replace("姓名", "名字"), "Missing: 姓名. Twice: -. Unknown, by place: 2."),
+        (HEADER + ",姓名", "Missing: -. Twice: 姓名. Unknown, by place: -."),
+        (HEADER.replace(",备注", ""), "Missing: 备注. Twice: -. Unknown, by place: -."),
+        (HEADER + ",手机", "Missing: -. Twice: -. Unknown, by place: 8."),
+        (HEADER.replace("姓名", " 姓名"), "Missing: 姓名. Twice: -. Unknown, by place: 2."),
+    ],
+)
+def test_another_header_refuses_the_file(house, enrolment, tmp_path, header, says):
+    refusal = load(house, deliver(tmp_path, header=header))
+    assert isinstance(refusal, Refusal)
+    assert says in refusal.reasons[0].message("en")
+    assert refusal.reasons[0].message("zh").startswith("delivery.csv：表头")
+
+
+def test_a_file_without_header_line_does_not_leak_its_first_row(house, enrolment, tmp_path):
+    path = tmp_path / "delivery.csv"
+    path.write_text("\n".join(GOOD) + "\n", encoding="utf-8")
+    refusal = load(house, path)
+    assert isinstance(refusal, Refusal)
+    assert WANG not in refusal.reasons[0].message("zh")
+    assert "王伟" not in json.dumps(refusal.as_data("zh"), ensure_ascii=False)
+
+
+def test_a_refused_delivery_leaves_what_was_published(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    before = shelf.snapshot_of("enrolment")
+    assert refused(house, deliver(tmp_path, *GOOD, header=HEADER + ",x")) == {"intake-header"}
+    assert shelf.snapshot_of("enrolment") == before
+
+
+def test_load_and_refusal_are_events_without_values(house, enrolment, tmp_path):
+    loaded(house, deliver(tmp_path, *GOOD))
+    refused(house, deliver(tmp_path, *GOOD, header=HEADER + ",x"))
+    events = {event.kind: event for event in house.book.events() if event.kind.startswith("intake.")}
+    assert set(events) == {"intake.published", "intake.refused"}
+    published = json.loads(events["intake.published"].leaf)
+    assert published["facts"]["rows"] == 5
+    assert not any(WANG.encode() in event.leaf or "王伟".encode() in event.leaf for event in events.values())
+
+
+def test_one_bad_file_refuses_the_delivery_and_is_named(house, enrolment, tmp_path):
+    refusal = load(house, deliver(tmp_path, *GOOD, name="a.csv"), deliver(tmp_path, NEXT, header="x", name="b.csv"))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reasons[0].facts["file"] == "b.csv"
+    assert shelf.snapshot_of("enrolment") is None

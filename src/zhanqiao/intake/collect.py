@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collect (采集): take over what a department delivered, byte for byte, and name it by its digest.
 
-From here on only the landing copy is read, so that nobody can change a file between its digest and its rows. The copy
-is a `SealedFile`: no raw identifier lies readable on the platform's disk, and a crash leaves nothing behind.
+From here on only the landing copy is read, so that nobody can change a file between its digest and its rows. No raw
+identifier lies readable on the platform's disk, and a crash leaves nothing behind (`landing`).
 """
 
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhanqiao.intake.sealed import SealedFile, Workspace
+from zhanqiao.intake.landing import CHUNK, LandingCopy, Workspace
 from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.refusals import Refusal, refuse
 
-CHUNK = 4 << 20
 MAX_FILE = 16 << 30
 
 
@@ -27,11 +26,7 @@ class Landed:
     name: str
     size: int
     digest: str
-    copy: SealedFile
-
-    def chunks(self) -> Iterator[bytes]:
-        """Read the copy from its start."""
-        return self.copy.chunks()
+    copy: LandingCopy
 
 
 @dataclass(frozen=True)
@@ -52,27 +47,37 @@ def collect(paths: Sequence[Path], workspace: Workspace) -> Delivery | Refusal:
         return refuse("intake-no-file")
     landed: list[Landed] = []
     for path in paths:
-        file = _land(path, workspace.file())
+        file = _land(path, workspace)
         if isinstance(file, Refusal):
             return file
         landed.append(file)
     return Delivery(tuple(landed))
 
 
-def _land(path: Path, copy: SealedFile) -> Landed | Refusal:
+def _land(path: Path, workspace: Workspace) -> Landed | Refusal:
     try:
         # Without O_NONBLOCK a named pipe would hold us until somebody writes into it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as fault:
         return refuse("intake-file-missing", file=path.name, cause=os.strerror(fault.errno or 0))
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return refuse("intake-file-missing", file=path.name, cause="not a regular file")
-        sha256, size = hashlib.sha256(), 0
-        while chunk := file.read(CHUNK):
-            size += len(chunk)
-            if size > MAX_FILE:
-                return refuse("intake-too-large", file=path.name, limit=str(MAX_FILE))
-            sha256.update(chunk)
-            copy.append(chunk)
-    return Landed(path.name, size, "sha256:" + sha256.hexdigest(), copy)
+        if status.st_size > MAX_FILE:
+            return refuse("intake-too-large", file=path.name, limit=str(MAX_FILE))
+        return _copied(path.name, descriptor, status.st_size, workspace)
+    finally:
+        os.close(descriptor)
+
+
+def _copied(name: str, descriptor: int, size: int, workspace: Workspace) -> Landed:
+    """Copy what the file had when it was opened; what is added behind it meanwhile belongs to another delivery."""
+    copy = workspace.file_for(size)
+    sha256, left = hashlib.sha256(), size
+    while left and (chunk := os.read(descriptor, min(CHUNK, left))):
+        left -= len(chunk)
+        sha256.update(chunk)
+        copy.append(chunk)
+    copy.freeze()
+    return Landed(name, size - left, "sha256:" + sha256.hexdigest(), copy)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from zhanqiao.intake import parser_process, unique
 from zhanqiao.intake.checks import Checked, check
 from zhanqiao.intake.collect import Delivery, Landed
+from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, mask
 from zhanqiao.intake.parser_process import End, Rows, Torn
 from zhanqiao.intake.quarantine import BadRow, Waiting
 from zhanqiao.intake.report import FIRST_ROWS, Count, FileRead, describe, headers_of
-from zhanqiao.intake.sealed import Workspace
 from zhanqiao.intake.spool import Spool
 from zhanqiao.intake.texts import Mask
 from zhanqiao.terms.datasets import Dataset, Item
@@ -81,7 +81,7 @@ def examine(
     dataset: Dataset, delivery: Delivery, workspace: Workspace, published: Published, *, max_bad_percent: int
 ) -> Examined | Refusal:
     """Examine a delivery; a file that cannot be read, or too many bad rows, refuse it whole."""
-    examined = Examined(Spool(workspace.file()), Waiting(workspace.file()))
+    examined = Examined(Spool(workspace.sealed_file()), Waiting(workspace.sealed_file()))
     watched = _Watched.of(dataset)
     for number, file in enumerate(delivery.files, start=1):
         refusal = _examine_file(dataset, number, file, examined, watched)
@@ -97,7 +97,7 @@ def _examine_file(
     dataset: Dataset, number: int, file: Landed, examined: Examined, watched: "_Watched"
 ) -> Refusal | None:
     encoding = ""
-    for piece in parser_process.read(file.chunks, file.size, _headers(dataset)):
+    for piece in parser_process.read(file.copy, file.size, _headers(dataset)):
         match piece:
             case Rows():
                 encoding = piece.encoding
@@ -220,7 +220,7 @@ def _read_again(
         of_file = {row: reasons for (file, row), reasons in faults.items() if file == number}
         wanted = np.fromiter(of_file, np.int32)
         file = delivery.files[number - 1]
-        for piece in parser_process.read(file.chunks, file.size, _headers(dataset)):
+        for piece in parser_process.read(file.copy, file.size, _headers(dataset)):
             if isinstance(piece, Rows):
                 yield from _as_delivered(dataset, number, piece, np.isin(piece.numbers, wanted), of_file)
 

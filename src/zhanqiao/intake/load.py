@@ -18,10 +18,10 @@ from zhanqiao.catalogue.shelf import ContractMoved, Snapshot
 from zhanqiao.intake import quarantine
 from zhanqiao.intake.collect import Delivery, collect
 from zhanqiao.intake.examination import Examined, examine
+from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, identity_kind, numbered
 from zhanqiao.intake.published import published_values
 from zhanqiao.intake.report import LoadReport, headers_of
-from zhanqiao.intake.sealed import Workspace
 from zhanqiao.policy.decide import decide_build, decide_load
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
 from zhanqiao.terms.datasets import Delivery as DeliveryKind

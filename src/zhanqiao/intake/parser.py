@@ -4,7 +4,8 @@
 A delivery is hostile until it has been read, so that whoever takes over this process holds one file and a pipe. It
 imports numpy and pyarrow only; `parser_process` starts it by path, limits it and does not believe what it says.
 
-    in      one JSON line (the task), then the file's bytes, twice where it is too large to be held
+    in      one JSON line (the task); the file itself in a descriptor of its own, or after that line, and then twice
+            where it is too large to be held
     out     frames: one letter, four bytes of length, then
             H  what the file is (JSON)        R  rows, text columns in contract order and the row number
             T  torn rows, first column = raw  X  why the whole file is refused (JSON)
@@ -84,9 +85,14 @@ class Refused(Exception):  # noqa: N818  carries a refusal to the end of this pr
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of this process. `twice`: the bytes come a second time, because they are not held."""
+    """What is asked of this process.
+
+    descriptor  where the file is, or None when its bytes follow the task
+    twice       in that case: they come a second time, because they are not held
+    """
 
     size: int
+    descriptor: int | None
     twice: bool
     headers: tuple[str, ...]
 
@@ -94,9 +100,12 @@ class Task:
 # --- the file's bytes -----------------------------------------------------------------------------
 
 
+Block = bytes | bytearray
+
+
 @dataclass
 class Source:
-    """The file without its byte order mark, in blocks that end with a line. The first reading may keep them.
+    """The file without its byte order mark, in blocks that end with a line.
 
     declared    the encoding that a byte order mark names, or None
     """
@@ -104,41 +113,49 @@ class Source:
     stream: io.BufferedReader
     task: Task
     declared: str | None = None
-    _held: list[bytes] = field(default_factory=list)
+    _held: list[Block] = field(default_factory=list)
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the file once more, in the same blocks."""
+    def blocks(self) -> Iterator[Block]:
+        """Yield the file, and at the next call the same blocks once more."""
         if self._held:
             yield from self._held
             return
+        if self.task.descriptor is not None:
+            self.stream.seek(0)
+        keep = self.task.descriptor is None and not self.task.twice
         for place, read in enumerate(self._read()):
             block = read if place else self._without_mark(read)
-            if not self.task.twice:
+            if keep:
                 self._held.append(block)
             yield block
 
-    def _without_mark(self, block: bytes) -> bytes:
+    def _without_mark(self, block: Block) -> Block:
         for mark, encoding in _BOMS:
             if block.startswith(mark):
                 self.declared = encoding
                 return block[len(mark) :]
         return block
 
-    def _read(self) -> Iterator[bytes]:
+    def _read(self) -> Iterator[Block]:
         left, rest = self.task.size, b""
         while left:
-            read = self.stream.read(min(BLOCK, left))
-            if not read:
+            block = bytearray(len(rest) + min(BLOCK, left))
+            block[: len(rest)] = rest
+            with memoryview(block) as view:
+                got = self.stream.readinto(view[len(rest) :])
+            if got != len(block) - len(rest):
                 raise EOFError("couldn't read the file: its bytes end early")
-            left -= len(read)
-            end = read.rfind(b"\n") + 1
-            if not end:
-                rest += read
+            left -= got
+            end = block.rfind(b"\n") + 1
+            if not end and left:
+                rest = bytes(block)
                 if len(rest) > BLOCK:
                     raise Refused("intake-line-too-long", limit=BLOCK)
                 continue
-            yield rest + read[:end] if rest else read[:end]
-            rest = read[end:]
+            rest = bytes(block[end:])
+            del block[end:]
+            if block:
+                yield block
         if rest:
             yield rest
 
@@ -164,7 +181,7 @@ class Survey:
     _lines: int = 0
     _inside: bool = False
 
-    def look(self, block: bytes) -> None:
+    def look(self, block: Block) -> None:
         """Take in one block."""
         if not block:
             return  # nothing but a byte order mark
@@ -189,7 +206,7 @@ class Survey:
         if self._inside:
             raise Refused("intake-quotes", line=self._lines + self.finished - 1)
 
-    def _look_at_quotes(self, block: bytes, octets: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    def _look_at_quotes(self, block: Block, octets: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         """A quote opens after a separator, closes before one, and stands doubled inside; nowhere else."""
         if b'"' not in block:
             return np.zeros(0, np.int64)
@@ -206,7 +223,7 @@ class Survey:
         self._inside = bool((inside + len(quotes)) % 2)
         return quotes
 
-    def _look_at_returns(self, block: bytes, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]") -> int:
+    def _look_at_returns(self, block: Block, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]") -> int:
         """Outside of quotes a carriage return stands before a line feed only."""
         if b"\r" not in block:
             return 0
@@ -220,11 +237,11 @@ class Survey:
                 self._refuse_at("intake-line-ends", block, int(outside[0]))
         return len(returns)
 
-    def _refuse_at(self, code: str, block: bytes, at: int) -> NoReturn:
+    def _refuse_at(self, code: str, block: Block, at: int) -> NoReturn:
         raise Refused(code, line=self._lines + block.count(b"\n", 0, at) + 1)
 
 
-def _is_utf8(block: bytes) -> bool:
+def _is_utf8(block: Block) -> bool:
     """Whether every byte is valid UTF-8. Arrow's validation is twice as fast as decoding."""
     ends = pa.py_buffer(np.array([0, len(block)], np.int32))
     try:
@@ -234,7 +251,7 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _has_odd_character(block: bytes) -> bool:
+def _has_odd_character(block: Block) -> bool:
     """U+FFFD, put where some program lost a character; U+FEFF, from the middle of joined files; C1 controls."""
     return (b"\xef" in block and (b"\xef\xbf\xbd" in block or b"\xef\xbb\xbf" in block)) or (
         b"\xc2" in block and _C1_CONTROL.search(block) is not None
@@ -244,7 +261,7 @@ def _has_odd_character(block: bytes) -> bool:
 # --- second reading: records ----------------------------------------------------------------------
 
 
-def transcode(block: bytes, lines: int) -> bytes:
+def transcode(block: Block, lines: int) -> Block:
     """Return a block of GB 18030 as UTF-8; every byte must decode. `lines` is how many came before, for the refusal.
 
     A run that is valid UTF-8 too would come out as other characters if the file mixes encodings. It is marked with a
@@ -264,7 +281,7 @@ def transcode(block: bytes, lines: int) -> bytes:
     return octets
 
 
-def _doubtful_runs(block: bytes) -> list[int]:
+def _doubtful_runs(block: Block) -> list[int]:
     """Return where a run of bytes beyond ASCII begins that is UTF-8 as a whole, with a character of three bytes.
 
     Chinese takes three bytes in UTF-8. Shorter characters are no sign of it: many a word of GB 18030 looks like them.
@@ -294,9 +311,9 @@ class Records:
     """Cuts blocks where a record ends, quotes considered, and takes the header off."""
 
     quoted: bool
-    rest: bytes = b""
+    rest: Block = b""
 
-    def cut(self, block: bytes) -> bytes:
+    def cut(self, block: Block) -> Block:
         """Return the whole records of what is there; keep the rest for the next block."""
         block = self.rest + block if self.rest else block
         end = self._end(block)
@@ -305,7 +322,7 @@ class Records:
             raise Refused("intake-line-too-long", limit=BLOCK)
         return block[:end]
 
-    def _end(self, block: bytes) -> int:
+    def _end(self, block: Block) -> int:
         end = block.rfind(b"\n") + 1
         if not self.quoted:
             return end
@@ -317,7 +334,7 @@ class Records:
         return end
 
 
-def first_record(block: bytes) -> int:
+def first_record(block: Block) -> int:
     """Return the length of the first record of a block, its line end included."""
     end = block.find(b"\n") + 1
     while end and block.count(b'"', 0, end) % 2:
@@ -345,7 +362,7 @@ def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
     return [found.index(name) for name in wanted]
 
 
-def read_header(record: bytes, wanted: tuple[str, ...]) -> list[int]:
+def read_header(record: Block, wanted: tuple[str, ...]) -> list[int]:
     """Return the order of the columns that the header line names."""
     if record.count(b",") >= MAX_COLUMNS:
         raise Refused("intake-too-many-columns", limit=MAX_COLUMNS)
@@ -379,7 +396,7 @@ def read_text(source: Source, survey: Survey, send: "Sender") -> None:
     send.end(rows.number - 1)
 
 
-def _without_blank_end(block: bytes, survey: Survey, offset: int) -> bytes:
+def _without_blank_end(block: Block, survey: Survey, offset: int) -> Block:
     """Cut blank lines at the end of the file: they say nothing, while one between rows is a torn row."""
     if offset + len(block) <= survey.content:
         return block
@@ -398,7 +415,7 @@ class Rows:
     number: int = 1
     torn: int = 0
 
-    def parse(self, records: bytes) -> None:
+    def parse(self, records: Block) -> None:
         """Send the rows of these whole records; those with too few or too many fields are torn."""
         torn: list[tuple[int, str]] = []
 
@@ -425,7 +442,7 @@ class Rows:
         self.torn += len(torn)
         self.send.torn([number for number, _ in torn], [text for _, text in torn], why)
 
-    def _table(self, records: bytes, tear: Callable[[Any], str]) -> Any:
+    def _table(self, records: Block, tear: Callable[[Any], str]) -> Any:
         names = [str(place) for place in range(len(self.order))]
         return pcsv.read_csv(
             pa.BufferReader(records),
@@ -553,7 +570,7 @@ def read(task: Task, stream: io.BufferedReader, send: Sender) -> None:
     if not start:
         raise Refused("intake-empty")
     if start.startswith(_PARQUET):
-        if task.twice:
+        if task.size > MAX_HELD:
             raise Refused("intake-too-large", limit=MAX_HELD)
         read_parquet(stream.read(task.size), task.headers, send)
         return
@@ -572,17 +589,18 @@ def read(task: Task, stream: io.BufferedReader, send: Sender) -> None:
 
 
 def main() -> None:
-    """Do the one task on standard input."""
-    stdin, stdout = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+    """Do the one task that comes on standard input."""
+    stdin, send = os.fdopen(0, "rb"), Sender(os.fdopen(1, "wb"))
     asked = json.loads(stdin.readline())
-    send = Sender(stdout)
+    task = Task(asked["size"], asked["descriptor"], asked["twice"], tuple(asked["headers"]))
+    stream = stdin if task.descriptor is None else os.fdopen(task.descriptor, "rb")
     try:
-        read(Task(asked["size"], asked["twice"], tuple(asked["headers"])), stdin, send)
+        read(task, stream, send)
     except Refused as refused:
         send.refuse(refused)
     except MemoryError:
         send.refuse(Refused("intake-too-much"))
-    stdout.flush()
+    send.stream.flush()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 The parser gets an empty environment, no argument but its own path, no descriptor but its pipes, and no key. Memory, CPU
 and silence are bounded; frames have a greatest length; every batch is validated in full before anyone looks into it.
-What the parser cannot do is change a file: it sees the bytes of a landing copy through a pipe.
+What the parser cannot do is change a file: it gets an immutable landing copy, or the bytes of one through a pipe.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from zhanqiao.intake import parser
+from zhanqiao.intake.landing import LandingCopy
 from zhanqiao.terms.refusals import RULES, Reason, Refusal, refuse
 
 MEMORY_BYTES = 1 << 30
@@ -73,16 +74,16 @@ class _Stopped(Exception):  # noqa: N818  the parser broke off, by limit, crash 
     pass
 
 
-def read(chunks: Callable[[], Iterable[bytes]], size: int, headers: tuple[str, ...]) -> Iterator[Piece]:
+def read(copy: LandingCopy, size: int, headers: tuple[str, ...]) -> Iterator[Piece]:
     """Yield what the file holds, piece by piece; the last piece is an End or a Refusal.
 
-    `chunks` gives the file's bytes from the start, each time it is called. A refusal lacks the fact `file`: whoever
-    gave the file names it.
+    A refusal lacks the fact `file`: whoever gave the file names it.
     """
-    twice = size > parser.MAX_HELD
-    task = json.dumps({"size": size, "twice": twice, "headers": headers}).encode() + b"\n"
-    with _started(size) as process:
-        feeding = threading.Thread(target=_feed, args=(process, task, chunks, 2 if twice else 1), daemon=True)
+    with copy.reader() as descriptor, _started(size, descriptor) as process:
+        times = 0 if descriptor is not None else 1 + (size > parser.MAX_HELD)
+        asked = {"size": size, "descriptor": descriptor, "twice": times > 1, "headers": headers}
+        task = json.dumps(asked).encode() + b"\n"
+        feeding = threading.Thread(target=_feed, args=(process, task, copy.chunks, times), daemon=True)
         feeding.start()
         try:
             yield from _pieces(process, len(headers))
@@ -96,7 +97,7 @@ def read(chunks: Callable[[], Iterable[bytes]], size: int, headers: tuple[str, .
 
 
 @contextlib.contextmanager
-def _started(size: int) -> Iterator["subprocess.Popen[bytes]"]:
+def _started(size: int, descriptor: int | None) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(
         [sys.executable, "-I", "-B", str(_PROGRAM)],
         stdin=subprocess.PIPE,
@@ -105,6 +106,7 @@ def _started(size: int) -> Iterator["subprocess.Popen[bytes]"]:
         env={},
         cwd="/",
         bufsize=0,
+        pass_fds=() if descriptor is None else (descriptor,),
     )
     try:
         _limit(process.pid, size)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zhanqiao.intake.sealed import SealedFile
+from zhanqiao.intake.landing import SealedFile
 from zhanqiao.vault import files
 from zhanqiao.vault.house import House
 

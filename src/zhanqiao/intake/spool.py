@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from zhanqiao.intake.landing import SealedFile
 from zhanqiao.intake.masks import Masked
-from zhanqiao.intake.sealed import SealedFile
 
 IN_MEMORY_BYTES = 512 << 20
 _STORED, _IDENTITY, _NUMBER = "s:", "i:", "n"
