@@ -14,9 +14,10 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from django.db import connection, transaction
@@ -167,27 +168,35 @@ class Book:
 
     def publish(self) -> Checkpoint:
         """Bring tiles and checkpoint up to the committed rows. A crash at any point leaves the former checkpoint valid."""
-        with _exclusive(self.folder / "lock"):
-            shown = self.checkpoint()
-            head = Head.objects.get()
-            frontier = Frontier.from_bytes(bytes(head.frontier))
-            if shown.size > head.size:
-                raise LedgerDamaged(
-                    f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {head.size}"
-                )
-            if shown.size == head.size and shown.size > 0:
-                self._expect_root(shown.root, frontier.root())
-                return shown
-            leaves = [event.leaf for event in self.events(shown.size)]
-            checkpoint = Checkpoint(self._keys.origin, head.size, frontier.root())
-            try:
-                self._tiles.append(shown.size, leaves)
-                if head.size:
-                    self._expect_root(self._tiles.root(head.size), checkpoint.root)
-            except TilesDamaged as cause:
-                raise LedgerDamaged(f"couldn't publish: {cause}") from cause
-            _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
-            return checkpoint
+        with self._alone():
+            return self._publish()
+
+    def _publish(self) -> Checkpoint:
+        shown = self.checkpoint()
+        head = Head.objects.get()
+        frontier = Frontier.from_bytes(bytes(head.frontier))
+        if shown.size > head.size:
+            raise LedgerDamaged(
+                f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {head.size}"
+            )
+        if shown.size == head.size and shown.size > 0:
+            self._expect_root(shown.root, frontier.root())
+            return shown
+        # Exactly up to that head: others may have committed more since it was read.
+        leaves = [event.leaf for event in islice(self.events(shown.size), head.size - shown.size)]
+        checkpoint = Checkpoint(self._keys.origin, head.size, frontier.root())
+        try:
+            self._tiles.append(shown.size, leaves)
+            if head.size:
+                self._expect_root(self._tiles.root(head.size), checkpoint.root)
+        except TilesDamaged as cause:
+            raise LedgerDamaged(f"couldn't publish: {cause}") from cause
+        _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
+        return checkpoint
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Keep others, in whatever process, from changing what the disk shows."""
+        return _exclusive(self.folder / "lock")
 
     def checkpoint(self) -> Checkpoint:
         """Read the checkpoint that the disk shows; an empty one before the first."""
@@ -204,18 +213,25 @@ class Book:
         """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
         path = self.folder / "certificates" / f"{index:012d}.cert"
         if not path.exists():
-            checkpoint = self.publish()
-            proof = self._tiles.inclusion(index, checkpoint.size)
-            note = (self.folder / "checkpoint").read_bytes()
-            envelope = bytes(Entry.objects.get(pk=index).leaf)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_once(path, certificate.assemble(envelope, index, proof, note))
+            # Alone for the whole of it: the proof and the checkpoint beside it must be of one size.
+            with self._alone():
+                checkpoint = self._publish()
+                proof = self._tiles.inclusion(index, checkpoint.size)
+                note = (self.folder / "checkpoint").read_bytes()
+                envelope = bytes(Entry.objects.get(pk=index).leaf)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_once(path, certificate.assemble(envelope, index, proof, note))
         return path.read_bytes()
 
     def audit(self) -> int:
         """Re-check everything: every leaf against the tree, tiles against rows. Returns the entries checked."""
-        frontier = Frontier()
         shown = self.checkpoint()
+        # One transaction sees one moment: who writes meanwhile is no damage.
+        with transaction.atomic():
+            return self._audit(shown)
+
+    def _audit(self, shown: Checkpoint) -> int:
+        frontier = Frontier()
         for expected, event in enumerate(self.events()):
             if event.index != expected:
                 raise LedgerDamaged(f"couldn't audit: entry {expected} is missing")
