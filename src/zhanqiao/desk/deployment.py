@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment is a folder. `found` makes one, `open_house` opens one; both say which part is wrong and stop."""
 
+import json
 import secrets
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,19 @@ PROFILES = ("demo", "laptop", "production")
 
 @dataclass(frozen=True)
 class Deployment:
-    """What `zhanqiao.toml` says."""
+    """What `zhanqiao.toml` says.
+
+    clock_behind_seconds    how far the demo's clock lags, so that a tour of a chosen day prints the same again
+    """
 
     city: str
     profile: str
     origin: str
+    clock_behind_seconds: int = 0
+
+    def clock(self) -> datetime:
+        """The deployment's clock."""
+        return utc_now() - timedelta(seconds=self.clock_behind_seconds)
 
 
 def utc_now() -> datetime:
@@ -34,7 +43,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] = utc_now) -> House | Refusal:
+def seconds_since(day: date) -> int:
+    """Return how far a clock must lag that shows the morning of that day now."""
+    return int((utc_now() - datetime.combine(day, time(1), UTC)).total_seconds())
+
+
+def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None = None) -> House | Refusal:
     """Make a new deployment: keys, empty state, empty log. An existing one is never touched.
 
     The settings file is written last: without it the folder is no deployment, so a crash before leaves something that
@@ -63,22 +77,26 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] = ut
     return house
 
 
-def open_house(home: Path, clock: Callable[[], datetime] = utc_now) -> House | Refusal:
-    """Open a deployment for work."""
+def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House | Refusal:
+    """Open a deployment for work, by its own clock when none is given."""
     path = home / SETTINGS_FILE
     if not path.exists():
         return refuse("no-deployment", home=str(home))
     deployment = _read_settings(path)
+    if deployment.clock_behind_seconds and deployment.profile != "demo":
+        return refuse("clock-outside-demo", profile=deployment.profile)
+    clock = clock or deployment.clock
     state.use(home)
     from zhanqiao.ledger.book import Book
     from zhanqiao.ledger.keys import open_keys
+    from zhanqiao.vault.faults import KeyFault
     from zhanqiao.vault.keys import Keyring
     from zhanqiao.vault.vault import Vault
 
     try:
         keys = open_keys(home / "keys" / "ledger", deployment.origin)
         keyring = Keyring.open(home / "keys" / "vault")
-    except (OSError, ValueError, TypeError) as fault:
+    except (OSError, ValueError, TypeError, KeyFault) as fault:
         return refuse("keys-unreadable", cause=str(fault))
     return House(
         home=home,
@@ -100,7 +118,7 @@ def _publish_keys(folder: Path, keys: "LogKeys") -> None:
 
 
 def _write_settings(path: Path, deployment: Deployment) -> None:
-    lines = [f'{name} = "{value}"' for name, value in vars(deployment).items()]
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in vars(deployment).items()]
     path.write_text("\n".join(["[deployment]", *lines, ""]), encoding="utf-8")
 
 

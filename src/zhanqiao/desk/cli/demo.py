@@ -7,6 +7,7 @@ is opened at two places only, to score what the platform did without it.
 
 import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,14 +25,23 @@ _PERSONAS_HOME = Path("demo-home")
 def demo(
     people: Annotated[int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city.")] = 100_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city.")] = 1,
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            "--day", formats=["%Y-%m-%d"], show_default="today", help="The city's day: the same day prints the same."
+        ),
+    ] = None,
     home: Annotated[Path, typer.Option("--home", help="Where the demo deployment goes.")] = _PERSONAS_HOME,
     lang: LangOption = "",
 ) -> None:
     """Tell the whole story on a synthetic city; print what left and why. 一个城市的完整演示。"""
     spoken = language(lang)
+    behind = deployment.seconds_since(day.date()) if day else 0
+    if behind < 0:
+        raise typer.BadParameter("the city's day lies ahead: certificates of the future are not valid")
     _clear(home, spoken)
     started = time.monotonic()
-    house = deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.demo/qingdao"))
+    house = deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.demo/qingdao", behind))
     if isinstance(house, Refusal):
         refused(house, spoken, as_json=False)
     story = Story(house, home.with_name(home.name + "-city"), people, seed, house.clock().date())

@@ -44,6 +44,22 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "state-damaged": Rule(
+        en="The platform's state cannot be used: {cause}.",
+        zh="平台状态无法使用：{cause}。",
+        remedy_en="See that disk and rights are in order; restore from backup if the file is damaged. Nothing was changed.",
+        remedy_zh="请检查磁盘与权限；如文件损坏，请从备份恢复。未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "fault": Rule(
+        en="The command failed: {kind}, at {place}.",
+        zh="命令执行失败：{kind}，位置 {place}。",
+        remedy_en="Set ZHANQIAO_DEBUG=1 to see the traceback, which may hold what you typed; report it to the operator.",
+        remedy_zh="设 ZHANQIAO_DEBUG=1 可查看回溯（其中可能含所输入内容），并报告运营机构。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "request-id-taken": Rule(
         en="Request id {request} was used for another question.",
         zh="请求编号 {request} 已用于另一问题。",
@@ -65,5 +81,13 @@ ROWS: dict[str, Rule] = {
         remedy_en="Sign with your own key file; real logins come with the console.",
         remedy_zh="请使用本人密钥文件签名；正式登录随控制台提供。",
         http_status=401,
+    ),
+    "clock-outside-demo": Rule(
+        en="The settings let the clock lag, which the demo profile alone may; this deployment runs as {profile}.",
+        zh="配置中的时钟被调慢；仅 demo 模式允许，本部署为 {profile}。",
+        remedy_en="Remove clock_behind_seconds from zhanqiao.toml: certificates must carry the true time.",
+        remedy_zh="请从 zhanqiao.toml 中删除 clock_behind_seconds：凭证必须使用真实时间。",
+        exit_status=USAGE,
+        http_status=500,
     ),
 }
