@@ -19,10 +19,9 @@ from typing import Any, TypeVar
 from django.db import connections
 from rich.markup import escape
 
-from zhanqiao import intake
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
-from zhanqiao.desk import demo_truth, deployment, personas
+from zhanqiao.desk import demo_truth, deployment, personas, stewardship
 from zhanqiao.desk.answers import answer_path, write_release
 from zhanqiao.desk.scenarios import all_scenarios, all_services, find_service
 from zhanqiao.doors import decisions, statistics
@@ -137,9 +136,9 @@ def load_everything(story: Story, lang: Lang) -> Lines:
     house = story.house
     done_or_none(personas.settle(house))
     contracts = _contracts()
-    for number, (_name, text) in enumerate(contracts, start=1):
+    for number, content in enumerate(contracts, start=1):
         story.progress(_(lang, "编目", "describing"), number, len(contracts))
-        done(shelf.add(house.book, text, "li-officer"))
+        done(stewardship.describe(house, content, "li-officer"))
     deliveries = story.city.datasets
     reports = _deliver_all(story)
     published = sum(report.published for report in reports)
@@ -420,7 +419,7 @@ def _deliver(story: Story, delivery: Any) -> LoadReport:
     assert dataset is not None, "the city's contracts cover its deliveries"
     try:
         files_of = [story.city_folder / name for name in delivery.files]
-        return done(intake.load(house, delivery.dataset, files_of, personas.steward_of(dataset.department)))
+        return done(stewardship.deliver(house, delivery.dataset, files_of, personas.steward_of(dataset.department)))
     finally:
         connections.close_all()
 
@@ -431,10 +430,10 @@ def done_or_none(refusal: Refusal | None) -> None:
         done(refusal)
 
 
-def _contracts() -> list[tuple[str, str]]:
+def _contracts() -> list[bytes]:
     packages = [scenario.contracts for scenario in all_scenarios().values() if scenario.contracts]
     found = [path for package in packages for path in files(package).iterdir() if path.name.endswith(".odcs.yaml")]
-    return sorted((path.name, path.read_text(encoding="utf-8")) for path in found)
+    return [path.read_bytes() for path in sorted(found, key=lambda path: path.name)]
 
 
 def _ask(story: Story, agreement: str, by: str, statement: str) -> Release | Refusal:

@@ -54,6 +54,14 @@ def check_actor(
     return reasons
 
 
+def check_steward(by: str, department: str) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot describe or deliver a department's data: its stewards do, or the authority's."""
+    person = find_person(by)
+    if person is not None and person.organisation.kind is OrganisationKind.AUTHORITY:
+        return check_acts(person, Role.STEWARD)
+    return check_actor(by, Role.STEWARD, department)
+
+
 def _organisation(row: OrganisationRow) -> Organisation:
     return Organisation(row.id, OrganisationKind(row.kind), row.name, row.code, row.admission)
 

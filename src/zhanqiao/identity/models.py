@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Rows stay home, nobody prints them (DJ008); NULL is not the empty text where a column is unique or has a meaning of
 # its own for "none" (DJ001); Meta is Django's (D106, RUF012).
-# ruff: noqa: D106, DJ001, DJ008, RUF012
 """Identity's tables. Only this floor reads or writes them; everybody else gets frozen values."""
 
 from django.db import models

@@ -5,7 +5,9 @@
 same and needs `cryptography` only.
 """
 
+import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +20,8 @@ state.prepare()
 from zhanqiao.desk import deployment  # noqa: E402
 from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
-from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say  # noqa: E402
-from zhanqiao.terms.refusals import Refusal  # noqa: E402
+from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, print_refusal, refused, say  # noqa: E402
+from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,5 +62,14 @@ app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:
-    """Run one command."""
-    app(prog_name=Path(sys.argv[0]).name)
+    """Run one command. What nobody foresaw ends with status 1 and without a traceback, which could hold values."""
+    try:
+        app(prog_name=Path(sys.argv[0]).name)
+    except Exception as fault:
+        if os.environ.get("ZHANQIAO_DEBUG"):
+            raise
+        last = traceback.extract_tb(fault.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        refusal = refuse("fault", kind=type(fault).__name__, place=place)
+        print_refusal(refusal, language(), as_json="--json" in sys.argv)
+        sys.exit(refusal.exit_status)

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from zhanqiao.catalogue import shelf
+from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -40,8 +41,7 @@ def add(
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
-        text = _read_text(contract, spoken, as_json=as_json)
-        dataset = unwrap(shelf.add(house.book, text, by), spoken, as_json=as_json)
+        dataset = unwrap(stewardship.describe(house, contract.read_bytes(), by), spoken, as_json=as_json)
     if as_json:
         show_data(
             {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}
@@ -175,10 +175,3 @@ def _item_data(item: Item) -> dict[str, object]:
         "capabilities": item.capabilities,
         "domain": item.domain,
     }
-
-
-def _read_text(path: Path, lang: Lang, *, as_json: bool) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        refused(refuse("contract-not-utf8", file=path.name), lang, as_json=as_json)

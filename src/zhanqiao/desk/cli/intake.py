@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao import intake
+from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     HomeOption,
@@ -35,7 +35,7 @@ def load(
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
-        report = unwrap(intake.load(house, dataset, files, by), spoken, as_json=as_json)
+        report = unwrap(stewardship.deliver(house, dataset, files, by), spoken, as_json=as_json)
     if as_json:
         show_data(report.as_data())
         return

@@ -49,12 +49,17 @@ def show_data(data: object) -> None:
     typer.echo(json.dumps(plain(data), ensure_ascii=False, indent=2))
 
 
-def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:
-    """Print every reason with its remedy, and end with the refusal's status."""
+def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
+    """Print every reason with its remedy."""
     if as_json:
         show_data(refusal.as_data(lang))
-    else:
-        for reason in refusal.reasons:
-            console.print(f"[red]✗[/red] [bold]{reason.code}[/bold]  {escape(reason.message(lang))}")
-            console.print(f"  → {escape(reason.remedy(lang))}")
+        return
+    for reason in refusal.reasons:
+        console.print(f"[red]✗[/red] [bold]{reason.code}[/bold]  {escape(reason.message(lang))}")
+        console.print(f"  → {escape(reason.remedy(lang))}")
+
+
+def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:
+    """Print the refusal and end with its status."""
+    print_refusal(refusal, lang, as_json=as_json)
     raise typer.Exit(refusal.exit_status)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import DatabaseError, connections
 
+from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.cli.output import refused
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_file
 from zhanqiao.identity.keys import read_key_file
 from zhanqiao.ledger.book import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
+from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
@@ -21,7 +24,7 @@ T = TypeVar("T")
 
 @contextmanager
 def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
-    """Open the deployment, and turn a damaged ledger into its own sentence instead of a traceback."""
+    """Open the deployment, and give what is damaged its own sentence. Nothing is repaired, and the command ends."""
     house = open_house(home)
     if isinstance(house, Refusal):
         refused(house, lang, as_json=as_json)
@@ -29,6 +32,12 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
         yield house
     except LedgerDamaged as damage:
         refused(refuse("ledger-damaged", cause=str(damage)), lang, as_json=as_json)
+    except (VaultFault, KeyFault) as damage:
+        refused(refuse("vault-damaged", cause=str(damage)), lang, as_json=as_json)
+    except (ShelfDamaged, DatabaseError) as damage:
+        refused(refuse("state-damaged", cause=str(damage)), lang, as_json=as_json)
+    finally:
+        connections.close_all()
 
 
 def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:

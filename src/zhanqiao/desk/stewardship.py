@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stewards do, for commands, demo and console alike: describe their department's data, and deliver it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zhanqiao import intake
+from zhanqiao.catalogue import contracts, shelf
+from zhanqiao.identity.directory import check_steward
+from zhanqiao.intake import LoadReport
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault.house import House
+
+
+def describe(house: House, contract: bytes, by: str) -> Dataset | Refusal:
+    """Put a contract in force, if `by` is a steward of the department that it names."""
+    dataset = contracts.read(contract)
+    if isinstance(dataset, Refusal):
+        return dataset
+    if reasons := check_steward(by, dataset.department):
+        return Refusal(reasons)
+    return shelf.add(house.book, contract, by)
+
+
+def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadReport | Refusal:
+    """Load a delivery, if `by` is a steward of the department that the dataset belongs to."""
+    found = shelf.find(dataset)
+    if found is None:
+        return refuse("unknown-dataset", dataset=dataset)
+    if reasons := check_steward(by, found.department):
+        return Refusal(reasons)
+    return intake.load(house, dataset, files, by)
