@@ -63,9 +63,10 @@ def dataset(*leave_out: str, name: str = "employment", **more: object) -> Datase
         "opening": Opening.CONDITIONAL,
         "update_cycle": UpdateCycle.MONTH,
         "cubes": (CUBE,),
+        "digest": "sha256:" + "0" * 64,
     }
     texts = {"zh": name, "en": name, "code": "370200-hrss-001", "category": "01", "department": "hrss"}
-    return Dataset(name=name, version="1.0.0", digest="sha256:" + "0" * 64, **texts, **(settings | more))  # type: ignore[arg-type]
+    return Dataset(name=name, version="1.0.0", **texts, **(settings | more))  # type: ignore[arg-type]
 
 
 BY_PERSON = dataset("uscc")

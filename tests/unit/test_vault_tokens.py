@@ -166,6 +166,20 @@ def test_two_writers_agree(tmp_path, keyring):
     assert sorted(both.tolist()) == [0, 1]
 
 
+def test_threads_share_one_book(book):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work(turn):
+        texts = [f"{number:018d}" for number in range(turn, turn + 40)]
+        return dict(zip(texts, book.numbers(PERSON, texts, allocate=True).tolist(), strict=True))
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(work, range(100)))
+    together = {text: {given[text] for given in found if text in given} for given in found for text in given}
+    assert all(len(numbers) == 1 for numbers in together.values())
+    assert sorted(number for (number,) in together.values()) == list(range(139))
+
+
 def test_files_stay_few_and_numbers_right_over_many_batches(tmp_path, keyring):
     book = SubjectBook(tmp_path / "subjects", keyring)
     want = {}

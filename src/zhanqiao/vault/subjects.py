@@ -12,6 +12,7 @@ from each start, the file that reaches furthest; what a crash left covered is re
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,7 @@ class SubjectBook:
         self._folder = folder
         self._keyring = keyring
         self._known: dict[SubjectKind, _Index] = {}
+        self._turn = RLock()  # one thread at a time looks at or extends `_known`; processes meet at the file lock
 
     def numbers(
         self,
@@ -56,13 +58,15 @@ class SubjectBook:
         """
         column = tokens.identifiers(ids)
         made = tokens.tokens_of(self._keyring.key("tokens"), kind, column)
-        numbers = self._current(kind).find(made)
+        with self._turn:
+            numbers = self._current(kind).find(made)
         numbers[~column.good] = UNKNOWN
         missing = np.flatnonzero(column.good & (numbers == UNKNOWN))
         if allocate and len(missing):
             real = _real(column, made, missing, verify)
             if len(real):
-                numbers[missing] = self._allocate(kind, made[real]).find(made[missing])
+                with self._turn:
+                    numbers[missing] = self._allocate(kind, made[real]).find(made[missing])
         return numbers
 
     def number_of(self, subject: Subject) -> int | None:
@@ -72,7 +76,8 @@ class SubjectBook:
 
     def count(self, kind: SubjectKind) -> int:
         """Return how many subjects of a kind have a number; numbers run from 0."""
-        return len(self._current(kind))
+        with self._turn:
+            return len(self._current(kind))
 
     def _current(self, kind: SubjectKind) -> "_Index":
         """Return the index with everything that is on disk now, also what other processes wrote."""

@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from zhanqiao.policy.permits import AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
+from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
@@ -289,7 +289,8 @@ class Vault:
     # --- checks -------------------------------------------------------------------------------------
 
     def _check(self, permit: Permit, wanted: type[Permit]) -> None:
-        if type(permit) is not wanted:
+        # The mark is looked at again: a permit can be put together without its constructor.
+        if type(permit) is not wanted or permit.mark is not MARK:
             raise VaultFault("couldn't run: only permits that policy made are run here")
         if permit.expires <= self._clock():
             raise VaultFault("couldn't run: the permit has expired")

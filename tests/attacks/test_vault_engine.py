@@ -1,0 +1,231 @@
+"""Attacks on the engine: macros named like built-ins, file readers, COPY, SET, ATTACH, wrong keys, hand-made permits."""
+
+import pyarrow as pa
+import pytest
+
+from lib.vault_cases import BY_PERSON, CUBE, NOW, answer_permit, batch, keyring, row, statement
+from zhanqiao.policy.ir import Compare, Operator
+from zhanqiao.policy.permits import MARK, AnswerPermit, LoadPermit
+from zhanqiao.vault import connection as connections
+from zhanqiao.vault.connection import Attachment, locked_down
+from zhanqiao.vault.duckdb_engine import DuckDbEngine
+from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.plan_check import check_connection, check_plan
+from zhanqiao.vault.printer import CUBE_TABLE, FUNCTIONS, print_answer
+from zhanqiao.vault.segments import SegmentStore
+from zhanqiao.vault.vault import Vault
+
+ROWS = [row(n, district="A" if n < 15 else "B", birth_year=1950, months=n) for n in range(30)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return SegmentStore(tmp_path / "segments", tmp_path / "scratch", keyring(tmp_path))
+
+
+@pytest.fixture
+def segment(store):
+    return store.write(BY_PERSON, "s1", [batch(BY_PERSON, ROWS)])
+
+
+@pytest.fixture
+def connection(store, segment):
+    with locked_down(store.scratch, store.attachments([segment])) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM parquet_schema('x.parquet')",
+        "COPY (SELECT 1) TO '/tmp/leak.csv'",
+        "EXPORT DATABASE '/tmp/leak'",
+        "ATTACH '/tmp/other.duckdb' AS other",
+        "SET enable_external_access = true",
+        "SET temp_file_encryption = false",
+        "SET temp_directory = '/tmp'",
+        "SET lock_configuration = false",
+        "RESET enable_external_access",
+        "INSTALL spatial",
+        "LOAD spatial",
+        "CREATE PERSISTENT SECRET s (TYPE s3)",
+        "INSERT INTO s0.main.segment SELECT * FROM s0.main.segment",
+        "DELETE FROM s0.main.segment",
+        "SELECT * FROM a_python_variable",
+    ],
+)
+def test_a_locked_connection_reaches_nothing(connection, text):
+    import duckdb
+
+    a_python_variable = pa.table({"secret": [1]})
+    assert a_python_variable.num_rows == 1
+    with pytest.raises(duckdb.Error):
+        connection.execute(text).fetchall()
+
+
+def test_what_is_attached_is_encrypted_and_read_only(connection):
+    rows = connection.execute(
+        "SELECT database_name, encrypted, cipher, readonly FROM duckdb_databases() WHERE NOT internal"
+    )
+    assert ("s0", True, "GCM", True) in rows.fetchall()
+    settings = dict(connection.execute("SELECT name, value FROM duckdb_settings()").fetchall())
+    assert settings["temp_file_encryption"] == "true"
+    assert settings["lock_configuration"] == "true"
+    assert settings["enable_external_access"] == "false"
+
+
+def test_a_macro_named_like_a_built_in_changes_no_answer(store, segment):
+    engine = DuckDbEngine(store)
+    atoms = engine.cube(BY_PERSON, CUBE, [segment])
+    printed = print_answer(statement(["district"], None, "months"), BY_PERSON, CUBE)
+    with locked_down(store.scratch) as shadowed:
+        shadowed.register("arriving", atoms)
+        shadowed.execute(f'CREATE TABLE "{CUBE_TABLE}" AS SELECT * FROM "arriving"')
+        for name in ("sum", "max", "count", "count_star"):
+            shadowed.execute(f"CREATE TEMP MACRO {name}(x) AS 42")
+        # The attack works on ordinary text ...
+        assert shadowed.execute(f'SELECT sum("rows") FROM "{CUBE_TABLE}"').fetchone() == (42,)
+        # ... and not on ours: the answer is right, and the connection is refused before it is used.
+        rows = sorted(shadowed.execute(printed.sql, list(printed.parameters)).fetchall())
+        assert rows == [("A", 15, 1, 105, 15), ("B", 15, 1, 330, 15)]
+        with pytest.raises(VaultFault, match="functions were defined on it"):
+            check_connection(shadowed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'SELECT "c"."rows" FROM "memory"."main"."other" AS "c"',
+        'SELECT "c"."persons" FROM "memory"."main"."cube" AS "c"',
+        'SELECT system.main.max("c"."rows") FROM "memory"."main"."cube" AS "c"',
+        'SELECT system.main.sum("c"."rows" + 1) FROM "memory"."main"."cube" AS "c"',
+        'SELECT system.main.sum("c"."rows") OVER () FROM "memory"."main"."cube" AS "c"',
+        'SELECT "c"."rows" FROM "memory"."main"."cube" AS "c" LIMIT 1',
+        'SELECT "c"."rows" FROM "memory"."main"."cube" AS "c" ORDER BY 1',
+        'SELECT DISTINCT "c"."rows" FROM "memory"."main"."cube" AS "c"',
+        'SELECT (SELECT 1) FROM "memory"."main"."cube" AS "c"',
+        'SELECT a."rows" FROM "memory"."main"."cube" AS a, "memory"."main"."cube" AS b',
+        'SELECT "c"."rows" FROM "memory"."main"."cube" AS "c" UNION ALL SELECT 1',
+        "SELECT sleep_ms(1)",
+        "SELECT * FROM duckdb_settings()",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT 1; SELECT 2",
+        "CREATE TABLE x (a INTEGER)",
+        "no sql",
+    ],
+)
+def test_a_plan_off_the_permit_is_refused(store, text):
+    with locked_down(store.scratch) as connection:
+        for table in (CUBE_TABLE, "other"):
+            connection.execute(f'CREATE TABLE "{table}" ("rows" BIGINT, "persons" BIGINT)')
+        with pytest.raises(VaultFault):
+            check_plan(connection, text, ("memory", "main", CUBE_TABLE), frozenset({"rows"}), FUNCTIONS)
+
+
+def test_names_and_literals_cannot_leave_their_place(store, segment):
+    engine = DuckDbEngine(store)
+    atoms = engine.cube(BY_PERSON, CUBE, [segment])
+    asked = statement((), Compare("district", Operator.EQ, "A') OR (1=1) --"))
+    assert engine.answer(asked, BY_PERSON, CUBE, atoms).num_rows == 0
+    printed = print_answer(asked, BY_PERSON, CUBE)
+    assert "1=1" not in printed.sql
+    with pytest.raises(VaultFault, match="no dimension"):
+        engine.answer(statement(['district" FROM cube --']), BY_PERSON, CUBE, atoms)
+    with pytest.raises(VaultFault, match="not of its stored type"):
+        engine.answer(statement((), Compare("birth_year", Operator.EQ, "1950 OR TRUE")), BY_PERSON, CUBE, atoms)
+
+
+def test_a_wrong_key_opens_nothing_and_tells_nothing(store, segment, tmp_path):
+    path = store.attachments([segment])[0].path
+    wrong = Attachment("s0", path, bytes(32), "segment x")
+    with pytest.raises(VaultFault) as fault, locked_down(store.scratch, [wrong]):
+        pass
+    assert str(fault.value) == "couldn't open segment x: wrong key, damaged or missing"
+    assert fault.value.__cause__ is None
+    assert fault.value.__suppress_context__
+    assert "AAAA" not in repr(wrong)
+
+
+def test_a_segment_in_anothers_place_does_not_open(store, segment):
+    other = store.write(BY_PERSON, "s2", [batch(BY_PERSON, ROWS[:3])])
+    paths = [store.attachments([name])[0].path for name in (segment, other)]
+    paths[1].write_bytes(paths[0].read_bytes())
+    with (
+        pytest.raises(VaultFault, match="couldn't open segment"),
+        locked_down(store.scratch, store.attachments([other])),
+    ):
+        pass
+
+
+def test_a_changed_segment_is_noticed(store, segment):
+    path = store.attachments([segment])[0].path
+    content = bytearray(path.read_bytes())
+    for place in range(4096, len(content), 2048):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(VaultFault, match="couldn't"):
+        DuckDbEngine(store).cube(BY_PERSON, CUBE, [segment])
+
+
+def test_the_extension_is_the_engines_own_version(monkeypatch):
+    monkeypatch.setattr(connections.duckdb, "__version__", "9.9.9")
+    with pytest.raises(VaultFault, match=r"httpfs extension for duckdb 9\.9\.9"):
+        connections._httpfs.__wrapped__()
+
+
+def test_a_locked_connection_loads_no_extension(connection, tmp_path):
+    """Not even a good one under another name: signatures are not looked at any more, the lock is."""
+    import duckdb
+
+    other = tmp_path / "other.duckdb_extension"
+    other.write_bytes(connections._httpfs().read_bytes())
+    for statement_ in (f"LOAD '{other}'", f"INSTALL '{other}'", f"FORCE INSTALL '{other}'"):
+        with pytest.raises(duckdb.Error, match="Permission Error"):
+            connection.execute(statement_)
+
+
+# --- permits made by hand -----------------------------------------------------------------------------
+
+
+def test_a_hand_made_permit_is_refused(tmp_path):
+    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+    real = answer_permit(statement())
+    fields = {name: getattr(real, name) for name in real.__dataclass_fields__}
+    with pytest.raises(TypeError, match="only policy makes permits"):
+        AnswerPermit(**(fields | {"mark": object()}))
+
+    class Likeness(AnswerPermit):
+        pass
+
+    forged = object.__new__(AnswerPermit)
+    for name, value in fields.items():
+        object.__setattr__(forged, name, None if name == "mark" else value)
+    for permit in (forged, Likeness(**fields), fields, None, object()):
+        with pytest.raises(VaultFault, match="only permits that policy made"):
+            vault.run(permit, BY_PERSON)
+        with pytest.raises(VaultFault, match="only permits that policy made"):
+            vault.load(permit, BY_PERSON, [])
+    assert not (tmp_path / "vault" / "segments").exists()
+
+
+def test_nobody_but_policy_makes_permits():
+    """Walk the tree: the mark and the constructors of permits appear in `policy` alone, and the mark is checked here."""
+    import ast
+    from pathlib import Path
+
+    import zhanqiao
+
+    root = Path(zhanqiao.__file__).parent
+    makers = set()
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if name in {"AnswerPermit", "EvidencePermit", "BuildPermit", "LoadPermit"}:
+                makers.add(path.relative_to(root).parts[0])
+    assert makers <= {"policy"}
+    assert LoadPermit.__mro__[1].__post_init__
+    assert MARK is not None

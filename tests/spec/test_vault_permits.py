@@ -1,0 +1,366 @@
+"""The vault runs permits: load, build, answer, evidence, roster; and nothing that does not fit its permit."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from lib.vault_cases import (
+    BY_PERSON,
+    CUBE,
+    ENGINES,
+    NOW,
+    answer_permit,
+    batch,
+    build_permit,
+    dataset,
+    engine,
+    evidence_permit,
+    keyring,
+    load_permit,
+    row,
+    statement,
+)
+from zhanqiao.policy.ir import Compare, Operator
+from zhanqiao.terms.services import Evidence, Operation, Trace
+from zhanqiao.terms.subjects import Subject, SubjectKind
+from zhanqiao.vault.faults import KeyFault, VaultFault
+from zhanqiao.vault.vault import Vault
+
+ID, OTHER, STRANGER = "370202194910010018", "37020219491001002X", "370202195001010011"
+TRACED = dataset("uscc", name="medical_settlement", latest="settled_on")
+AT = NOW.date()
+
+
+@pytest.fixture(params=ENGINES)
+def vault(request, tmp_path):
+    """A vault whose published snapshots a test keeps in `vault.shelf`."""
+    shelf: dict[tuple[str, str], tuple[str, ...]] = {}
+    opened = Vault(
+        tmp_path / "vault",
+        keyring(tmp_path),
+        lambda: NOW,
+        engine=engine(request.param, tmp_path),
+        published=lambda name, snapshot: shelf.get((name, snapshot), ()),
+    )
+    opened.shelf = shelf
+    return opened
+
+
+def publish(vault, described, rows, snapshot="s1", before=()):
+    segment = vault.load(load_permit(described, snapshot), described, [batch(described, rows)])
+    segments = (*before, segment)
+    for build in (*described.cubes, *([described.latest] if described.latest else [])):
+        vault.build(build_permit(described, build, snapshot), described, segments)
+    vault.shelf[described.name, snapshot] = segments
+    return segments
+
+
+def people(size, start=0, **more):
+    return [row(start + step, **more) for step in range(size)]
+
+
+# --- statistics -------------------------------------------------------------------------------------
+
+
+def test_a_statement_is_answered_from_its_snapshot(vault):
+    rows = people(12, district="市南区", birth_year=1950, wage=Decimal("10.50")) + people(12, 12, district="A")
+    publish(vault, BY_PERSON, rows)
+    publish(vault, BY_PERSON, rows[:12], "s2")
+    answer = vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON)
+    assert answer.to_pylist() == [
+        {"district": "A", "rows": 12, "merged": 1, "sum_wage": None, "n_wage": 0},
+        {"district": "市南区", "rows": 12, "merged": 1, "sum_wage": Decimal("126.00"), "n_wage": 12},
+    ]
+    later = vault.run(answer_permit(statement(["district"]), "s2"), BY_PERSON)
+    assert later.to_pylist() == [{"district": "市南区", "rows": 12, "merged": 1}]
+
+
+def test_answers_stand_in_public_order_with_the_remainder_last(vault):
+    rows = [one for n, name in enumerate(["b", None, "a", "Z", "市"]) for one in people(12, 20 * n, district=name)]
+    publish(vault, BY_PERSON, rows)
+    answer = vault.run(answer_permit(statement(["district"])), BY_PERSON)
+    assert answer["district"].to_pylist() == ["Z", "a", "b", "市", None]
+
+
+def test_an_empty_cube_answers_with_no_row(vault):
+    publish(vault, BY_PERSON, people(9, district="A", birth_year=1950))
+    assert vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON).to_pylist() == []
+    assert vault.run(answer_permit(statement()), BY_PERSON).to_pylist() == []
+
+
+def test_a_cube_of_another_snapshot_does_not_answer(vault, tmp_path):
+    publish(vault, BY_PERSON, people(12, district="A", birth_year=1950))
+    with pytest.raises(VaultFault, match="was not built for this snapshot"):
+        vault.run(answer_permit(statement(), "s9"), BY_PERSON)
+    states = tmp_path / "vault" / "states" / "employment"
+    (states / "s9").mkdir()
+    (states / "s9" / "cube-by_district_year.sealed").write_bytes(
+        (states / "s1" / "cube-by_district_year.sealed").read_bytes()
+    )
+    with pytest.raises(KeyFault, match="out of its place"):
+        vault.run(answer_permit(statement(), "s9"), BY_PERSON)
+
+
+def test_a_build_that_is_repeated_finds_itself_done(vault):
+    rows = people(12, district="A", birth_year=1950)
+    segments = publish(vault, BY_PERSON, rows)
+    vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, segments)
+    more = vault.load(load_permit(BY_PERSON), BY_PERSON, [batch(BY_PERSON, people(30, 50, district="B"))])
+    with pytest.raises(VaultFault, match="another one was built"):
+        vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, [*segments, more])
+
+
+# --- what does not fit its permit ---------------------------------------------------------------------
+
+
+def test_an_expired_permit_runs_nothing(vault):
+    publish(vault, BY_PERSON, people(12, district="A", birth_year=1950))
+    late = {"expires": NOW}
+    with pytest.raises(VaultFault, match="the permit has expired"):
+        vault.run(answer_permit(statement(), **late), BY_PERSON)
+    with pytest.raises(VaultFault, match="the permit has expired"):
+        vault.load(load_permit(BY_PERSON, **late), BY_PERSON, [])
+    assert vault.run(answer_permit(statement(), expires=NOW + timedelta(seconds=1)), BY_PERSON).num_rows == 1
+
+
+def test_a_permit_is_for_one_thing(vault):
+    other = dataset("uscc", name="other", digest="sha256:" + "1" * 64)
+    with pytest.raises(VaultFault, match="another dataset or contract version"):
+        vault.load(load_permit(BY_PERSON), other, [])
+    with pytest.raises(VaultFault, match="another dataset or contract version"):
+        vault.load(load_permit(BY_PERSON, contract_digest="sha256:old"), BY_PERSON, [])
+    with pytest.raises(VaultFault, match="only permits"):
+        vault.run(load_permit(BY_PERSON), BY_PERSON)
+    with pytest.raises(VaultFault, match="only permits"):
+        vault.load(answer_permit(statement()), BY_PERSON, [])
+    with pytest.raises(VaultFault, match="for another dataset"):
+        vault.run(answer_permit(statement()), other)
+    with pytest.raises(VaultFault, match="for another dataset"):
+        vault.build(build_permit(BY_PERSON, CUBE), other, [])
+
+
+def test_segments_must_be_of_the_permits_snapshot(vault):
+    segments = publish(vault, BY_PERSON, people(12, district="A", birth_year=1950))
+    for wrong in ([], ["other/s2-1"], [*segments, "other/s2-1"]):
+        with pytest.raises(VaultFault, match="not those of the permit's snapshot"):
+            vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, wrong)
+    vault.shelf["employment", "s1"] = ("employment/s2-1",)
+    with pytest.raises(VaultFault, match="not those of the permit's snapshot"):
+        vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, Subject(SubjectKind.PERSON, ID), AT)
+
+
+# --- evidence ---------------------------------------------------------------------------------------
+
+ANY = Evidence("any", "employment", Operation.EXISTS)
+
+
+def evidence(name, operation, **more):
+    return Evidence(name, "employment", operation, **more)
+
+
+@pytest.fixture
+def known(vault):
+    """Two persons with rows; what the test asks about them."""
+    numbers = vault.subjects.numbers(SubjectKind.PERSON, [ID, OTHER], allocate=True).tolist()
+    rows = [
+        row(numbers[0], district="A", wage=Decimal("100.10"), months=3, settled_on=date(2026, 11, 25), insured=True),
+        row(numbers[0], district="B", wage=Decimal("200.20"), months=None, settled_on=date(2025, 11, 26)),
+        row(numbers[0], district="C", wage=None, months=5, settled_on=date(2025, 11, 25), insured=False),
+        row(numbers[0], district="D", wage=Decimal("0.01"), months=7),
+        row(numbers[0], district="E", wage=Decimal("1.00"), settled_on=date(2026, 11, 26)),
+        row(numbers[1], district="A", wage=Decimal("9.00"), settled_on=date(2020, 2, 29)),
+    ]
+    publish(vault, BY_PERSON, rows)
+
+    def ask(*asked, who=ID, at=AT):
+        subject = Subject(SubjectKind.PERSON, who)
+        return vault.evidence(evidence_permit(asked), {"employment": BY_PERSON}, subject, at)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [
+        (evidence("e", Operation.EXISTS), True),
+        (evidence("e", Operation.EXISTS, where=(("district", ("Z",)),)), False),
+        (evidence("e", Operation.COUNT), 5),
+        (evidence("e", Operation.COUNT, where=(("district", ("A", "B", "Z")),)), 2),
+        (evidence("e", Operation.COUNT, where=(("insured", ("true",)),)), 1),
+        (evidence("e", Operation.COUNT, where=(("months", ("5", "7")), ("insured", ("false",)))), 1),
+        # The last twelve months: after the same day a year ago, up to today. Tomorrow is not in it.
+        (evidence("e", Operation.COUNT, date_item="settled_on", window_months=12), 2),
+        (evidence("e", Operation.COUNT, date_item="settled_on", window_months=13), 3),
+        (evidence("e", Operation.SUM, item="wage"), Decimal("301.31")),
+        (evidence("e", Operation.SUM, item="months"), Decimal(15)),
+        (evidence("e", Operation.SUM, item="wage", date_item="settled_on", window_months=12), Decimal("300.30")),
+        (evidence("e", Operation.SUM, item="wage", where=(("district", ("C",)),)), None),
+        (evidence("e", Operation.NEWEST, item="district", date_item="settled_on"), "E"),
+        (evidence("e", Operation.NEWEST, item="months", date_item="settled_on"), 3),
+        (evidence("e", Operation.NEWEST, item="district", date_item="settled_on", window_months=12), "A"),
+        (evidence("e", Operation.NEWEST, item="wage", date_item="settled_on", where=(("district", ("D",)),)), None),
+        (evidence("e", Operation.LATEST_DATE, date_item="settled_on"), date(2026, 11, 26)),
+        (evidence("e", Operation.LATEST_DATE, date_item="settled_on", where=(("district", ("D",)),)), None),
+    ],
+)
+def test_evidence_is_a_figure_about_one_subject(known, asked, value):
+    assert known(asked) == {"e": value}
+
+
+@pytest.mark.parametrize(
+    ("at", "months", "counts"),
+    [
+        (date(2021, 2, 28), 12, 1),  # after 2020-02-28
+        (date(2021, 3, 1), 12, 0),  # after 2020-03-01
+        (date(2020, 3, 29), 1, 0),  # after 2020-02-29
+        (date(2020, 3, 28), 1, 1),
+        (date(2020, 5, 31), 3, 0),  # after 2020-02-29: the last day of a shorter month
+        (date(2020, 5, 28), 3, 1),
+    ],
+)
+def test_windows_are_counted_from_the_moment(known, at, months, counts):
+    asked = evidence("n", Operation.COUNT, date_item="settled_on", window_months=months)
+    assert known(asked, who=OTHER, at=at) == {"n": counts}
+
+
+def test_several_pieces_of_evidence_at_once(known):
+    assert known(evidence("a", Operation.COUNT), evidence("b", Operation.EXISTS), who=OTHER) == {"a": 1, "b": True}
+
+
+def test_who_is_not_known_has_no_evidence(known, vault):
+    assert known(ANY, who=STRANGER) is None
+    assert vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, None, AT) is None
+    with pytest.raises(VaultFault, match="another kind of subject"):
+        vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, Subject(SubjectKind.ENTERPRISE, ID), AT)
+
+
+def test_only_the_permits_snapshots_are_read(known, vault):
+    with pytest.raises(VaultFault, match="names no snapshot of elsewhere"):
+        known(Evidence("x", "elsewhere", Operation.EXISTS))
+    permit = evidence_permit([ANY], employment="s2")
+    with pytest.raises(VaultFault, match="not those of the permit's snapshot"):
+        vault.evidence(permit, {"employment": BY_PERSON}, Subject(SubjectKind.PERSON, ID), AT)
+
+
+# --- traces and rosters -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certified(vault):
+    """A roster of two (one no longer drawing), traces of both and of a stranger to the roster."""
+    ids = [ID, OTHER, STRANGER]
+    numbers = vault.subjects.numbers(SubjectKind.PERSON, ids, allocate=True).tolist()
+    roster = dataset("uscc", name="pension_roster")
+    publish(vault, roster, [row(numbers[0], insured=True), row(numbers[1], insured=False)])
+    publish(
+        vault,
+        TRACED,
+        [
+            row(numbers[0], settled_on=date(2026, 3, 1)),
+            row(numbers[0], settled_on=date(2026, 2, 1)),
+            row(numbers[1], settled_on=date(1950, 1, 1)),
+            row(numbers[2], settled_on=date(2026, 5, 1)),
+            row(numbers[2]),
+        ],
+    )
+    datasets = {"pension_roster": roster, TRACED.name: TRACED}
+
+    def permit(where=(), snapshot="s1"):
+        traces = [Trace(TRACED.name, "medical")]
+        return evidence_permit(
+            traces=traces, roster="pension_roster", roster_where=where, pension_roster="s1", **{TRACED.name: snapshot}
+        )
+
+    vault.datasets, vault.permit, vault.numbers = datasets, permit, numbers
+    return vault
+
+
+def test_a_trace_is_the_newest_date_of_whoever_is_on_the_roster(certified):
+    vault = certified
+
+    def ask(who, where=()):
+        return vault.evidence(vault.permit(where), vault.datasets, Subject(SubjectKind.PERSON, who), AT)
+
+    assert ask(ID) == {TRACED.name: date(2026, 3, 1)}
+    # What is older than the calendar of the state is kept as its first day: a trace is never lost.
+    assert ask(OTHER) == {TRACED.name: date(1970, 1, 2)}
+    assert ask(STRANGER) is None
+    assert ask(OTHER, (("insured", ("true",)),)) is None
+    assert ask(ID, (("insured", ("true",)),)) == {TRACED.name: date(2026, 3, 1)}
+
+
+def test_a_list_is_answered_in_its_order(certified):
+    vault = certified
+    ids = [STRANGER, ID, "nobody", OTHER, ID]
+    found = list(vault.roster_evidence(vault.permit(), vault.datasets, SubjectKind.PERSON, ids, AT))
+    assert found == [
+        None,
+        {TRACED.name: date(2026, 3, 1)},
+        None,
+        {TRACED.name: date(1970, 1, 2)},
+        {TRACED.name: date(2026, 3, 1)},
+    ]
+    with pytest.raises(VaultFault, match="another kind"):
+        list(vault.roster_evidence(vault.permit(), vault.datasets, SubjectKind.ENTERPRISE, ids, AT))
+
+
+def test_a_whole_roster_comes_as_arrays(certified):
+    vault = certified
+    (block,) = vault.roster(vault.permit(), vault.datasets)
+    assert block.numbers.tolist() == sorted(vault.numbers[:2])
+    assert [block.evidence(n)[TRACED.name] for n in range(len(block))] == [
+        {vault.numbers[0]: date(2026, 3, 1), vault.numbers[1]: date(1970, 1, 2)}[number]
+        for number in block.numbers.tolist()
+    ]
+
+
+def test_appended_traces_are_merged_into_what_stands(certified):
+    vault = certified
+    more = [row(vault.numbers[0], settled_on=date(2026, 2, 15)), row(vault.numbers[1], settled_on=date(2026, 6, 1))]
+    segment = vault.load(load_permit(TRACED, "s2"), TRACED, [batch(TRACED, more)])
+    vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, [segment], onto="s1")
+    permit = vault.permit(snapshot="s2")
+    found = list(vault.roster_evidence(permit, vault.datasets, SubjectKind.PERSON, [ID, OTHER], AT))
+    assert found == [{TRACED.name: date(2026, 3, 1)}, {TRACED.name: date(2026, 6, 1)}]
+    # The same as from all the segments at once.
+    all_segments = (*vault.shelf[TRACED.name, "s1"], segment)
+    vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, all_segments)
+
+
+# --- sealed things, identities ------------------------------------------------------------------------
+
+
+def test_memos_open_for_their_purpose_and_place(vault):
+    sealed = vault.seal("memos", b"answer", b"request-1")
+    assert vault.open("memos", sealed, b"request-1") == b"answer"
+    with pytest.raises(KeyFault):
+        vault.open("quarantine", sealed, b"request-1")
+    assert vault.commitment(b"x") == vault.commitment(b"x") != vault.commitment(b"y")
+
+
+def test_identities_are_kept_apart(vault, tmp_path):
+    import pyarrow as pa
+
+    numbers = vault.subjects.numbers(SubjectKind.PERSON, [ID, "nobody"], allocate=True)
+    vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"full_name": ["王秀英", "不存在"], "tel": ["1", "2"]}))
+    vault.identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["3"], "address": [None]}))
+    assert vault.identities.find(SubjectKind.PERSON, int(numbers[0])) == {"full_name": "王秀英", "tel": "3"}
+    assert vault.identities.find(SubjectKind.PERSON, -1) == {}
+    for path in (tmp_path / "vault" / "identities").rglob("*.sealed"):
+        assert "王秀英".encode() not in path.read_bytes()
+    with pytest.raises(VaultFault, match="differ in count"):
+        vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"tel": ["3"]}))
+
+
+def test_what_no_state_knows_is_swept(vault, tmp_path):
+    segments = publish(vault, BY_PERSON, people(12, district="A", birth_year=1950))
+    lost = vault.load(load_permit(BY_PERSON, "s2"), BY_PERSON, [])
+    vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, [lost])
+    (tmp_path / "vault" / "states" / "half.part").write_bytes(b"")
+    (tmp_path / "vault" / "scratch" / "spill-1").mkdir(parents=True)
+    gone = vault.sweep({*segments, "s1"})
+    assert {lost, "employment/s2", "states/half.part", "scratch/spill-1"} == set(gone)
+    assert vault.run(answer_permit(statement()), BY_PERSON).num_rows == 1
+    assert vault.sweep({*segments, "s1"}) == []
+    assert vault.run(answer_permit(statement((), Compare("district", Operator.EQ, "A"))), BY_PERSON).num_rows == 1
