@@ -23,6 +23,7 @@ _CODE_ALPHABET = b"0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CODE_WEIGHTS = np.array([pow(3, place, 31) for place in range(17)], np.int32)
 _CODE_VALUES = np.full(256, 255, np.uint8)
 _CODE_VALUES[np.frombuffer(_CODE_ALPHABET, np.uint8)] = np.arange(31, dtype=np.uint8)
+_NO_ID = "-" * ID_LENGTH
 _REGION_DIGITS = 8  # registering authority, kind, six digits of region
 
 
@@ -44,7 +45,7 @@ def _check_each_spelling(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mas
     if not len(other):
         return texts.nulled(), ~valid & ~texts.missing
     respelt = [_respell(kind, text) for text in texts.array.take(pa.array(other)).to_pylist()]
-    written = [text if text.isascii() and len(text) == ID_LENGTH else "0" * ID_LENGTH for text in respelt]
+    written = [text if text.isascii() and len(text) == ID_LENGTH else _NO_ID for text in respelt]
     valid[other] = _valid(kind, np.frombuffer("".join(written).encode(), np.uint8).reshape(-1, ID_LENGTH))
     values = texts.array.to_numpy(zero_copy_only=False)
     values[other] = respelt
@@ -96,6 +97,7 @@ def _is_birthday(digits: NDArray[np.int32]) -> Mask:
 def _valid_codes(octets: NDArray[np.uint8]) -> Mask:
     values = _CODE_VALUES[np.ascontiguousarray(octets.T)]
     known = (values < 31).all(axis=0) & (values[:_REGION_DIGITS] <= 9).all(axis=0)
+    known &= values[0] != 0  # no authority has that code; a row of zeros would pass its own check
     total = np.zeros(values.shape[1], np.int32)
     for value, weight in zip(values, _CODE_WEIGHTS, strict=False):
         total += value * np.int32(weight)

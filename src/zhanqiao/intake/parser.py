@@ -61,15 +61,16 @@ _OTHER_KINDS = (
 _PARQUET = b"PAR1"
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\x84\x31\x95\x33", "gb18030"))
 
-# GB 18030-2022 gives these bytes a character of their own; Python's table still has the private-use one of 2005.
+# GB 18030-2022 gives these bytes a character of their own (one of them, A8BC, since 2005); Python's table, of 2000, has
+# a private-use one.
 _OF_2022 = dict(
     zip(
-        [*range(0xE78D, 0xE797), 0xE81E, 0xE826, 0xE82B, 0xE82C, 0xE832, 0xE843, 0xE854, 0xE864],
-        "︐︒︑︓︔︕︖︗︘︙龴龵龶龷龸龹龺龻",
+        [*range(0xE78D, 0xE797), 0xE7C7, 0xE81E, 0xE826, 0xE82B, 0xE82C, 0xE832, 0xE843, 0xE854, 0xE864],
+        "︐︒︑︓︔︕︖︗︘︙ḿ龴龵龶龷龸龹龺龻",
         strict=True,
     )
 )
-_OF_2022_LEADS = (b"\xee\x9e", b"\xee\xa0", b"\xee\xa1")  # how those private-use characters begin in UTF-8
+_OF_2022_LEADS = (b"\xee\x9e", b"\xee\x9f", b"\xee\xa0", b"\xee\xa1")  # how those private-use characters begin in UTF-8
 _FOLLOWING = (np.arange(256) & 0xC0) == 0x80  # bytes that continue a character in UTF-8
 _C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 
@@ -271,11 +272,9 @@ def transcode(block: Block, lines: int) -> Block:
     marked = b"\0".join(block[start:end] for start, end in zip([0, *places], [*places, len(block)], strict=True))
     try:
         text = marked.decode("gb18030")
-        octets = text.encode()
     except UnicodeDecodeError as fault:
         raise Refused("intake-encoding", line=lines + marked.count(b"\n", 0, fault.start) + 1) from None
-    except UnicodeEncodeError as fault:  # a code for half a character (surrogate)
-        raise Refused("intake-encoding", line=lines + fault.object.count("\n", 0, fault.start) + 1) from None
+    octets = text.encode()
     if any(lead in octets for lead in _OF_2022_LEADS):
         return text.translate(_OF_2022).encode()
     return octets
@@ -329,7 +328,8 @@ class Records:
         octets = np.frombuffer(block, np.uint8)
         inside = np.count_nonzero(octets[:end] == _QUOTE) % 2
         while end and inside:
-            former, end = end, block.rfind(b"\n", 0, end - 1) + 1
+            # Every line end behind the quote that stands open belongs to its value.
+            former, end = end, block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
             inside = (inside + np.count_nonzero(octets[end:former] == _QUOTE)) % 2
         return end
 

@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -88,8 +89,9 @@ def read(copy: LandingCopy, size: int, headers: tuple[str, ...]) -> Iterator[Pie
         try:
             yield from _pieces(process, len(headers))
         except _Stopped:
-            process.kill()
-            spent = -process.wait() in {9, 24}  # SIGKILL, SIGXCPU
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)  # if a limit ended it, its signal says so
+            spent = process.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
             yield refuse("intake-too-much" if spent else "intake-reader-stopped")
         finally:
             process.kill()

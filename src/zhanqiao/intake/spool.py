@@ -41,7 +41,7 @@ class Spool:
             return
         batch = _packed(masked)
         self._schema = batch.schema
-        self._batches.append(self.overflow.append(memoryview(batch.serialize())))
+        self._batches.append(self.overflow.append(memoryview(batch.serialize()).cast("B")))
 
     def __iter__(self) -> Iterator[Masked]:
         for batch in self._batches:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zhanqiao.intake.texts import Mask, Texts
 
 MAX_DIGITS = 18  # DECIMAL(18, scale); also what int64 holds for sure
+_LONGEST = 40  # a text that long with leading or trailing zeros is still a number
 _MINUS, _POINT, _ZERO = 45, 46, 48
 _MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int32)
 YES, NO = "是", "否"
@@ -83,9 +84,9 @@ def read_scaled(texts: Texts, scale: int) -> tuple[NDArray[np.int64], Mask, Mask
     malformed = np.zeros(len(texts), np.bool_)
     too_fine = np.zeros(len(texts), np.bool_)
     longest = int(lengths.max(initial=0))
-    if longest > MAX_DIGITS + 2:  # sign and point
-        malformed |= lengths > MAX_DIGITS + 2
-        longest = MAX_DIGITS + 2
+    if longest > _LONGEST:
+        malformed |= lengths > _LONGEST
+        longest = _LONGEST
     starts = texts.offsets[:-1]
     last_octet = max(len(texts.octets) - 1, 0)
     fraction = np.full(len(texts), -1, np.int8)  # digits after the point so far; -1: no point yet
