@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: demo test test-slow check bench docs format clean locks
+.PHONY: demo test test-slow check bench docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -43,6 +43,9 @@ bench: $(VENV)/dev.done
 
 docs: $(VENV)/dev.done
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build
+
+reference: $(VENV)/dev.done
+	@$(BIN)/python tools/make_reference.py
 
 format: $(VENV)/dev.done
 	@$(BIN)/ruff format --quiet .
