@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small contract, people with valid ids, and deliveries of them; for every test of intake."""
 
+import io
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 
 from zhanqiao import intake
 from zhanqiao.catalogue import shelf
-from zhanqiao.intake import parser_process
+from zhanqiao.intake import parser, parser_process
 from zhanqiao.intake.landing import MemoryFile
 from zhanqiao.intake.parser_process import End, Piece, Rows, Torn
 from zhanqiao.intake.report import LoadReport
@@ -154,6 +157,19 @@ def parse(content: bytes, headers: tuple[str, ...]) -> list[Piece]:
         copy.append(content)
         copy.freeze()
         return list(parser_process.read(copy, len(content), headers))
+
+
+def parse_here(content: bytes, headers: tuple[str, ...]) -> list[Piece]:
+    """Do the parser's work in this process and read its frames as always: a hundred times faster, without its walls."""
+    task = parser.Task(len(content), 0, False, headers)
+    with tempfile.TemporaryFile(buffering=0) as frames:
+        send = parser.Sender(frames)
+        try:
+            parser.read(task, io.BufferedReader(io.BytesIO(content)), send)
+        except parser.Refused as refused:
+            send.refuse(refused)
+        frames.seek(0)
+        return list(parser_process._pieces(SimpleNamespace(stdout=frames), len(headers)))
 
 
 def rows_in(pieces: list[Piece]) -> list[tuple[str, ...]]:
