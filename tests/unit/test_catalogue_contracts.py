@@ -329,7 +329,9 @@ def test_two_edits_that_only_together_are_wrong() -> None:
     unknown_how = edited((53, "- {property: generaliser, value: year}", "# none"))
     assert problems_of(unknown_how) == [("contract-generaliser-missing", 52)]
     cube_twice = edited((27, "[contribution_base]", "[]\n          - {name: by_district_year, dims: [district], measures: []}"))  # fmt: skip
-    assert problems_of(cube_twice) == [("contract-name-twice", 28)]
+    assert problems_of(cube_twice) == [("contract-name-twice", 28), ("contract-cubes-stacked", 28)]
+    second_cube = edited((27, "[contribution_base]", "[]\n          - {name: by_district, dims: [district], measures: []}"))  # fmt: skip
+    assert problems_of(second_cube) == [("contract-cubes-stacked", 28)]
 
 
 def test_every_problem_at_once_in_the_order_of_lines() -> None:

@@ -74,7 +74,8 @@ BREAKS: dict[str, Break] = {
 
 
 @pytest.mark.parametrize(
-    "chosen", [set(few) for n in range(len(BREAKS) + 1) for few in combinations(BREAKS, n)], ids=str
+    "chosen",
+    [pytest.param(set(few), id="+".join(few)) for n in range(len(BREAKS) + 1) for few in combinations(BREAKS, n)],
 )
 def test_every_combination_of_flaws_is_told_in_full(chosen: set[str]) -> None:
     grant = GRANT
@@ -319,4 +320,5 @@ def test_only_decide_holds_the_mark() -> None:
             reached = isinstance(node, ast.Attribute) and node.attr in {"MARK", "_Mark"}
             if imported or reached:
                 holders.add(path.relative_to(root).as_posix())
-    assert holders == {"policy/decide.py"}
+    # The vault looks at the mark again before it runs a permit; `decide` alone gives it away.
+    assert holders == {"policy/decide.py", "vault/vault.py"}

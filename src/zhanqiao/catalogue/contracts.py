@@ -337,6 +337,9 @@ def _cubes(node: Node, draft: _Draft, reading: Reading) -> tuple[CubeSpec, ...] 
     found = [_cube(cube, f"{path}[{number}]", draft, reading) for number, cube in enumerate(nodes)]
     cubes = [(cube, line) for cube, line in found if cube is not None]
     reading.distinct([(cube.name, line) for cube, line in cubes], "contract-name-twice", path)
+    for _, line in cubes[1:]:
+        # Two partitions of the same subjects can be subtracted from one another; one alone is safe by itself.
+        reading.wrong("contract-cubes-stacked", line, path)
     return tuple(cube for cube, _ in cubes)
 
 

@@ -154,6 +154,12 @@ ROWS: dict[str, Rule] = {
         "Give each a name of its own.",
         "请使用不同的名称。",
     ),
+    "contract-cubes-stacked": _contract(
+        "a second cube over the same subjects could be subtracted from the first, down to small groups.",
+        "同一批主体的第二个立方体可与第一个相减，从而推出小群体。",
+        "Declare one cube with the dimensions of both; any coarser question is answered from it.",
+        "请合并为一个包含全部维度的立方体；较粗的问题可由其作答。",
+    ),
     "contract-name-reserved": _contract(
         "{value} is the name of a column that answers have anyway (rows, merged, sum_..., n_..., units_...).",
         "{value} 与答复中固有的列名相同（rows、merged、sum_…、n_…、units_…）。",
