@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Attack: alter a good certificate in any way and have it accepted all the same.
 
 A forger without a key changes bytes, lines, hashes, base64 and JSON, and grafts parts of one good certificate onto

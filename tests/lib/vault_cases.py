@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small vaults for tests: a dataset with both kinds of subjects, permits, and rows by hand or by Hypothesis."""
 
 from collections.abc import Iterable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The certificate vectors, judged twice: by our verifier and by a Go program on the Go team's own packages."""
 
 import json

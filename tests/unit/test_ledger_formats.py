@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Notes, checkpoints, envelopes, exact spellings and trust files, against published examples where there are any."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tiles on a real disk: the layout of tlog-tiles, repeatable appends, and no silent repair."""
 
 import os

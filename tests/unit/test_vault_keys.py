@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keys, seals and files: what is sealed opens with the right key, in its place, whole; and with nothing else."""
 
 import base64

@@ -35,7 +35,9 @@ def create_keys(folder: Path, origin: str) -> LogKeys:
 
 def open_keys(folder: Path, origin: str) -> LogKeys:
     """Read both keys; raises FileNotFoundError or ValueError when one is missing or damaged."""
-    return LogKeys(origin, NoteSigner(origin, _read_private(folder / "log.pem")), _read_private(folder / "envelope.pem"))
+    return LogKeys(
+        origin, NoteSigner(origin, _read_private(folder / "log.pem")), _read_private(folder / "envelope.pem")
+    )
 
 
 def _write_private(path: Path, key: Ed25519PrivateKey) -> None:
