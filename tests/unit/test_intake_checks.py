@@ -206,6 +206,16 @@ def test_numbers_are_what_decimal_says(scale, values):
                 assert scaled[at] == int(exact)
 
 
+@given(st.integers(1, 4), st.lists(st.from_regex(r"\A[0-9]{1,9}\.[0-9]{2}\Z") | st.just(""), min_size=1))
+def test_amounts_that_are_written_alike_are_what_decimal_says(scale, values):
+    scaled, malformed, lossy = read_scaled(texts(*values), scale)
+    assert not malformed.any()
+    for text, value, lost in zip(values, scaled, lossy, strict=True):
+        exact = Decimal(text or "0").scaleb(scale)
+        assert lost == (exact != exact.to_integral_value())
+        assert lost or int(value) == int(exact)
+
+
 # --- dates, booleans ------------------------------------------------------------------------------
 
 

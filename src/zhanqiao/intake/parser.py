@@ -188,15 +188,12 @@ class Survey:
             return  # nothing but a byte order mark
         octets = np.frombuffer(block, np.uint8)
         line_ends = int(np.count_nonzero(octets == _LF))
-        if (at := block.find(b"\0")) >= 0:
-            self._refuse_at("intake-nul", block, at)
         quotes = self._look_at_quotes(block, octets)
-        returns = self._look_at_returns(block, octets, quotes)
-        if not self.odd:
-            plain = line_ends + returns + (block.count(b"\t") if b"\t" in block else 0)
-            self.odd = int(np.count_nonzero(octets < 32)) != plain or b"\x7f" in block or _has_odd_character(block)
+        if (controls := int(np.count_nonzero(octets < 32)) - line_ends) != 0:
+            self._look_at_controls(block, octets, quotes, controls)
+        self.odd = self.odd or b"\x7f" in block or _has_odd_character(block)
         self.utf8 = self.utf8 and _is_utf8(block)
-        if bare := len(block.rstrip(_LINE_ENDS)):
+        if bare := _without_line_ends(block):
             self.content = self._offset + bare
         self.finished = octets[-1] == _LF
         self._offset += len(block)
@@ -224,6 +221,15 @@ class Survey:
         self._inside = bool((inside + len(quotes)) % 2)
         return quotes
 
+    def _look_at_controls(
+        self, block: Block, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]", controls: int
+    ) -> None:
+        """Look at what is below the blank and no line feed; most blocks have none and never come here."""
+        if (at := block.find(b"\0")) >= 0:
+            self._refuse_at("intake-nul", block, at)
+        returns = self._look_at_returns(block, octets, quotes)
+        self.odd = self.odd or controls != returns + block.count(b"\t")
+
     def _look_at_returns(self, block: Block, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]") -> int:
         """Outside of quotes a carriage return stands before a line feed only."""
         if b"\r" not in block:
@@ -240,6 +246,13 @@ class Survey:
 
     def _refuse_at(self, code: str, block: Block, at: int) -> NoReturn:
         raise Refused(code, line=self._lines + block.count(b"\n", 0, at) + 1)
+
+
+def _without_line_ends(block: Block) -> int:
+    """Return how long the block is without the line ends at its end."""
+    tail = block[-64:]
+    bare = len(tail.rstrip(_LINE_ENDS))
+    return len(block) - len(tail) + bare if bare else len(block.rstrip(_LINE_ENDS))
 
 
 def _is_utf8(block: Block) -> bool:

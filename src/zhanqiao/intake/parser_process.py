@@ -187,17 +187,17 @@ def _pieces(process: "subprocess.Popen[bytes]", columns: int) -> Iterator[Piece]
                 raise _Stopped
 
 
-def _frame(fd: int) -> tuple[bytes, bytearray]:
+def _frame(fd: int) -> tuple[bytes, pa.Buffer]:
     head = _exactly(fd, 5)
-    (length,) = struct.unpack(">I", head[1:])
+    (length,) = struct.unpack_from(">I", head, 1)
     if length > _MAX_FRAME:
         raise _Stopped
-    return bytes(head[:1]), _exactly(fd, length)
+    return head.to_pybytes()[:1], _exactly(fd, length)
 
 
-def _exactly(fd: int, length: int) -> bytearray:
-    content = bytearray(length)
-    view = memoryview(content)
+def _exactly(fd: int, length: int) -> pa.Buffer:
+    content = pa.allocate_buffer(length)  # Arrow's pool keeps its pages from frame to frame
+    view = memoryview(content).cast("B")
     while view:
         if not select.select([fd], [], [], SILENCE_SECONDS)[0]:
             raise _Stopped
@@ -208,9 +208,9 @@ def _exactly(fd: int, length: int) -> bytearray:
     return content
 
 
-def _json(payload: bytearray) -> dict[str, Any]:
+def _json(payload: pa.Buffer) -> dict[str, Any]:
     try:
-        value = json.loads(payload)
+        value = json.loads(payload.to_pybytes())
     except ValueError:
         raise _Stopped from None
     if not isinstance(value, dict):
@@ -218,9 +218,9 @@ def _json(payload: bytearray) -> dict[str, Any]:
     return value
 
 
-def _rows(payload: bytearray, schema: pa.Schema, encoding: str, odd: bool) -> Rows:
+def _rows(payload: pa.Buffer, schema: pa.Schema, encoding: str, odd: bool) -> Rows:
     try:
-        batch = pa.ipc.read_record_batch(pa.py_buffer(payload), schema)
+        batch = pa.ipc.read_record_batch(payload, schema)
         batch.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):
         raise _Stopped from None

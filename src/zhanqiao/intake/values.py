@@ -80,8 +80,10 @@ def read_scaled(texts: Texts, scale: int) -> tuple[NDArray[np.int64], Mask, Mask
     Forms: 12, -12, 12.5, 012.50. Neither +, blanks, separators nor exponents; a point stands between digits.
     """
     lengths = texts.lengths
-    value = np.zeros(len(texts), np.int64)
     malformed = np.zeros(len(texts), np.bool_)
+    if (uniform := _read_uniform(texts, scale)) is not None:
+        return uniform, malformed, malformed
+    value = np.zeros(len(texts), np.int64)
     too_fine = np.zeros(len(texts), np.bool_)
     longest = int(lengths.max(initial=0))
     if longest > _LONGEST:
@@ -127,6 +129,37 @@ def read_scaled(texts: Texts, scale: int) -> tuple[NDArray[np.int64], Mask, Mask
     whole = count - np.clip(fraction, 0, scale)
     too_large = (whole > MAX_DIGITS - scale) & ~malformed
     return value, malformed, (too_fine & ~malformed) | too_large
+
+
+def _read_uniform(texts: Texts, scale: int) -> NDArray[np.int64] | None:
+    """Read a column in which every value is written alike (digits, a point, `scale` digits); None if one is not.
+
+    This is how programs write amounts, and three times as fast: once the column's bytes have been counted and the
+    points found in their places, no value needs a look of its own.
+    """
+    there = ~texts.missing
+    shortest = int(texts.lengths[there].min(initial=MAX_DIGITS + 1))
+    longest = int(texts.lengths.max(initial=0))
+    points = int(np.count_nonzero(texts.used == _POINT))
+    digits = int(np.count_nonzero((texts.used - np.uint8(_ZERO)) <= 9))
+    if (
+        not scale
+        or not points
+        or shortest < scale + 2
+        or longest > MAX_DIGITS + 1
+        or points + digits != len(texts.used)
+    ):
+        return None
+    ends = texts.offsets[1:]
+    if points != np.count_nonzero(there) or not (texts.octets[ends[there] - 1 - scale] == _POINT).all():
+        return None
+    value = np.zeros(len(texts), np.int64)
+    for place in (*range(scale), *range(scale + 1, longest)):
+        digit = texts.octets[np.maximum(ends - 1 - place, 0)] - np.uint8(_ZERO)
+        if place >= shortest or texts.any_missing:
+            digit[texts.lengths <= place] = 0
+        value += np.multiply(digit, _POWERS[place - (place > scale)], dtype=np.int64)
+    return value
 
 
 _POWERS = np.array([10**n for n in range(MAX_DIGITS + 1)], np.int64)
