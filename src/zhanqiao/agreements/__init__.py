@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 # Imported late: Django imports this package while it is still collecting the models.
 
 
-def find_grant(agreement: str, at: datetime) -> Grant | None:
-    """Return what the agreement allows at `at`, or None when that is nothing."""
+def find_grant(agreement: str, at: datetime, *, charged: int = 0) -> Grant | None:
+    """Return what the agreement allows at `at`, or None when that is nothing.
+
+    charged  answers that were charged to the very request which asks: they are still its own
+    """
     from zhanqiao.agreements import grants
 
-    return grants.find_grant(agreement, at)
+    return grants.find_grant(agreement, at, charged=charged)
 
 
-def why_no_grant(agreement: str, at: datetime) -> Refusal:
+def why_no_grant(agreement: str, at: datetime, *, charged: int = 0) -> Refusal:
     """Give every reason why the agreement allows nothing at `at`."""
     from zhanqiao.agreements import grants
 
-    return grants.why_no_grant(agreement, at)
+    return grants.why_no_grant(agreement, at, charged=charged)
 
 
 def spend(tx: "Recording", agreement: str, count: int = 1) -> bool:

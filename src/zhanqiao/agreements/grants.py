@@ -56,15 +56,18 @@ class Standing:
         return state_at(self.kept, self.begins, self.ends, at)
 
 
-def find_grant(agreement: str, at: datetime) -> Grant | None:
-    """Return what the agreement allows at `at`, or None when that is nothing."""
-    found = _look(agreement, at)
+def find_grant(agreement: str, at: datetime, *, charged: int = 0) -> Grant | None:
+    """Return what the agreement allows at `at`, or None when that is nothing.
+
+    charged  answers that were charged to the very request which asks: they are still its own
+    """
+    found = _look(agreement, at, charged)
     return found if isinstance(found, Grant) else None
 
 
-def why_no_grant(agreement: str, at: datetime) -> Refusal:
+def why_no_grant(agreement: str, at: datetime, *, charged: int = 0) -> Refusal:
     """Give every reason why the agreement allows nothing at `at`."""
-    found = _look(agreement, at)
+    found = _look(agreement, at, charged)
     # It may have been resumed between two looks.
     return found if isinstance(found, Refusal) else Refusal((Reason("agreement-changed", {"agreement": agreement}),))
 
@@ -149,10 +152,11 @@ def missing_seals(standing: Standing, agreement: str) -> tuple[str, ...]:
     return tuple(party for party in standing.parties if party not in sealed)
 
 
-def _look(agreement: str, at: datetime) -> Grant | Refusal:
+def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     standing = stands(agreement)
     if standing is None:
         return Refusal((Reason("agreement-unknown", {"agreement": agreement}),))
+    standing = replace(standing, spent=standing.spent - charged)
     contract = standing.contract
     if contract is None:
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))

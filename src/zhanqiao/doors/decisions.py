@@ -22,12 +22,11 @@ from zhanqiao.ledger.book import Recording
 from zhanqiao.policy import decide
 from zhanqiao.policy.permits import EvidencePermit
 from zhanqiao.terms.agreements import Door, Grant
-from zhanqiao.terms.canonical import digest
+from zhanqiao.terms.canonical import canonical, digest
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest
 from zhanqiao.terms.services import Field, Service
-from zhanqiao.terms.subjects import Subject
 from zhanqiao.vault.house import House
 
 # A sealed reason has one length, so that the log does not tell reasons apart.
@@ -37,7 +36,7 @@ _REASONS = "reasons"
 
 def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
     """Answer one service for one subject, or say that there is no answer."""
-    asked = _asked(request, service, request.subject, request.consent)
+    asked = _asked(request, service, house)
     # (1) Who asks acts for the agreement's resident; a request that was answered before is answered from the book.
     if (before := release.opening(asked, house)) is not None:
         return before
@@ -61,7 +60,7 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, at.date()), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
     sealing = _sealing(permit, grant, service)
-    return release.charge_and_hand_over(asked, outcome, sealing, house, _use(consent))
+    return release.charge_and_hand_over(asked, outcome, sealing, house, _use(consent, asked, house))
 
 
 def answer_batch(
@@ -71,15 +70,16 @@ def answer_batch(
 
     Whoever is not on the roster that the duty rests on gets `not-answered`, as an unknown subject does.
     """
-    asked = _asked_batch(request, service, ids)
+    asked = _asked_batch(request, service, ids, house)
     if (before := release.opening(asked, house)) is not None:
         return before
     if service.roster is None:
         return release.note_refusal(asked, refuse("batch-without-duty", service=service.name), house)
     at = house.clock()
-    grant = agreements.find_grant(request.agreement, at)
+    charged = release.charged(asked, house)
+    grant = agreements.find_grant(request.agreement, at, charged=charged)
     if grant is None:
-        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
+        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at, charged=charged), house)
     permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
@@ -105,7 +105,10 @@ def shaped(outcome: dict[str, object], service: Service) -> dict[str, object]:
     unknown = outcome.keys() - {field.name for field in service.output}
     missing = {field.name for field in service.output if not field.optional} - outcome.keys()
     if unknown or missing:
-        raise ValueError(f"couldn't answer {service.name}: fields {sorted(unknown | missing)} are off its schema")
+        # What the rule says off its schema is not printed: it could be anything that the rule has read.
+        raise ValueError(
+            f"couldn't answer {service.name}: {len(unknown)} fields are off its schema, missing are {sorted(missing)}"
+        )
     return {field.name: _value(field, outcome[field.name]) for field in service.output if field.name in outcome}
 
 
@@ -113,13 +116,16 @@ def _value(field: Field, value: object) -> object:
     if value is None and field.optional:
         return None
     if field.is_date or field.is_month:
-        if isinstance(value, date):
+        # A moment is a date, too, and would tell the time of day.
+        if isinstance(value, date) and not isinstance(value, datetime):
             return value.isoformat() if field.is_date else value.isoformat()[:7]
         raise ValueError(f"couldn't answer: {field.name} is no date")
     values = list(value) if field.many and isinstance(value, list | tuple) else [value]
     texts = [_text(one) for one in values]
     if not set(texts) <= set(field.values):
         raise ValueError(f"couldn't answer: {field.name} has a value off its enumeration")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"couldn't answer: {field.name} says a value twice")
     return texts if field.many else texts[0]
 
 
@@ -165,14 +171,15 @@ def items_of(service: Service) -> dict[str, frozenset[str]]:
     return {dataset: frozenset(items) for dataset, items in read.items()}
 
 
-def _use(consent: Consent | None) -> release.AlsoSpends | None:
+def _use(consent: Consent | None, asked: Asked, house: House) -> release.AlsoSpends | None:
+    """Return the use of the consent. One that was used up or withdrawn a moment ago looks like any other refusal."""
     if consent is None:
         return None
 
-    def use(tx: Recording) -> Refusal | None:
-        return None if consents.use(tx, consent) else refuse("not-answered")
+    def use(tx: Recording) -> bool:
+        return consents.use(tx, consent)
 
-    return use
+    return release.AlsoSpends(use, lambda: _not_answered(asked, (Reason("consent-used-up"),), house))
 
 
 def _datasets(permit: EvidencePermit) -> dict[str, Dataset]:
@@ -187,15 +194,21 @@ def _not_answered(asked: Asked, reasons: tuple[Reason, ...], house: House) -> Re
     return release.note_refusal(asked, refuse("not-answered"), house, sealed_reason=sealed)
 
 
-def _asked(request: DecisionRequest, service: Service, subject: Subject, consent: str | None) -> Asked:
-    # The digest is salted by the random request id: an id number alone could be guessed from its digest.
-    question = digest([request.id, request.agreement, service.name, service.pack, subject.identifier, consent])
-    return Asked(request.id, Door.DECISIONS, request.agreement, request.by, question)
+def _asked(request: DecisionRequest, service: Service, house: House) -> Asked:
+    question = [request.id, request.agreement, service.name, service.pack, request.subject.identifier, request.consent]
+    return Asked(request.id, Door.DECISIONS, request.agreement, request.by, _digest_of(question, house))
 
 
-def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[str]) -> Asked:
-    question = digest([request.id, request.agreement, service.name, service.pack, list(ids)])
-    return Asked(request.id, Door.DECISIONS, request.agreement, request.by, question, charge=len(ids))
+def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[str], house: House) -> Asked:
+    question = [request.id, request.agreement, service.name, service.pack, list(ids)]
+    return Asked(
+        request.id, Door.DECISIONS, request.agreement, request.by, _digest_of(question, house), charge=len(ids)
+    )
+
+
+def _digest_of(question: Sequence[object], house: House) -> str:
+    """Return a keyed digest: all else being known from the log, an id number could be guessed from a plain one."""
+    return house.vault.commitment(canonical(["question", *question]))
 
 
 def _sealing(permit: EvidencePermit, grant: Grant, service: Service) -> Sealing:

@@ -24,11 +24,8 @@ from zhanqiao.ledger.book import AlreadyReleased, Recording
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
-
-# What else a door spends in the charging transaction, e.g. one use of a consent.
-AlsoSpends = Callable[[Recording], Refusal | None]
 
 PREDICATE_VERSION = 1
 RULE_PACK = "zhanqiao-default-1"
@@ -66,7 +63,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Sealing:
-    """What the certificate says besides the answer itself (CONTRACTS 5)."""
+    """What the certificate says besides the answer itself (CONTRACTS 5).
+
+    granted  datasets that the agreement has to cover still when the answer leaves; not in the certificate
+    """
 
     purpose: str
     statement_digest: str
@@ -75,6 +75,23 @@ class Sealing:
     withheld: list[dict[str, object]]
     service: str | None = None
     rung: str | None = None
+    granted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlsoSpends:
+    """What else a door spends in the charging transaction, e.g. one use of a consent.
+
+    spend    spends it; False when nothing is left
+    if_not   notes that nothing was left, and says so
+    """
+
+    spend: Callable[[Recording], bool]
+    if_not: Callable[[], Refusal]
+
+
+class _NotSpent(Exception):  # noqa: N818
+    """Rolls a recording back because nothing was left to spend."""
 
 
 class _TurnedDown(Exception):  # noqa: N818  rolls a recording back and carries the refusal out of it
@@ -97,28 +114,34 @@ def earlier(asked: Asked, house: House) -> Release | Refusal | None:
     if record is None:
         return None
     if record.digest != asked.digest:
-        return refuse("request-id-taken", request=asked.id)
+        return note_refusal(asked, refuse("request-id-taken", request=asked.id), house)
     if record.memo is None or record.index is None:
         return None
     return _from_memo(asked.id, record.memo, record.index, house)
 
 
-def reserve(asked: Asked, house: House, also: AlsoSpends | None = None) -> Refusal | None:
-    """Charge the agreement, once per request id. `also` spends what else the door counts, in the same transaction."""
-    if house.book.request(asked.id) is not None:
-        return None  # charged before a crash, or by a twin: the charge stands, the work is repeated
+def charged(asked: Asked, house: House) -> int:
+    """Return what this very request was charged already: by an attempt that crashed, or by a twin that is at work."""
+    record = house.book.request(asked.id)
+    return asked.charge if record is not None and record.digest == asked.digest else 0
+
+
+def reserve(asked: Asked, house: House) -> Refusal | None:
+    """Charge the agreement, once per request id."""
     facts: dict[str, object] = {"agreement": asked.agreement, "charge": asked.charge, "digest": asked.digest}
-    try:
-        with house.book.recording(Event(f"{asked.door.value}.reserved", asked.by, asked.id, facts)) as tx:
-            tx.reserve(asked.id, asked.digest)
-            _spend(asked, tx)
-            if also is not None and (refusal := also(tx)) is not None:
-                raise _TurnedDown(refusal)
-    except IntegrityError:
-        return None  # the twin of this request reserved first
-    except _TurnedDown as turned:
-        return turned.refusal
-    return None
+    if house.book.request(asked.id) is None:
+        try:
+            with house.book.recording(Event(f"{asked.door.value}.reserved", asked.by, asked.id, facts)) as tx:
+                tx.reserve(asked.id, asked.digest)
+                _spend(asked, tx)
+                return None
+        except IntegrityError:
+            pass  # another attempt reserved this id first
+        except _TurnedDown as turned:
+            return turned.refusal
+    # The charge of a crashed attempt, or of a twin, stands, and the work is repeated. Another question under the same id
+    # must not go on: it would be free, and its answer could be handed over as that of the first.
+    return None if charged(asked, house) else refuse("request-id-taken", request=asked.id)
 
 
 def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: House) -> Release | Refusal:
@@ -128,7 +151,7 @@ def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: 
     memo = house.vault.seal(_MEMO, answer_file, asked.id.encode())
     try:
         with house.book.recording() as tx:
-            _check_grant_again(asked, tx.at)
+            _check_grant_again(asked, sealing, tx.at)
             _release(asked, answer, salt, memo, sealing, house, tx)
     except AlreadyReleased:
         pass
@@ -151,12 +174,15 @@ def charge_and_hand_over(
         with house.book.recording() as tx:
             tx.reserve(asked.id, asked.digest)
             _spend(asked, tx)
-            if also is not None and (refusal := also(tx)) is not None:
-                raise _TurnedDown(refusal)
-            _check_grant_again(asked, tx.at)
+            if also is not None and not also.spend(tx):
+                raise _NotSpent
+            _check_grant_again(asked, sealing, tx.at)
             _release(asked, answer, salt, memo, sealing, house, tx)
     except IntegrityError:
         pass  # the twin of this request came first, and its whole transaction with it
+    except _NotSpent:
+        assert also is not None, "nothing else was to be spent"
+        return also.if_not()
     except _TurnedDown as turned:
         return note_refusal(asked, turned.refusal, house)
     return _read_back(asked, house)
@@ -180,10 +206,20 @@ def _spend(asked: Asked, tx: Recording) -> None:
         raise _TurnedDown(refuse("count-exhausted", agreement=asked.agreement))
 
 
-def _check_grant_again(asked: Asked, at: datetime) -> None:
-    """Suspension acts at once: an agreement that fell while the answer was computed lets nothing out."""
-    if agreements.find_grant(asked.agreement, at) is None:
-        raise _TurnedDown(agreements.why_no_grant(asked.agreement, at))
+def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
+    """Revocation acts at once: what fell while the answer was computed (agreement, dataset, caller) lets nothing out.
+
+    Runs after the charge, which is this request's own: the last answer of a count is still an answer.
+    """
+    grant = agreements.find_grant(asked.agreement, at, charged=asked.charge)
+    if grant is None:
+        raise _TurnedDown(agreements.why_no_grant(asked.agreement, at, charged=asked.charge))
+    if strange := grants.check_caller(asked.agreement, asked.by):
+        raise _TurnedDown(Refusal(strange))
+    held_back = [dataset for dataset in sealing.granted if dataset not in grant.items]
+    if held_back:
+        facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(grant.items)) or "-"}
+        raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
 
 
 def _release(

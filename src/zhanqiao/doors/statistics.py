@@ -43,9 +43,10 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
         return before
     # (2) Find the promise this request stands on, and read the statement within it.
     at = house.clock()
-    grant = agreements.find_grant(request.agreement, at)
+    charged = release.charged(asked, house)
+    grant = agreements.find_grant(request.agreement, at, charged=charged)
     if grant is None:
-        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
+        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at, charged=charged), house)
     narrowed = _seen_under(request.agreement)
     statement = guard.read(request.statement, second_parser.tree_of, narrowed, grant)
     # (3) Decide, without touching data. A refusal names every reason.
@@ -88,6 +89,7 @@ def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object
         rules=_RULES,
         withheld=withheld,
         rung="cube",
+        granted=(permit.statement.dataset,),
     )
 
 
