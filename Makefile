@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: demo test test-slow check bench docs reference format clean locks
+.PHONY: demo test test-slow check docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -37,9 +37,6 @@ check: $(VENV)/dev.done
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/check_tree.py
-
-bench: $(VENV)/dev.done
-	@$(BIN)/python -m bench
 
 docs: $(VENV)/dev.done
 	@$(BIN)/sphinx-build -q -W -b html docs docs/_build

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The thief of the disk: identifiers planted in a load appear in no file, spill included; nothing is spilled in clear."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Attacks on the engine: macros named like built-ins, file readers, COPY, SET, ATTACH, wrong keys, hand-made permits."""
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from zhanqiao.vault import connection as connections
 from zhanqiao.vault.connection import Attachment, locked_down
 from zhanqiao.vault.duckdb_engine import DuckDbEngine
 from zhanqiao.vault.faults import VaultFault
-from zhanqiao.vault.plan_check import check_connection, check_plan
+from zhanqiao.vault.plan_check import check_plan
 from zhanqiao.vault.printer import CUBE_TABLE, FUNCTIONS, print_answer
 from zhanqiao.vault.segments import SegmentStore
 from zhanqiao.vault.vault import Vault
@@ -87,13 +88,12 @@ def test_a_macro_named_like_a_built_in_changes_no_answer(store, segment):
         shadowed.execute(f'CREATE TABLE "{CUBE_TABLE}" AS SELECT * FROM "arriving"')
         for name in ("sum", "max", "count", "count_star"):
             shadowed.execute(f"CREATE TEMP MACRO {name}(x) AS 42")
-        # The attack works on ordinary text ...
-        assert shadowed.execute(f'SELECT sum("rows") FROM "{CUBE_TABLE}"').fetchone() == (42,)
-        # ... and not on ours: the answer is right, and the connection is refused before it is used.
+        # The attack wins against the same text without full names ...
+        bare = printed.sql.replace("system.main.", "")
+        assert {row[1:] for row in shadowed.execute(bare, list(printed.parameters)).fetchall()} == {(42,) * 4}
+        # ... and not against ours.
         rows = sorted(shadowed.execute(printed.sql, list(printed.parameters)).fetchall())
         assert rows == [("A", 15, 1, 105, 15), ("B", 15, 1, 330, 15)]
-        with pytest.raises(VaultFault, match="functions were defined on it"):
-            check_connection(shadowed)
 
 
 @pytest.mark.parametrize(

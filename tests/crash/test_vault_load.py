@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A load or a build that dies at any step leaves what stood readable, and `sweep` removes the rest.
 
 The process is killed for real (`os._exit` in a child) at the n-th step that touches the disk, for every n until a run

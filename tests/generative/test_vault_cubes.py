@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any rows: the engines agree to the bit, and what a cube publishes isolates nobody, however it is rolled up."""
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from lib.vault_cases import (
 )
 from zhanqiao.policy.ir import And, Compare, Not, Operator, Or, Predicate, Within
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
-from zhanqiao.vault.cubes import Leaf, Units, cube_schema, found, protect, subject_keys
+from zhanqiao.vault.cubes import Leaf, Units, cube_schema, item_of, protect, subject_keys
 from zhanqiao.vault.decimals import as_integer
 from zhanqiao.vault.reference import ReferenceEngine
 
@@ -115,7 +116,7 @@ def _leaves(
     for one in rows:
         cells[tuple(one[dim] for dim in spec.dims)].append(one)
     keys = subject_keys(described)
-    measures = [found(described, name) for name in spec.measures]
+    measures = [item_of(described, name) for name in spec.measures]
     units = {dims: tuple(_units(cell, key, measures) for key in keys) for dims, cell in cells.items()}
     leaves = []
     for dims, cell in cells.items():

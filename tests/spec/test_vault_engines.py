@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a cube publishes, and what is asked of it: the same cases on the judge and on DuckDB."""
 
 from datetime import date
@@ -24,6 +25,7 @@ from zhanqiao.policy.ir import And, Compare, Not, Operator, Or, Within
 from zhanqiao.terms.datasets import CubeSpec, Opening
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.cubes import cube_schema
+from zhanqiao.vault.engines import Read
 from zhanqiao.vault.faults import VaultFault
 
 pytestmark = pytest.mark.parametrize("kind", ENGINES)
@@ -277,15 +279,22 @@ def kept(kind, tmp_path):
 
 def test_the_rows_of_one_subject(kept):
     chosen, described, segments = kept
-    found = chosen.rows_of(described, segments, SubjectKind.PERSON, 0, ["district", "settled_on"])
+    read = Read(described, tuple(segments), ("district", "settled_on"))
+    (found,) = chosen.rows_of([read], SubjectKind.PERSON, 0)
     assert sorted(found, key=str) == [
         {"district": "A", "settled_on": date(2026, 1, 5)},
         {"district": "B", "settled_on": date(2025, 1, 5)},
     ]
-    assert chosen.rows_of(described, segments, SubjectKind.PERSON, 0, []) == [{}, {}]
-    assert chosen.rows_of(described, segments, SubjectKind.PERSON, -1, ["district"]) == []
+    assert chosen.rows_of([read], SubjectKind.PERSON, -1) == [[]]
     with pytest.raises(VaultFault, match="no key for a enterprise"):
-        chosen.rows_of(described, segments, SubjectKind.ENTERPRISE, 0, [])
+        chosen.rows_of([read], SubjectKind.ENTERPRISE, 0)
+
+
+def test_several_reads_at_once(kept):
+    chosen, described, segments = kept
+    reads = [Read(described, tuple(part), items) for part, items in ((segments[1:], ("district",)), (segments, ()))]
+    assert chosen.rows_of(reads, SubjectKind.PERSON, 1) == [[{"district": "A"}], [{}]]
+    assert chosen.rows_of(reads, SubjectKind.PERSON, 0) == [[], [{}, {}]]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +324,7 @@ def test_dates_by_subject(kept):
 def test_no_segments_is_a_fault_and_no_empty_answer(kept):
     chosen, described, _ = kept
     with pytest.raises(VaultFault):
-        chosen.rows_of(described, [], SubjectKind.PERSON, 0, [])
+        chosen.rows_of([Read(described, (), ())], SubjectKind.PERSON, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The vault runs permits: load, build, answer, evidence, roster; and nothing that does not fit its permit."""
 
 from datetime import date, timedelta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tokens: injective, keyed, invertible by the key holder only; numbers that are given once."""
 
 import numpy as np
@@ -10,7 +11,7 @@ from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import tokens
 from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.keys import Keyring
-from zhanqiao.vault.subjects import SubjectBook, _Index
+from zhanqiao.vault.subjects import SubjectBook, _by_token, _Index
 
 KEY = bytes(range(32))
 PERSON, FIRM = SubjectKind.PERSON, SubjectKind.ENTERPRISE
@@ -201,6 +202,14 @@ def test_a_lost_or_foreign_book_is_a_fault(tmp_path, keyring):
     (tmp_path / "subjects" / "person" / "0-100.book").unlink()
     with pytest.raises(VaultFault, match="a file of it is missing"):
         SubjectBook(tmp_path / "subjects", keyring).numbers(PERSON, [ID])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))
+def test_equal_tokens_come_together_even_where_halves_are_equal(pairs):
+    made = np.array(pairs, np.uint64).reshape(-1, 2)
+    ordered = [pairs[row] for row in _by_token(made, np.arange(len(pairs)))]
+    seen = [pair for pair, before in zip(ordered, [None, *ordered], strict=False) if pair != before]
+    assert len(seen) == len({*pairs})
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), unique=True, max_size=60), st.integers(0, 40))

@@ -68,7 +68,6 @@ def locked_down(
     scratch: Path, attachments: Sequence[Attachment] = (), limits: Limits = DEFAULT_LIMITS
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a locked-down connection; its spill folder, under `scratch`, goes when it closes."""
-    extension = _httpfs()
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     spill = Path(tempfile.mkdtemp(prefix="spill-", dir=scratch))
     connection = duckdb.connect(
@@ -83,7 +82,7 @@ def locked_down(
         },
     )
     try:
-        connection.execute(f"LOAD {_quoted_text(str(extension))}")
+        connection.execute(f"LOAD {_quoted_text(str(_httpfs()))}")
         connection.execute("SET temp_file_encryption = true")
         for attachment in attachments:
             _attach(connection, attachment)

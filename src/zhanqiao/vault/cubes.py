@@ -100,16 +100,16 @@ UnitsOf = Callable[[Sequence[Leaf]], list[tuple[Units, ...]]]
 
 def cube_schema(dataset: Dataset, spec: CubeSpec) -> pa.Schema:
     """Return the columns of a cube: dims, rows, persons, enterprises, merged, and sum_<m>, n_<m> for each measure."""
-    dims = [pa.field(name, arrow_type(found(dataset, name))) for name in spec.dims]
+    dims = [pa.field(name, arrow_type(item_of(dataset, name))) for name in spec.dims]
     counts = [pa.field(name, pa.int64()) for name in ("rows", "persons", "enterprises", "merged")]
     measures = []
     for name in spec.measures:
-        measures.append(pa.field(f"sum_{name}", pa.decimal128(38, found(dataset, name).scale)))
+        measures.append(pa.field(f"sum_{name}", pa.decimal128(38, item_of(dataset, name).scale)))
         measures.append(pa.field(f"n_{name}", pa.int64()))
     return pa.schema([*dims, *counts, *measures])
 
 
-def found(dataset: Dataset, name: str) -> Item:
+def item_of(dataset: Dataset, name: str) -> Item:
     """Return an item that a permit names; one that is not stored is a fault."""
     item = dataset.item(name)
     if item is None or not item.stored:

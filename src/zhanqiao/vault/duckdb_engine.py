@@ -21,11 +21,11 @@ from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault import cubes
 from zhanqiao.vault.connection import locked_down, quoted
-from zhanqiao.vault.cubes import Integers, Leaf, Units, found, subject_keys
+from zhanqiao.vault.cubes import Integers, Leaf, Units, item_of, subject_keys
 from zhanqiao.vault.decimals import as_integer, unscaled
-from zhanqiao.vault.engines import Days, Where
+from zhanqiao.vault.engines import Days, Read, Where
 from zhanqiao.vault.faults import VaultFault
-from zhanqiao.vault.plan_check import check_connection, check_plan
+from zhanqiao.vault.plan_check import check_plan
 from zhanqiao.vault.printer import CUBE_TABLE, FUNCTIONS, print_answer
 from zhanqiao.vault.safety import Contributions, UnitFigures
 from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
@@ -63,28 +63,31 @@ class DuckDbEngine:
             connection.register("arriving", cube)
             connection.execute(f'CREATE TABLE {quoted(CUBE_TABLE)} AS SELECT * FROM "arriving"')  # noqa: S608  fixed names
             connection.unregister("arriving")
-            check_connection(connection)
             check_plan(connection, printed.sql, ("memory", "main", CUBE_TABLE), printed.columns, FUNCTIONS)
             answer = connection.execute(printed.sql, list(printed.parameters)).to_arrow_table()
         # Without dimensions SQL gives one line even for no atoms at all.
         return answer.filter(pc.is_valid(answer["rows"]))
 
-    def rows_of(
-        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]
-    ) -> list[dict[str, Value]]:
-        key = key_item(dataset, kind)
-        with self._reading(segments) as connection:
-            source = _source(len(segments), [key, *(found(dataset, name) for name in items)])
-            where = f"({quoted(key.name)} = CAST(? AS INTEGER))"
-            columns = ", ".join(quoted(name) for name in [key.name, *items])
-            sql = f"SELECT {columns} FROM {source} WHERE {where}"  # noqa: S608  printed from the catalogue
-            table = connection.execute(sql, [number]).to_arrow_table()
-        rows: list[dict[str, Value]] = table.select(list(items)).to_pylist() if items else [{}] * table.num_rows
-        return rows
+    def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
+        found = []
+        start = 0
+        # One connection for all of them: opening it takes longer than most of the questions.
+        with self._reading([name for read in reads for name in read.segments]) as connection:
+            for read in reads:
+                key = key_item(read.dataset, kind)
+                items = [item_of(read.dataset, name) for name in read.items]
+                source = _source(range(start, start + len(read.segments)), [key, *items])
+                start += len(read.segments)
+                columns = ", ".join(quoted(item.name) for item in [key, *items])
+                sql = f"SELECT {columns} FROM {source} WHERE ({quoted(key.name)} = CAST(? AS INTEGER))"  # noqa: S608
+                table = connection.execute(sql, [number]).to_arrow_table()
+                rows: list[dict[str, Value]] = table.select(list(read.items)).to_pylist()
+                found.append(rows if items else [{}] * table.num_rows)
+        return found
 
     def roster(self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, where: Where) -> Numbers:
         key = key_item(dataset, kind)
-        items = [found(dataset, name) for name, _ in where]
+        items = [item_of(dataset, name) for name, _ in where]
         conditions = [f"({quoted(key.name)} IS NOT NULL)"]
         parameters: list[str] = []
         for item, (_, values) in zip(items, where, strict=True):
@@ -92,7 +95,7 @@ class DuckDbEngine:
             conditions.append(f"(CAST({quoted(item.name)} AS VARCHAR) IN ({marks}))" if values else "(FALSE)")
             parameters += values
         sql = (
-            f'SELECT DISTINCT {quoted(key.name)} AS "unit" FROM {_source(len(segments), [key, *items])} '  # noqa: S608
+            f'SELECT DISTINCT {quoted(key.name)} AS "unit" FROM {_source(range(len(segments)), [key, *items])} '  # noqa: S608
             f"WHERE {' AND '.join(conditions)}"
         )
         with self._reading(segments) as connection:
@@ -102,10 +105,10 @@ class DuckDbEngine:
     def dates(
         self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, item: str
     ) -> Iterator[tuple[Numbers, Days]]:
-        key, date_item = key_item(dataset, kind), found(dataset, item)
+        key, date_item = key_item(dataset, kind), item_of(dataset, item)
         unit, day = quoted(key.name), quoted(date_item.name)
         sql = (
-            f"SELECT {unit}, {day} FROM {_source(len(segments), [key, date_item])} "  # noqa: S608  printed from the catalogue
+            f"SELECT {unit}, {day} FROM {_source(range(len(segments)), [key, date_item])} "  # noqa: S608  printed from the catalogue
             f"WHERE ({unit} IS NOT NULL) AND ({day} IS NOT NULL)"
         )
         with self._reading(segments) as connection:
@@ -139,9 +142,9 @@ class _CubeWork:
     def __init__(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: CubeSpec, segments: int) -> None:
         self._connection = connection
         self._keys = subject_keys(dataset)
-        self._dims = [found(dataset, name) for name in spec.dims]
-        self._measures = [found(dataset, name) for name in spec.measures]
-        self._source = _source(segments, [*self._dims, *self._keys, *self._measures])
+        self._dims = [item_of(dataset, name) for name in spec.dims]
+        self._measures = [item_of(dataset, name) for name in spec.measures]
+        self._source = _source(range(segments), [*self._dims, *self._keys, *self._measures])
 
     def leaves(self) -> list[Leaf]:
         """Return every cell of the finest partition with its figures."""
@@ -259,8 +262,8 @@ def _kind(key: Item) -> SubjectKind:
     return key.subject
 
 
-def _source(segments: int, items: Iterable[Item]) -> str:
-    """Return the rows of all attached segments, with some columns, as a table in parentheses."""
+def _source(places: Iterable[int], items: Iterable[Item]) -> str:
+    """Return the rows of some attached segments, with some columns, as a table in parentheses."""
     columns = ", ".join(dict.fromkeys(quoted(item.name) for item in items))
-    parts = (f'SELECT {columns} FROM "s{place}"."main".{quoted(TABLE)}' for place in range(segments))  # noqa: S608
+    parts = (f'SELECT {columns} FROM "s{place}"."main".{quoted(TABLE)}' for place in places)  # noqa: S608
     return f"({' UNION ALL '.join(parts)})"

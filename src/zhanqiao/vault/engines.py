@@ -6,6 +6,7 @@ units. It never sorts for us, never divides, and never runs a text that somebody
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,15 @@ from zhanqiao.vault.subjects import Numbers
 
 Days = npt.NDArray[np.int64]
 Where = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Some items of one dataset, as some segments hold it."""
+
+    dataset: Dataset
+    segments: tuple[str, ...]
+    items: tuple[str, ...]
 
 
 class Engine(Protocol):
@@ -49,10 +59,8 @@ class Engine(Protocol):
         """Return the roll-up of published atoms that a statement asks for, in any order."""
         ...
 
-    def rows_of(
-        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]
-    ) -> list[dict[str, Value]]:
-        """Return some items of every row of one subject, in any order."""
+    def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
+        """Return the rows of one subject, one list for each read, in any order."""
         ...
 
     def roster(self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, where: Where) -> Numbers:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from zhanqiao.policy.ir import And, Average, Compare, Literal, Not, Or, Predicate, Statement, Sum, Within
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
 from zhanqiao.vault.connection import quoted
-from zhanqiao.vault.cubes import found
+from zhanqiao.vault.cubes import item_of
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import arrow_type, sql_type
 
@@ -45,7 +45,7 @@ def print_answer(statement: Statement, dataset: Dataset, spec: CubeSpec) -> Prin
     dims = [writer.column(name) for name in statement.dims]
     figures = [("rows", "BIGINT"), ("merged", "BIGINT")]
     for name in measures_of(statement, spec):
-        figures += [(f"sum_{name}", f"DECIMAL(38, {found(dataset, name).scale})"), (f"n_{name}", "BIGINT")]
+        figures += [(f"sum_{name}", f"DECIMAL(38, {item_of(dataset, name).scale})"), (f"n_{name}", "BIGINT")]
     select = ", ".join(
         [
             *(f"{column} AS {quoted(name)}" for name, column in zip(statement.dims, dims, strict=True)),
@@ -104,6 +104,6 @@ class _Writer:
                 assert_never(predicate)
 
     def _literal(self, item: str, value: Literal) -> str:
-        described = found(self._dataset, item)
+        described = item_of(self._dataset, item)
         self.parameters.append(stored_literal(described, value))
         return f"CAST(? AS {sql_type(described)})"

@@ -20,8 +20,8 @@ from zhanqiao.policy.ir import And, Average, Compare, Not, Operator, Or, Predica
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault.cubes import cube_schema, found, public_order, subject_keys
-from zhanqiao.vault.engines import Days, Where
+from zhanqiao.vault.cubes import cube_schema, item_of, public_order, subject_keys
+from zhanqiao.vault.engines import Days, Read, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import stored_schema
 from zhanqiao.vault.subjects import Numbers
@@ -86,11 +86,13 @@ class ReferenceEngine:
         schema = pa.schema([cube.schema.field(name) for name in [*statement.dims, *figures]])
         return pa.Table.from_pylist(rows, schema)
 
-    def rows_of(
-        self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, number: int, items: Sequence[str]
-    ) -> list[dict[str, Value]]:
-        key = _key(dataset, kind)
-        return [{name: row[name] for name in items} for row in self._rows(segments) if row[key] == number]
+    def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
+        found = []
+        for read in reads:
+            key = _key(read.dataset, kind)
+            rows = [row for row in self._rows(read.segments) if row[key] == number]
+            found.append([{name: row[name] for name in read.items} for row in rows])
+        return found
 
     def roster(self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, where: Where) -> Numbers:
         key = _key(dataset, kind)
@@ -179,7 +181,7 @@ def _atom_row(prefix: tuple[Any, ...], cell: list[Row], dataset: Dataset, spec: 
     }
     for measure in spec.measures:
         values = [one[measure] for one in cell if one[measure] is not None]
-        row[f"sum_{measure}"] = _exact_sum(values, found(dataset, measure).scale) if values else None
+        row[f"sum_{measure}"] = _exact_sum(values, item_of(dataset, measure).scale) if values else None
         row[f"n_{measure}"] = len(values)
     return row
 

@@ -59,14 +59,15 @@ class SubjectBook:
         column = tokens.identifiers(ids)
         made = tokens.tokens_of(self._keyring.key("tokens"), kind, column)
         with self._turn:
-            numbers = self._current(kind).find(made)
+            index = self._current(kind)
+            numbers, looked_at = index.find(made), len(index)
         numbers[~column.good] = UNKNOWN
         missing = np.flatnonzero(column.good & (numbers == UNKNOWN))
         if allocate and len(missing):
             real = _real(column, made, missing, verify)
             if len(real):
                 with self._turn:
-                    numbers[missing] = self._allocate(kind, made[real]).find(made[missing])
+                    numbers[missing] = self._allocate(kind, made[real], looked_at).find(made[missing])
         return numbers
 
     def number_of(self, subject: Subject) -> int | None:
@@ -95,12 +96,16 @@ class SubjectBook:
             raise VaultFault(f"couldn't read the subject book of {kind.value}: numbers that were given are gone")
         return index
 
-    def _allocate(self, kind: SubjectKind, new: Tokens) -> "_Index":
-        """Number those tokens, in their order, that are still new under the lock: another process may have been first."""
+    def _allocate(self, kind: SubjectKind, new: Tokens, looked_at: int) -> "_Index":
+        """Number those tokens, in their order, that are still new under the lock: somebody else may have been first.
+
+        looked_at  how many subjects there were when these were found to be new
+        """
         folder = self._folder / kind.value
         with files.only_writer(folder / ".lock"):
             index = self._current(kind)
-            new = new[index.find(new) == UNKNOWN]
+            if len(index) > looked_at:
+                new = new[index.find(new) == UNKNOWN]
             if len(new):
                 _check_room(len(index), len(new))
                 self._append(kind, index, new)
@@ -231,9 +236,9 @@ def _real(
     column: tokens.Identifiers, made: Tokens, missing: npt.NDArray[np.intp], verify: Verify | None
 ) -> npt.NDArray[np.intp]:
     """Return one row of each new identifier that `verify` accepts, in the order of their tokens."""
-    rows: npt.NDArray[np.intp] = missing[np.lexsort((made[missing, 0], made[missing, 1]))]
-    repeated = (made[rows[1:]] == made[rows[:-1]]).all(axis=1)
-    rows = rows[np.concatenate([[True], ~repeated])]
+    rows = _by_token(made, missing)
+    low, high = made[rows, 0], made[rows, 1]
+    rows = rows[np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])]
     if verify is None:
         return rows
     accepted: Flags = np.asarray(verify(column.texts(rows)), np.bool_)
@@ -241,6 +246,18 @@ def _real(
         raise VaultFault("couldn't number subjects: the check of new identifiers gave another number of answers")
     real: npt.NDArray[np.intp] = rows[accepted]
     return real
+
+
+def _by_token(made: Tokens, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return rows in the order of their tokens. By one half, which is much faster; by both in the rare case of a tie."""
+    half = made[rows, 1]
+    order = np.argsort(half)
+    tied = half[order[1:]] == half[order[:-1]]
+    same = made[rows[order[1:]], 0] == made[rows[order[:-1]], 0]
+    if (tied & ~same).any():
+        order = np.lexsort((made[rows, 0], half))
+    ordered: npt.NDArray[np.intp] = rows[order]
+    return ordered
 
 
 def _check_room(count: int, new: int) -> None:
@@ -262,8 +279,12 @@ def _spans(folder: Path) -> list[tuple[int, int]]:
 
 def _chain(folder: Path) -> list[tuple[int, int]]:
     """Return the files that hold the book, in order: from each start the one that reaches furthest."""
+    # A folder is not listed at one moment: while a writer joins files, old and new name can both be missed.
+    listed: list[tuple[int, int]] = []
+    while (again := sorted(_spans(folder))) != listed:
+        listed = again
     furthest: dict[int, int] = {}
-    for start, end in _spans(folder):
+    for start, end in listed:
         furthest[start] = max(end, furthest.get(start, 0))
     chain: list[tuple[int, int]] = []
     at = 0

@@ -34,7 +34,7 @@ from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, files, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
-from zhanqiao.vault.engines import Engine
+from zhanqiao.vault.engines import Engine, Read
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
@@ -272,11 +272,16 @@ class Vault:
     def _figures(
         self, permit: EvidencePermit, datasets: Mapping[str, Dataset], number: int, at: date
     ) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        for name, asked in _by_dataset(permit.evidence).items():
+        grouped = _by_dataset(permit.evidence)
+        if not grouped:
+            return {}
+        reads = []
+        for name, asked in grouped.items():
             items = tuple(dict.fromkeys(item for one in asked for item in evidence.items_read(one)))
-            segments = self._segments_of(permit, name)
-            rows = self._engine.rows_of(datasets[name], segments, permit.subject_kind, number, items)
+            reads.append(Read(datasets[name], tuple(self._segments_of(permit, name)), items))
+        found: dict[str, Value] = {}
+        rows_of_each = self._engine.rows_of(reads, permit.subject_kind, number)
+        for asked, rows in zip(grouped.values(), rows_of_each, strict=True):
             found |= {one.name: evidence.figure(one, rows, at) for one in asked}
         return found
 

@@ -20,23 +20,37 @@ state.prepare()
 from zhanqiao.desk import deployment  # noqa: E402
 from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
-from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, print_refusal, refused, say  # noqa: E402
+from zhanqiao.desk.cli.output import (  # noqa: E402
+    HomeOption,
+    JsonOption,
+    LangOption,
+    language,
+    print_refusal,
+    refused,
+    say,
+    show_data,
+)
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="栈桥 Zhanqiao: the data stays in the storehouse, only certified answers walk the bridge.",
+    help=(
+        "栈桥 Zhanqiao: the data stays in the storehouse, only certified answers walk the bridge. "
+        "数据留在库中，只有带凭证的答复走出栈桥。"
+    ),
 )
 
 
 @app.command()
 def init(
     home: HomeOption,
-    city: Annotated[str, typer.Option("--city", help="Whose platform this is.")] = "青岛",
-    origin: Annotated[str, typer.Option("--origin", help="Name of the log, as certificates show it.")] = "zhanqiao/log",
-    profile: Annotated[str, typer.Option("--profile", help="demo, laptop or production.")] = "laptop",
+    city: Annotated[str, typer.Option("--city", help="Whose platform this is. 城市。")] = "青岛",
+    origin: Annotated[
+        str, typer.Option("--origin", help="Name of the log in certificates. 账本名称。")
+    ] = "zhanqiao/log",
+    profile: Annotated[str, typer.Option("--profile", help="demo, laptop or production. 运行模式。")] = "laptop",
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +60,9 @@ def init(
     house = deployment.found(home, deployment.Deployment(city=city, profile=profile, origin=origin))
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)
+    if as_json:
+        show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
+        return
     say(language(lang), f"已在 {home} 建立部署", f"A deployment stands in {home}")
 
 

@@ -24,25 +24,27 @@ from zhanqiao.desk.cli.session import key_of, opened, speaker, unwrap
 from zhanqiao.desk.scenarios import all_services
 from zhanqiao.terms.refusals import Lang
 
+NumberArgument = Annotated[str, typer.Argument(help="The agreement's number. 合约编号。")]
+
 app = typer.Typer(no_args_is_help=True, help="Digital contracts: two seals, then answers. 数字合约。")
 
 _VERBS = {
-    "file": lifecycle.file,
-    "suspend": lifecycle.suspend,
-    "resume": lifecycle.resume,
-    "terminate": lifecycle.terminate,
+    "file": (lifecycle.file, "Note that the agreement was filed with the authority. 备案。"),
+    "suspend": (lifecycle.suspend, "Suspend: a party all of it, a department its own items; acts at once. 暂停。"),
+    "resume": (lifecycle.resume, "Lift one's own suspension; it goes on when no other stands. 恢复。"),
+    "terminate": (lifecycle.terminate, "End the agreement for good; acts at once. 终止。"),
 }
 
 
 @app.command()
 def draft(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML. 合约草案。")],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a contract from a draft, or name every problem with its line."""
+    """Make a contract from a draft, or name every problem with its line. 起草。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
@@ -54,13 +56,13 @@ def draft(
 
 @app.command()
 def seal(
-    agreement: str,
+    agreement: NumberArgument,
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Sign the exact digest of a contract for one's organisation."""
+    """Sign the exact digest of a contract for one's organisation. 签章。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
@@ -71,12 +73,12 @@ def seal(
 
 @app.command()
 def show(
-    agreement: Annotated[str, typer.Argument(help="Its number; all agreements when left out.")] = "",
+    agreement: Annotated[str, typer.Argument(help="Its number; all agreements when left out. 合约编号。")] = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show where an agreement stands."""
+    """Show where an agreement stands. 查看状态。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         if agreement:
@@ -93,9 +95,10 @@ def show(
 
 def _verb(name: str) -> None:
     """Add the command of a verb that needs only a number and a name."""
+    verb, about = _VERBS[name]
 
     def act(
-        agreement: str,
+        agreement: NumberArgument,
         who: WhoOption = "",
         home: HomeOption = DEFAULT_HOME,
         lang: LangOption = "",
@@ -104,10 +107,10 @@ def _verb(name: str) -> None:
         spoken = language(lang)
         with opened(home, spoken, as_json=as_json) as house:
             by = speaker(house, who, spoken, as_json=as_json)
-            done = unwrap(_VERBS[name](house.book, agreement, by), spoken, as_json=as_json)
+            done = unwrap(verb(house.book, agreement, by), spoken, as_json=as_json)
         _show(done, spoken, as_json=as_json)
 
-    app.command(name, help=_VERBS[name].__doc__)(act)
+    app.command(name, help=about)(act)
 
 
 for _name in _VERBS:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
@@ -21,23 +20,26 @@ from zhanqiao.desk.cli.output import (
     refused,
     say,
     show_data,
+    show_table,
 )
 from zhanqiao.desk.cli.session import opened, speaker, unwrap
 from zhanqiao.terms.datasets import Dataset, Item
 from zhanqiao.terms.refusals import Lang, refuse
+
+_SHOWN_VALUES = 6
 
 app = typer.Typer(no_args_is_help=True, help="Describe datasets by data contracts. 目录与数据契约。")
 
 
 @app.command()
 def add(
-    contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file.")],
+    contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file. 数据契约文件。")],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Describe a dataset, or a new version of its contract."""
+    """Describe a dataset, or a new version of its contract. 编目：登记数据契约。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
@@ -56,12 +58,14 @@ def add(
 
 @app.command()
 def show(
-    dataset: Annotated[str, typer.Argument(help="A dataset's name; the whole catalogue when left out.")] = "",
+    dataset: Annotated[
+        str, typer.Argument(help="A dataset's name; the whole catalogue when left out. 数据集名。")
+    ] = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the catalogue and count what is open, or show one dataset with its items."""
+    """Show the catalogue and count what is open, or one dataset with its items. 查看目录或一个数据集。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json):
         if dataset:
@@ -101,24 +105,23 @@ def _show_all(lang: Lang, *, as_json: bool) -> None:
             }
         )
         return
-    table = Table(
-        *(
-            ["领域", "目录", "数据集", "部门", "开放", "信息项", "记录数"]
-            if lang == "zh"
-            else ["domain", "title", "dataset", "department", "opening", "items", "records"]
-        )
+    show_table(
+        ["数据集", "信息项", "记录数", "开放", "部门", "领域", "目录"]
+        if lang == "zh"
+        else ["dataset", "items", "records", "opening", "department", "domain", "title"],
+        [
+            [
+                entry.name,
+                str(len(entry.items)),
+                f"{records[entry.name]:,}" if entry.name in records else "-",
+                entry.opening.value,
+                entry.department,
+                entry.domain,
+                entry.zh if lang == "zh" else entry.en,
+            ]
+            for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code))
+        ],
     )
-    for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code)):
-        table.add_row(
-            entry.domain,
-            entry.zh if lang == "zh" else entry.en,
-            entry.name,
-            entry.department,
-            entry.opening.value,
-            str(len(entry.items)),
-            f"{records[entry.name]:,}" if entry.name in records else "-",
-        )
-    console.print(table)
     by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
     say(
         lang,
@@ -144,18 +147,23 @@ def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
         )
         return
     console.print(f"[bold]{dataset.zh}[/bold]  {dataset.en}  ({dataset.name} {dataset.version})")
-    table = Table(*(["item", "信息项", "type", "level", "mask", "capabilities", "domain"]))
-    for item in dataset.items:
-        table.add_row(
-            item.name,
-            item.zh,
-            item.type.value,
-            item.level.value,
-            item.mask.value,
-            " ".join(sorted(item.capabilities)),
-            "、".join(item.domain[:6]) + (" …" if len(item.domain) > 6 else ""),
-        )
-    console.print(table)
+    show_table(
+        ["信息项", "名称", "类型", "级别", "脱敏", "能力", "值域"]
+        if lang == "zh"
+        else ["item", "name", "type", "level", "mask", "capabilities", "domain"],
+        [
+            [
+                item.name,
+                item.zh,
+                item.type.value,
+                item.level.value,
+                item.mask.value,
+                " ".join(sorted(item.capabilities)) or "-",
+                "、".join(item.domain[:_SHOWN_VALUES]) + (" …" if len(item.domain) > _SHOWN_VALUES else ""),
+            ]
+            for item in dataset.items
+        ],
+    )
     for cube in dataset.cubes:
         say(
             lang,

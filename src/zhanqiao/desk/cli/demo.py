@@ -23,15 +23,22 @@ _PERSONAS_HOME = Path("demo-home")
 
 
 def demo(
-    people: Annotated[int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city.")] = 100_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city.")] = 1,
+    people: Annotated[
+        int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city. 城市人口。")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city. 种子。")] = 1,
     day: Annotated[
         datetime | None,
         typer.Option(
-            "--day", formats=["%Y-%m-%d"], show_default="today", help="The city's day: the same day prints the same."
+            "--day",
+            formats=["%Y-%m-%d"],
+            show_default="today",
+            help="The city's day: the same day prints the same. 城市所处的日期。",
         ),
     ] = None,
-    home: Annotated[Path, typer.Option("--home", help="Where the demo deployment goes.")] = _PERSONAS_HOME,
+    home: Annotated[
+        Path, typer.Option("--home", help="Where the demo deployment goes. 演示部署目录。")
+    ] = _PERSONAS_HOME,
     lang: LangOption = "",
 ) -> None:
     """Tell the whole story on a synthetic city; print what left and why. 一个城市的完整演示。"""

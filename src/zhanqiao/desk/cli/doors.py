@@ -3,11 +3,11 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.cli.output import (
@@ -21,6 +21,7 @@ from zhanqiao.desk.cli.output import (
     refused,
     say,
     show_data,
+    show_table,
 )
 from zhanqiao.desk.cli.session import opened, speaker, unwrap
 from zhanqiao.desk.scenarios import all_services, find_service
@@ -33,18 +34,18 @@ from zhanqiao.terms.services import Service
 from zhanqiao.terms.subjects import Subject
 from zhanqiao.vault.house import House
 
-AgreementOption = Annotated[str, typer.Option("--agreement", help="The agreement that is stood upon.")]
+AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
-    str, typer.Option("--request", help="Request id; the same id gets the same answer and no second charge.")
+    str, typer.Option("--request", help="Request id; the same id gets the same answer and no second charge. 请求编号。")
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for answer and certificate.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for answer and certificate. 答复与凭证的目录。")]
 
 # Longest standard input that is read: 2 million identifiers.
 _MOST_BYTES = 64 * 1024 * 1024
 
 
 def ask(
-    statement: Annotated[str, typer.Argument(help="SELECT over one dataset.")],
+    statement: Annotated[str, typer.Argument(help="SELECT over one dataset. 对一个数据集的 SELECT。")],
     agreement: AgreementOption,
     who: WhoOption = "",
     request: RequestOption = "",
@@ -53,7 +54,7 @@ def ask(
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the statistics door. 统计门：提问。"""
+    """Ask the statistics door: a table over many subjects. 统计门：提问。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
@@ -68,10 +69,14 @@ def ask(
 
 
 def decide(
-    service: Annotated[str, typer.Argument(help="The service's name.")],
+    service: Annotated[str, typer.Argument(help="silent-certification or enterprise-credit. 服务名。")],
     agreement: AgreementOption,
-    consent: Annotated[Path | None, typer.Option("--consent", help="The subject's signed consent.")] = None,
-    batch: Annotated[bool, typer.Option("--batch", help="Standard input holds one identifier a line.")] = False,
+    consent: Annotated[
+        Path | None, typer.Option("--consent", help="The subject's signed consent. 主体签署的同意。")
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Standard input holds one identifier a line. 批量：每行一个编号。")
+    ] = False,
     who: WhoOption = "",
     request: RequestOption = "",
     out: OutOption = None,
@@ -79,7 +84,7 @@ def decide(
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a decision service. The subject comes by standard input as {"id": "..."}, never as an argument. 决策门。"""
+    """Ask a decision service; the subject comes by standard input as {"id": "..."}. 决策门：主体编号只经标准输入。"""
     spoken = language(lang)
     declared = find_service(service)
     if declared is None:
@@ -142,10 +147,10 @@ def _show_table(answer: dict[str, object], lang: Lang) -> None:
     assert isinstance(columns, list)
     assert isinstance(rows, list)
     assert isinstance(withheld, list)
-    table = Table(*(str(column["name"]) for column in columns))
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(table)
+    show_table(
+        [str(column["name"]) for column in columns],
+        [["-" if cell is None else str(cell) for cell in row] for row in rows],
+    )
     for entry in withheld:
         say(
             lang,
@@ -155,6 +160,11 @@ def _show_table(answer: dict[str, object], lang: Lang) -> None:
 
 
 def _show_outcome(answer: dict[str, object]) -> None:
+    results = answer.get("results")
+    if isinstance(results, list):
+        counted = Counter(str(result.get("outcome", result["status"])) for result in results)
+        for name, count in sorted(counted.items()):
+            console.print(f"  {name}: [bold]{count:,}[/bold]")
     for name, value in answer.items():
         if name not in {"results", "status"}:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
@@ -164,6 +174,6 @@ def _show_outcome(answer: dict[str, object]) -> None:
 def _show_files(release: Release, certificate: Path, lang: Lang) -> None:
     say(
         lang,
-        f"请求 {release.request}；凭证 {certificate}（可离线核验：zhanqiao verify {certificate.name}）",
-        f"Request {release.request}; certificate {certificate} (check it offline: zhanqiao verify {certificate.name})",
+        f"请求 {release.request}；凭证 {certificate}（可离线核验：zhanqiao verify {certificate}）",
+        f"Request {release.request}; certificate {certificate} (check it offline: zhanqiao verify {certificate})",
     )

@@ -24,14 +24,17 @@ app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归
 
 @app.command()
 def load(
-    dataset: str,
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet.")],
+    dataset: Annotated[str, typer.Argument(help="Its name in the catalogue. 数据集名。")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet; several files are one delivery. 交付文件。"),
+    ],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Load files into a dataset: published whole, or not at all; bad rows are quarantined."""
+    """Load files into a dataset: published whole, or not at all; bad rows are quarantined. 归集一批交付。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)

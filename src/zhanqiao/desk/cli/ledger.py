@@ -6,17 +6,16 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     LangOption,
-    console,
     language,
     say,
     show_data,
+    show_table,
 )
 from zhanqiao.desk.cli.session import opened
 
@@ -26,27 +25,32 @@ app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole lo
 @app.command()
 def show(
     home: HomeOption = DEFAULT_HOME,
-    start: Annotated[int, typer.Option("--from", min=0, help="First entry to show.")] = 0,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many entries at the most.")] = 50,
-    kind: Annotated[str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released.")] = "",
+    start: Annotated[int, typer.Option("--from", min=0, help="First entry to show. 起始序号。")] = 0,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many entries at the most. 最多条数。")] = 50,
+    kind: Annotated[
+        str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released. 事件类型。")
+    ] = "",
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Read events in log order."""
+    """Read events in log order. 按顺序查看记录。"""
     with opened(home, language(lang), as_json=as_json) as house:
         events = list(islice(house.book.events(start, kind or None), most))
     if as_json:
         show_data([_as_data(event) for event in events])
         return
-    table = Table("#", "time", "kind", "by", "request")
-    for event in events:
-        table.add_row(str(event.index), event.time.isoformat(timespec="seconds"), event.kind, event.by, event.request)
-    console.print(table)
+    show_table(
+        ["#", "时间", "事件", "人员", "请求"] if language(lang) == "zh" else ["#", "time", "kind", "by", "request"],
+        [
+            [str(event.index), event.time.isoformat(timespec="seconds"), event.kind, event.by, event.request or "-"]
+            for event in events
+        ],
+    )
 
 
 @app.command()
 def audit(home: HomeOption = DEFAULT_HOME, lang: LangOption = "", as_json: JsonOption = False) -> None:
-    """Re-check every entry against tree, tiles and checkpoint."""
+    """Re-check every entry against tree, tiles and checkpoint. 逐条核对全部账本。"""
     with opened(home, language(lang), as_json=as_json) as house:
         house.book.publish()
         checked = house.book.audit()

@@ -7,25 +7,33 @@ Exit statuses are a contract: 0 done, 1 fault, 2 usage, 3 refused (reasons on st
 import json
 import locale
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from zhanqiao.terms.canonical import plain
 from zhanqiao.terms.refusals import Lang, Refusal
 
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder.", show_default=False)
+    Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder. 部署目录。", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words.")]
-LangOption = Annotated[str, typer.Option("--lang", help="zh or en; by locale when left out.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words. 以 JSON 输出。")]
+LangOption = Annotated[
+    str, typer.Option("--lang", help="zh or en; by locale when left out. 语言，缺省随系统。", show_default=False)
+]
 WhoOption = Annotated[
-    str, typer.Option("--as", help="Act as this person; in the demo profile only.", show_default=False)
+    str,
+    typer.Option("--as", help="Act as this person; demo profile only. 以此人身份操作，仅限 demo。", show_default=False),
 ]
 DEFAULT_HOME = Path("zhanqiao-home")
+_WIDEST = 2_000
 
 # Lines of commands are for copying: never wrapped.
 console = Console(highlight=False, soft_wrap=True)
@@ -42,6 +50,17 @@ def language(wanted: str = "") -> Lang:
 def say(lang: Lang, zh: str, en: str) -> None:
     """Print one line of words."""
     console.print(zh if lang == "zh" else en)
+
+
+def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns. Nothing is cut to the width of a terminal: numbers and names are for copying."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    wide = console.options.update(width=_WIDEST)
+    console.print(table, width=Measurement.get(console, wide, table).maximum)
 
 
 def show_data(data: object) -> None:

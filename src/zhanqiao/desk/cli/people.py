@@ -4,7 +4,6 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
@@ -16,6 +15,7 @@ from zhanqiao.desk.cli.output import (
     language,
     say,
     show_data,
+    show_table,
 )
 from zhanqiao.desk.cli.session import opened, speaker, unwrap
 from zhanqiao.identity import directory, residents
@@ -27,7 +27,7 @@ resident_app = typer.Typer(no_args_is_help=True, help="Admission of residents by
 
 @people_app.command("show")
 def show_people(home: HomeOption = DEFAULT_HOME, lang: LangOption = "", as_json: JsonOption = False) -> None:
-    """List organisations and their people."""
+    """List organisations and their people. 查看机构与人员。"""
     with opened(home, language(lang), as_json=as_json):
         organisations, people = directory.organisations(), directory.people()
     if as_json:
@@ -42,22 +42,20 @@ def show_people(home: HomeOption = DEFAULT_HOME, lang: LangOption = "", as_json:
             }
         )
         return
-    table = Table("organisation", "kind", "name", "admission", "people")
-    for organisation in organisations:
-        members = [f"{p.id} ({', '.join(sorted(p.roles))})" for p in people if p.organisation.id == organisation.id]
-        table.add_row(
-            organisation.id,
-            organisation.kind.value,
-            organisation.name,
-            organisation.admission or "",
-            "\n".join(members),
-        )
-    console.print(table)
+    show_table(
+        ["机构", "类型", "准入", "名称"] if language(lang) == "zh" else ["organisation", "kind", "admission", "name"],
+        [[one.id, one.kind.value, one.admission or "-", one.name] for one in organisations],
+    )
+    console.print()
+    show_table(
+        ["人员", "机构", "角色", "姓名"] if language(lang) == "zh" else ["person", "organisation", "roles", "name"],
+        [[one.id, one.organisation.id, " ".join(sorted(one.roles)), one.name] for one in people],
+    )
 
 
 @resident_app.command()
 def criteria(lang: LangOption = "", as_json: JsonOption = False) -> None:
-    """Print the published admission criteria."""
+    """Print the published admission criteria. 公开的准入标准。"""
     if as_json:
         show_data([{"code": c.code, "zh": c.zh, "en": c.en} for c in CRITERIA])
         return
@@ -67,14 +65,16 @@ def criteria(lang: LangOption = "", as_json: JsonOption = False) -> None:
 
 @resident_app.command()
 def assess(
-    organisation: str,
-    evidence: Annotated[list[str], typer.Option("--evidence", help="CODE=REFERENCE, one for each criterion.")],
+    organisation: Annotated[str, typer.Argument(help="Its id, see `people show`. 机构编号。")],
+    evidence: Annotated[
+        list[str], typer.Option("--evidence", help="CODE=REFERENCE, one for each criterion. 每条标准的证明。")
+    ],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """First stage: each published criterion is evidenced."""
+    """First stage: each published criterion is evidenced. 初审。"""
     spoken = language(lang)
     pairs = dict(entry.partition("=")[::2] for entry in evidence)
     with opened(home, spoken, as_json=as_json) as house:
@@ -85,13 +85,13 @@ def assess(
 
 @resident_app.command()
 def admit(
-    organisation: str,
+    organisation: Annotated[str, typer.Argument(help="Its id, see `people show`. 机构编号。")],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Second stage, by another person."""
+    """Second stage, by another person. 复审，须为另一人。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
@@ -101,13 +101,13 @@ def admit(
 
 @resident_app.command()
 def leave(
-    organisation: str,
+    organisation: Annotated[str, typer.Argument(help="Its id, see `people show`. 机构编号。")],
     who: WhoOption = "",
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """End a residency; its agreements give nothing from then on."""
+    """End a residency; its agreements give nothing from then on. 退出。"""
     spoken = language(lang)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)

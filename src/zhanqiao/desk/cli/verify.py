@@ -14,18 +14,19 @@ from zhanqiao.ledger.verify import Verdict, verify
 from zhanqiao.terms.refusals import FAULT, Lang
 
 TrustOption = Annotated[
-    Path | None, typer.Option("--trust", help="Trust file; the deployment's own when left out.", dir_okay=False)
+    Path | None,
+    typer.Option("--trust", help="Trust file; the deployment's own when left out. 信任文件。", dir_okay=False),
 ]
 
 
 def verify_files(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Certificates (.cert).")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Certificates (.cert). 凭证文件。")],
     trust: TrustOption = None,
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Check certificates offline; an answer file beside one is checked against it. Exit 0 when all are valid, else 1."""
+    """Check certificates offline, each with the answer file beside it; exit 0 when all are valid, else 1. 离线核验凭证。"""
     spoken = language(lang)
     path = trust or home / "public" / "trust.txt"
     if not path.exists():
