@@ -236,7 +236,7 @@ def _real(
     column: tokens.Identifiers, made: Tokens, missing: npt.NDArray[np.intp], verify: Verify | None
 ) -> npt.NDArray[np.intp]:
     """Return one row of each new identifier that `verify` accepts, in the order of their tokens."""
-    rows = _by_token(made, missing)
+    rows: npt.NDArray[np.intp] = _by_token(made, missing)
     low, high = made[rows, 0], made[rows, 1]
     rows = rows[np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])]
     if verify is None:

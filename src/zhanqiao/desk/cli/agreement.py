@@ -19,6 +19,7 @@ from zhanqiao.desk.cli.output import (
     language,
     say,
     show_data,
+    show_table,
 )
 from zhanqiao.desk.cli.session import key_of, opened, speaker, unwrap
 from zhanqiao.desk.scenarios import all_services
@@ -89,8 +90,19 @@ def show(
     if as_json:
         show_data([one.as_data() for one in listed])
         return
-    for one in listed:
-        _show(one, spoken, as_json=False)
+    show_table(
+        ["合约编号", "状态", "乙方", "门", "目的", "剩余", "名称"]
+        if spoken == "zh"
+        else ["agreement", "state", "resident", "doors", "purpose", "left", "name"],
+        [_row(one, spoken) for one in listed],
+    )
+
+
+def _row(agreement: Agreement, lang: Lang) -> list[str]:
+    contract, (zh, en) = agreement.contract, NAMES[agreement.state]
+    left = "-" if agreement.remaining is None else str(agreement.remaining)
+    doors = " ".join(contract.doors)
+    return [agreement.id, zh if lang == "zh" else en, contract.resident, doors, contract.purpose, left, contract.name]
 
 
 def _verb(name: str) -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from zhanqiao.terms.canonical import plain
@@ -33,7 +32,6 @@ WhoOption = Annotated[
     typer.Option("--as", help="Act as this person; demo profile only. 以此人身份操作，仅限 demo。", show_default=False),
 ]
 DEFAULT_HOME = Path("zhanqiao-home")
-_WIDEST = 2_000
 
 # Lines of commands are for copying: never wrapped.
 console = Console(highlight=False, soft_wrap=True)
@@ -54,13 +52,11 @@ def say(lang: Lang, zh: str, en: str) -> None:
 
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns. Nothing is cut to the width of a terminal: numbers and names are for copying."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in headers:
-        table.add_column(header, no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    wide = console.options.update(width=_WIDEST)
-    console.print(table, width=Measurement.get(console, wide, table).maximum)
+    lines = [headers, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        aligned = "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        console.print(Text(aligned, "bold" if number == 0 else ""))
 
 
 def show_data(data: object) -> None:
