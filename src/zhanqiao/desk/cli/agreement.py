@@ -91,10 +91,10 @@ def show(
         show_data([one.as_data() for one in listed])
         return
     show_table(
-        ["合约编号", "状态", "乙方", "门", "目的", "剩余", "名称"]
+        ["乙方", "门", "目的", "状态", "剩余", "合约编号", "名称"]
         if spoken == "zh"
-        else ["agreement", "state", "resident", "doors", "purpose", "left", "name"],
-        [_row(one, spoken) for one in listed],
+        else ["resident", "doors", "purpose", "state", "left", "agreement", "name"],
+        sorted(_row(one, spoken) for one in listed),
     )
 
 
@@ -102,7 +102,7 @@ def _row(agreement: Agreement, lang: Lang) -> list[str]:
     contract, (zh, en) = agreement.contract, NAMES[agreement.state]
     left = "-" if agreement.remaining is None else str(agreement.remaining)
     doors = " ".join(contract.doors)
-    return [agreement.id, zh if lang == "zh" else en, contract.resident, doors, contract.purpose, left, contract.name]
+    return [contract.resident, doors, contract.purpose, zh if lang == "zh" else en, left, agreement.id, contract.name]
 
 
 def _verb(name: str) -> None:
