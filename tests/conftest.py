@@ -71,3 +71,22 @@ def house(empty_home: Path, tmp_path: Path, clock: Clock) -> Iterator[object]:
 @pytest.fixture
 def book(house: object) -> object:
     return house.book
+
+
+@pytest.fixture(scope="session")
+def settled_pier(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A deployment with data and agreements, made once for all test processes."""
+    from lib.pier import settle
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return settle(folder / "settled-pier", Clock())
+
+
+@pytest.fixture
+def pier(settled_pier: object, tmp_path: Path, clock: Clock) -> Iterator[object]:
+    """An open copy of the settled deployment for this test."""
+    from lib.pier import opened
+
+    yield from opened(settled_pier, tmp_path, clock)

@@ -19,7 +19,7 @@ from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import digest
-from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
 from zhanqiao.vault import second_parser
@@ -139,7 +139,8 @@ def _type_of(output: Output, dataset: Dataset) -> str:
         case Dim(item):
             found = dataset.item(item)
             assert found is not None, "the permit names known items"
-            return "integer" if found.generaliser is not None and found.generaliser.value == "year" else "string"
+            kept_whole = found.generaliser is None and found.type is LogicalType.INTEGER
+            return "integer" if kept_whole or found.generaliser is Generaliser.YEAR else "string"
         case Count() | CountUnits():
             return "integer"
         case Sum() | Average():
