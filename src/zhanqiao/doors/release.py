@@ -202,8 +202,11 @@ def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason:
 
 
 def _spend(asked: Asked, tx: Recording) -> None:
-    if not agreements.spend(tx, asked.agreement, asked.charge):
-        raise _TurnedDown(refuse("count-exhausted", agreement=asked.agreement))
+    if agreements.spend(tx, asked.agreement, asked.charge):
+        return
+    if agreements.find_grant(asked.agreement, tx.at) is None:  # it fell since it was looked at
+        raise _TurnedDown(agreements.why_no_grant(asked.agreement, tx.at))
+    raise _TurnedDown(refuse("count-exhausted", agreement=asked.agreement))
 
 
 def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:

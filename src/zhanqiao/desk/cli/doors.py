@@ -72,7 +72,8 @@ def decide(
     service: Annotated[str, typer.Argument(help="silent-certification or enterprise-credit. 服务名。")],
     agreement: AgreementOption,
     consent: Annotated[
-        Path | None, typer.Option("--consent", help="The subject's signed consent. 主体签署的同意。")
+        Path | None,
+        typer.Option("--consent", exists=True, dir_okay=False, help="The subject's signed consent. 主体签署的同意。"),
     ] = None,
     batch: Annotated[
         bool, typer.Option("--batch", help="Standard input holds one identifier a line. 批量：每行一个编号。")
@@ -120,7 +121,8 @@ def _decide_one(
     as_json: bool,
 ) -> Release | Refusal:
     subject = Subject(service.subject, _id_from_input(lang, as_json=as_json))
-    token = consent.read_text(encoding="utf-8").strip() if consent is not None else None
+    # What is no text is no token either, and is refused as one.
+    token = consent.read_text(encoding="utf-8", errors="replace").strip() if consent is not None else None
     asked = DecisionRequest(identifier, agreement, by, service.name, subject, token)
     return decisions.answer(asked, service, house=house)
 
