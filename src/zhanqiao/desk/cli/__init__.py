@@ -17,7 +17,7 @@ from zhanqiao.desk import state
 
 state.prepare()
 
-from zhanqiao.desk import deployment  # noqa: E402
+from zhanqiao.desk import deployment, personas  # noqa: E402
 from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
 from zhanqiao.desk.cli.output import (  # noqa: E402
@@ -60,6 +60,9 @@ def init(
     house = deployment.found(home, deployment.Deployment(city=city, profile=profile, origin=origin))
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)
+    # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
+    if profile == "demo" and (refusal := personas.settle(house)) is not None:
+        refused(refusal, language(lang), as_json=as_json)
     if as_json:
         show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
         return
