@@ -9,6 +9,7 @@ moment only, files without a name among it; memory is made so small that all of 
 What may hold identifiers is told apart: the answer to a list names the ids that its receiver named, and nothing else.
 """
 
+import re
 import sys
 import threading
 from functools import partial
@@ -232,14 +233,27 @@ def test_a_thousand_identifiers_go_through_everything_and_no_file_holds_one(cram
     print(f"{len(PLANTED)} identifiers in {len(FORMS) + 1} forms, {len(scanned)} files, {size:,} bytes: 0 hits")
 
 
-def test_what_the_earlier_deliveries_named_is_on_no_disk_either(pier: Pier) -> None:
+# What ids and hand-made names look like, in UTF-8 (and GB 18030, where they are ASCII) and in UTF-16.
+SHAPES = {
+    "utf-8": rb"[0-9A-Z]{18}|\xe5\x8f\x82\xe4\xbf\x9d\xe4\xba\xba\d{3}",
+    "gb18030": "参保人".encode("gb18030") + rb"\d{3}",
+    "utf-16-le": rb"(?:[0-9A-Z]\0){18}",
+}
+
+
+def test_what_the_earlier_deliveries_named_is_on_no_disk_either(pier: Pier, tmp_path) -> None:
     """Everybody of the settled deployment: hand-made rows and the generated city's pensioners."""
-    texts = [*(row.id for row in piers.WAGES), *(row.name for row in piers.WAGES)]
-    texts += [*(row.id for row in piers.FIRMS), *(row.name for row in piers.FIRMS), *roster_ids(pier.settled.city)]
-    wanted = [text.encode(encoding) for text in texts for encoding in ("utf-8", "gb18030", "utf-16-le")]
-    content = b"\0".join(path.read_bytes() for path in _files(pier.home))
-    starts = {text[:6] for text in wanted}
-    assert [text for text in wanted if text[:6] in starts and text in content] == []
+    everybody = [*(row.id for row in piers.WAGES), *(row.id for row in piers.FIRMS)]
+    everybody += [*(row.name for row in piers.WAGES), *roster_ids(pier.settled.city)]
+    wanted = {text.encode(form) for text in everybody for form in SHAPES}
+
+    def hits(content: bytes) -> set[bytes]:
+        return {hit for shape in SHAPES.values() for hit in re.findall(rb"(?=(" + shape + rb"))", content)} & wanted
+
+    sent = b"".join(piers.write_wages(tmp_path / form, encoding=form).read_bytes() for form in SHAPES)
+    assert len(hits(sent)) >= 2 * len(piers.WAGES), "the control: what was delivered is found"
+    for path in _files(pier.home):
+        assert hits(path.read_bytes()) == set(), path
 
 
 def _delivered(pier: Pier, dataset: str, file: Path, by: str) -> LoadReport:

@@ -256,7 +256,8 @@ def test_a_public_file_about_nobody(shell: Shell) -> None:
 
 def test_what_is_missing_on_the_way_is_said(shell: Shell) -> None:
     """Nothing described, nobody's data, a broken contract with every line: statuses as the command line promises."""
-    missing = shell.run("intake", "load", "no_such_dataset", "trees.odcs.yaml", "--as", "li-officer", status=4)
+    some = shell.file("some.csv", "树种,树高（米）\n")
+    missing = shell.run("intake", "load", "no_such_dataset", some, "--as", "li-officer", status=4)
     assert [reason["code"] for reason in missing["reasons"]] == ["unknown-dataset"]
     stranger = shell.run("catalogue", "add", shell.file("foreign.odcs.yaml", TREES), "--as", "market-steward", status=3)
     assert [reason["code"] for reason in stranger["reasons"]] == ["not-of-organisation"]
