@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stopwatches. CPU is what all threads of this process and all its ended children took, user and system."""
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one run took, in seconds. `children_cpu` is part of `cpu`."""
+
+    cpu: float
+    wall: float
+    children_cpu: float = 0.0
+
+
+def spent(work: Callable[[], object]) -> Spent:
+    """Run something once."""
+    ours, theirs, started = _cpu(resource.RUSAGE_SELF), _cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
+    work()
+    wall = time.perf_counter() - started
+    children = _cpu(resource.RUSAGE_CHILDREN) - theirs
+    return Spent(_cpu(resource.RUSAGE_SELF) - ours + children, wall, children)
+
+
+def in_turn(runs: int, *works: Callable[[], object]) -> list[list[Spent]]:
+    """Run several things in turn, so many times; returns the runs of each."""
+    took: list[list[Spent]] = [[] for _ in works]
+    for _ in range(runs):
+        for place, work in enumerate(works):
+            took[place].append(spent(work))
+    return took
+
+
+def cpu_of(runs: Sequence[Spent]) -> float:
+    return statistics.median(run.cpu for run in runs)
+
+
+def wall_of(runs: Sequence[Spent]) -> float:
+    return statistics.median(run.wall for run in runs)
+
+
+def ratio(ours: Sequence[Spent], theirs: Sequence[Spent]) -> float:
+    """Return the median of CPU ratios, run by run: neighbours in time had the same machine."""
+    return statistics.median(one.cpu / other.cpu for one, other in zip(ours, theirs, strict=True))
+
+
+def _cpu(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
