@@ -103,7 +103,7 @@ def done(outcome: T | Refusal) -> T:
 
 def command(line: str) -> str:
     """Return a line that shows the command which repeats a step."""
-    return f"[dim]$ {escape(line)}[/dim]"
+    return f"  [dim]$ {escape(line)}[/dim]"
 
 
 # --- stages -----------------------------------------------------------------------------------------

@@ -138,8 +138,9 @@ def _id_from_input(lang: Lang, *, as_json: bool) -> str:
 
 
 def _ids_from_input(lang: Lang, *, as_json: bool) -> list[str]:
-    ids = sys.stdin.read(_MOST_BYTES).split()
-    if not ids:
+    # A line without an identifier gets an outcome too, so that outcomes stay beside their lines.
+    ids = [line.strip() for line in sys.stdin.read(_MOST_BYTES).splitlines()]
+    if not any(ids):
         refused(refuse("list-empty"), lang, as_json=as_json)
     return ids
 
