@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the generated pages of docs/reference from the code itself: refusals, events' doors, spec tests.
+"""Write the generated pages of docs/reference from the code itself: commands, refusals, spec tests.
 
 `python tools/make_reference.py` writes; with `--check` it only says whether the pages are current (exit 1 when not).
 """
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from zhanqiao.desk.cli import app
 from zhanqiao.terms.refusals import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +60,45 @@ def spec_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"refusals.md": refusals_page, "promises.md": spec_page}
+def commands_page() -> str:
+    """Every command with its arguments and options, as `--help` shows them."""
+    lines = [
+        "# Commands 命令",
+        "",
+        "Generated from the command line itself. Exit status: 0 done, 1 fault, 2 usage, 3 refused (the reasons stand on",
+        "standard output, as data with `--json`), 4 not found. `ZHANQIAO_HOME` stands for `--home`.",
+        "",
+    ]
+    for name, command in _commands("zhanqiao", typer.main.get_command(app)):
+        lines += [f"## {name}", "", " ".join((command.help or "").split()), ""]
+        rows = [_parameter(one) for one in command.params if one.name != "help"]
+        if rows:
+            lines += ["| | | |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every command that can be run, groups resolved."""
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from _commands(f"{name} {word}", inner)
+    if not hasattr(command, "commands"):
+        yield name, command
+
+
+def _parameter(parameter: Any) -> str:
+    """Return one row: how it is written, whether it must be there, what it is for."""
+    option = parameter.param_type_name == "option"
+    written = ", ".join(parameter.opts) if option else parameter.name.upper() + ("..." if parameter.nargs == -1 else "")
+    asked = "required" if parameter.required else _default(parameter)
+    return f"| `{written}` | {asked} | {parameter.help or ''} |"
+
+
+def _default(parameter: Any) -> str:
+    shown = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
+    return "" if shown in (None, "", False) or not parameter.show_default else f"`{shown}`"
+
+
+PAGES = {"commands.md": commands_page, "refusals.md": refusals_page, "promises.md": spec_page}
 
 
 def main() -> int:
