@@ -8,6 +8,9 @@ from django.db import DatabaseError, connection, transaction
 
 from zhanqiao.ledger.models import Head, Request
 from zhanqiao.terms.events import Event
+from zhanqiao.terms.requests import RequestId
+
+REQUEST = RequestId("a" * 32)
 
 FORMS = {
     "update": "UPDATE ledger_head SET size = 9",
@@ -31,7 +34,7 @@ def test_sql_outside_a_recording_is_refused(house, form):
 
 def test_orm_outside_a_recording_is_refused(house):
     with pytest.raises(DatabaseError):
-        Request.objects.create(id="a", digest="b")
+        Request.objects.create(id=REQUEST, digest="b")
     with pytest.raises(DatabaseError), transaction.atomic():
         Head.objects.update(size=9)
 
@@ -54,18 +57,18 @@ def test_after_a_failed_recording_the_door_is_shut_and_nothing_happened(house):
         raise RuntimeError("half way")
 
     with pytest.raises(RuntimeError), house.book.recording(Event("test.done", "tester")) as tx:
-        tx.reserve("a", "b")
+        tx.reserve(REQUEST, "b")
         fail()
-    assert house.book.request("a") is None
+    assert house.book.request(REQUEST) is None
     assert house.book.size == 0
     with pytest.raises(DatabaseError):
-        Request.objects.create(id="a", digest="b")
+        Request.objects.create(id=REQUEST, digest="b")
 
 
 def test_a_recording_without_an_event_changes_nothing(house):
     with pytest.raises(AssertionError), house.book.recording() as tx:
-        tx.reserve("a", "b")
-    assert house.book.request("a") is None
+        tx.reserve(REQUEST, "b")
+    assert house.book.request(REQUEST) is None
 
 
 def test_recordings_do_not_nest(house):

@@ -13,6 +13,7 @@ from django.db import connections
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.ledger import book as ledger_book
 from zhanqiao.terms.events import Event
+from zhanqiao.terms.requests import RequestId
 
 
 class Crash(BaseException):
@@ -40,8 +41,12 @@ def _predicate() -> dict[str, object]:
     }
 
 
+def request_id(number: int) -> RequestId:
+    return RequestId(f"{number:032x}")
+
+
 def _work(book, number: int) -> None:
-    request = f"request-{number}"
+    request = request_id(number)
     if book.request(request) is None:
         with book.recording(Event("test.reserved", "tester", request)) as tx:
             tx.reserve(request, "digest")
@@ -89,31 +94,31 @@ def test_a_crash_at_any_durable_step_loses_and_doubles_nothing(house, clock, mon
         _work(again, number)
     assert again.audit() == again.size == 12
     released = [event.request for event in again.events(kind="test.released")]
-    assert released == [f"request-{number}" for number in range(6)]
+    assert released == [request_id(number) for number in range(6)]
 
 
 def test_a_crash_inside_a_recording_leaves_the_former_state(house, clock):
     _work(house.book, 0)
     with pytest.raises(Crash), house.book.recording(Event("test.done", "tester")) as tx:
-        tx.reserve("lost", "digest")
+        tx.reserve(request_id(1), "digest")
         raise Crash
     connections.close_all()
     again = open_house(house.home, clock).book
-    assert again.request("lost") is None
+    assert again.request(request_id(1)) is None
     assert again.audit() == 2
 
 
 def test_the_same_request_id_gets_the_same_certificate(house):
     _work(house.book, 0)
-    first = house.book.certificate(house.book.request("request-0").index)
+    first = house.book.certificate(house.book.request(request_id(0)).index)
     for number in range(1, 40):
         _work(house.book, number)
-    assert house.book.certificate(house.book.request("request-0").index) == first
+    assert house.book.certificate(house.book.request(request_id(0)).index) == first
 
 
 def test_releasing_twice_is_told_apart_from_releasing(house):
     _work(house.book, 0)
     with pytest.raises(ledger_book.AlreadyReleased), house.book.recording() as tx:
-        tx.release(Event("test.released", "tester", "request-0"), _predicate(), "0" * 64, b"other")
-    assert house.book.request("request-0").memo == b"memo"
+        tx.release(Event("test.released", "tester", request_id(0)), _predicate(), "0" * 64, b"other")
+    assert house.book.request(request_id(0)).memo == b"memo"
     assert house.book.audit() == 2

@@ -42,10 +42,11 @@ from zhanqiao.identity import register
 from zhanqiao.identity.keys import read_key_file, write_key_file
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger import certificate
+from zhanqiao.ledger.book import new_request_id
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import Verdict, verify
 from zhanqiao.terms.refusals import Refusal
-from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, StatisticsRequest
+from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, RequestId, StatisticsRequest
 from zhanqiao.terms.services import Evidence, Field, Operation, Service, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
@@ -327,12 +328,17 @@ class Pier:
     def home(self) -> Path:
         return self.house.home
 
-    def number(self) -> str:
+    def number(self) -> RequestId:
         """Return a new request id."""
-        return self.house.dice(16).hex()
+        return new_request_id(self.house.dice)
 
     def ask(
-        self, statement: str, *, by: str = "bank-analyst", agreement: str = "statistics", request: str = ""
+        self,
+        statement: str,
+        *,
+        by: str = "bank-analyst",
+        agreement: str = "statistics",
+        request: RequestId | None = None,
     ) -> Release | Refusal:
         asked = StatisticsRequest(request or self.number(), self._named(agreement), by, statement)
         return statistics.answer(asked, house=self.house)
@@ -345,7 +351,7 @@ class Pier:
         consent: str | None = None,
         by: str = "bank-analyst",
         agreement: str = "credit",
-        request: str = "",
+        request: RequestId | None = None,
     ) -> Release | Refusal:
         subject = Subject(service.subject, identifier)
         asked = DecisionRequest(request or self.number(), self._named(agreement), by, service.name, subject, consent)
@@ -358,7 +364,7 @@ class Pier:
         *,
         by: str = "hrss-officer",
         agreement: str = "pension",
-        request: str = "",
+        request: RequestId | None = None,
     ) -> Release | Refusal:
         asked = BatchDecisionRequest(request or self.number(), self._named(agreement), by, service.name)
         return decisions.answer_batch(asked, service, ids, house=self.house)

@@ -17,12 +17,12 @@ from zhanqiao.policy.permits import AnswerPermit, BuildPermit, EvidencePermit, L
 from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.datasets import CubeSpec, LogicalType, Mask
 from zhanqiao.terms.refusals import Reason, Refusal
-from zhanqiao.terms.requests import StatisticsRequest
+from zhanqiao.terms.requests import RequestId, StatisticsRequest
 from zhanqiao.terms.services import Evidence, Field, Operation, Service, Trace
 from zhanqiao.terms.subjects import SubjectKind
 
 TEXT = "SELECT district, count(*) FROM pension_enrolment WHERE birth_year > 1960 GROUP BY district"
-REQUEST = StatisticsRequest("r-1", "A-1", "li", TEXT)
+REQUEST = StatisticsRequest(RequestId("1" * 32), "A-1", "li", TEXT)
 DIGEST = "sha256:" + "ab" * 32
 
 
@@ -47,7 +47,7 @@ def test_a_statement_within_everything_is_permitted() -> None:
     read = statement(TEXT)
     permit = decide.decide_statistics(REQUEST, GRANT, read, CATALOGUE.get, published, AT)
     assert isinstance(permit, AnswerPermit)
-    assert permit.request == "r-1"
+    assert permit.request == "1" * 32
     assert permit.agreement == "A-1"
     assert permit.expires == AT + timedelta(minutes=5)
     assert permit.statement is read

@@ -25,6 +25,7 @@ from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.requests import RequestId
 from zhanqiao.vault.house import House
 
 PREDICATE_VERSION = 1
@@ -39,7 +40,7 @@ class Asked:
     digest  of the question itself, so that one request id cannot stand for two questions
     """
 
-    id: str
+    id: RequestId
     door: Door
     agreement: str
     by: str
@@ -55,7 +56,7 @@ class Release:
     certificate  tlog-proof@v1
     """
 
-    request: str
+    request: RequestId
     answer: dict[str, object]
     answer_file: bytes
     certificate: bytes
@@ -102,6 +103,10 @@ class _TurnedDown(Exception):  # noqa: N818  rolls a recording back and carries 
 
 def opening(asked: Asked, house: House) -> Release | Refusal | None:
     """Return what is settled before anything is decided: a stranger's refusal, an earlier answer, or None."""
+    # Types say so already; what comes from outside of our own code (a wire protocol) may not hold to them. Not logged:
+    # there is no id to log it under.
+    if not isinstance(asked.id, RequestId):
+        return refuse("request-id-malformed")
     strange = grants.check_caller(asked.agreement, asked.by)
     if strange:
         return note_refusal(asked, Refusal(strange), house)
@@ -265,6 +270,6 @@ def _read_back(asked: Asked, house: House) -> Release | Refusal:
     return release
 
 
-def _from_memo(request: str, memo: bytes, index: int, house: House) -> Release:
+def _from_memo(request: RequestId, memo: bytes, index: int, house: House) -> Release:
     answer_file = house.vault.open(_MEMO, memo, request.encode())
     return Release(request, json.loads(answer_file)["answer"], answer_file, house.book.certificate(index))

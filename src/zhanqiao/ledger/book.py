@@ -31,6 +31,7 @@ from zhanqiao.ledger.tiles import TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash
 from zhanqiao.terms.canonical import canonical, plain
 from zhanqiao.terms.events import Event
+from zhanqiao.terms.requests import RequestId
 
 # A leaf's length is a uint16 in tlog-tiles entry bundles.
 MAX_LEAF_BYTES = 65_535
@@ -52,7 +53,7 @@ class AlreadyReleased(Exception):  # noqa: N818
 class RequestRecord:
     """What the book remembers of a charged request."""
 
-    id: str
+    id: RequestId
     digest: str
     memo: bytes | None
     index: int | None
@@ -87,7 +88,7 @@ class Recording:
         """Log one more event in this transaction."""
         self._leaves.append((event, _leaf_of(event, self.at)))
 
-    def reserve(self, request: str, digest: str) -> None:
+    def reserve(self, request: RequestId, digest: str) -> None:
         """Remember that `request` was charged; raises IntegrityError when the id is taken."""
         Request.objects.create(id=request, digest=digest)
 
@@ -143,12 +144,12 @@ class Book:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def request(self, request: str) -> RequestRecord | None:
+    def request(self, request: RequestId) -> RequestRecord | None:
         """Return what was charged under that id, or None."""
         row = Request.objects.filter(pk=request).first()
         if row is None:
             return None
-        return RequestRecord(row.id, row.digest, None if row.memo is None else bytes(row.memo), row.index)
+        return RequestRecord(request, row.digest, None if row.memo is None else bytes(row.memo), row.index)
 
     def events(self, start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
         """Read entries in log order."""
@@ -267,9 +268,9 @@ def found_log() -> None:
         Head.objects.create(size=0, frontier=Frontier().to_bytes())
 
 
-def new_request_id(dice: Callable[[int], bytes]) -> str:
-    """Return a fresh request id: 128 random bits, so that nobody guesses another's."""
-    return dice(16).hex()
+def new_request_id(dice: Callable[[int], bytes]) -> RequestId:
+    """Return a fresh request id."""
+    return RequestId(dice(16).hex())
 
 
 @contextmanager

@@ -1,16 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests at the doors, parsed once at the border."""
 
+import re
 from dataclasses import dataclass
+from typing import Self
 
+from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.terms.subjects import Subject
+
+_FORM = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class RequestId(str):
+    """128 random bits as 32 lower-case hexadecimal digits: nobody guesses another's, and it is a safe file name.
+
+    No other text can become one, so that whoever holds one (book, answer files, certificates) checks nothing again.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if not _FORM.fullmatch(text):
+            raise ValueError("couldn't take a request id: it is not 32 hexadecimal digits")
+        return super().__new__(cls, text)
+
+    @classmethod
+    def parse(cls, text: str) -> "RequestId | Refusal":
+        """Read an id at the border. The refusal does not repeat the text, which could be anything."""
+        return cls(text) if _FORM.fullmatch(text) else refuse("request-id-malformed")
 
 
 @dataclass(frozen=True)
 class StatisticsRequest:
     """A statement under an agreement. The same request id always gets the same bytes and one charge."""
 
-    id: str
+    id: RequestId
     agreement: str
     by: str
     statement: str
@@ -20,7 +44,7 @@ class StatisticsRequest:
 class DecisionRequest:
     """A service called for one subject. `consent` is the signed consent token, where the service needs one."""
 
-    id: str
+    id: RequestId
     agreement: str
     by: str
     service: str
@@ -32,7 +56,7 @@ class DecisionRequest:
 class BatchDecisionRequest:
     """A service called for every subject of the agreed roster (a duty-based list held inside)."""
 
-    id: str
+    id: RequestId
     agreement: str
     by: str
     service: str

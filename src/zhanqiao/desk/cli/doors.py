@@ -29,14 +29,17 @@ from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
-from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, StatisticsRequest
+from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, RequestId, StatisticsRequest
 from zhanqiao.terms.services import Service
 from zhanqiao.terms.subjects import Subject
 from zhanqiao.vault.house import House
 
 AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
-    str, typer.Option("--request", help="Request id; the same id gets the same answer and no second charge. 请求编号。")
+    str | None,
+    typer.Option(
+        "--request", help="Request id as printed; the same id gets the same answer and no second charge. 请求编号。"
+    ),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for answer and certificate. 答复与凭证的目录。")]
 
@@ -48,7 +51,7 @@ def ask(
     statement: Annotated[str, typer.Argument(help="SELECT over one dataset. 对一个数据集的 SELECT。")],
     agreement: AgreementOption,
     who: WhoOption = "",
-    request: RequestOption = "",
+    request: RequestOption = None,
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
@@ -56,9 +59,10 @@ def ask(
 ) -> None:
     """Ask the statistics door: a table over many subjects. 统计门：提问。"""
     spoken = language(lang)
+    given = _given_id(request, spoken, as_json=as_json)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
-        asked = StatisticsRequest(request or new_request_id(house.dice), agreement, by, statement)
+        asked = StatisticsRequest(given or new_request_id(house.dice), agreement, by, statement)
         release = unwrap(statistics.answer(asked, house=house), spoken, as_json=as_json)
         certificate = write_release(release, out or house.home / "answers")
     if as_json:
@@ -79,7 +83,7 @@ def decide(
         bool, typer.Option("--batch", help="Standard input holds one identifier a line. 批量：每行一个编号。")
     ] = False,
     who: WhoOption = "",
-    request: RequestOption = "",
+    request: RequestOption = None,
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
@@ -87,13 +91,14 @@ def decide(
 ) -> None:
     """Ask a decision service; the subject comes by standard input as {"id": "..."}. 决策门：主体编号只经标准输入。"""
     spoken = language(lang)
+    given = _given_id(request, spoken, as_json=as_json)
     declared = find_service(service)
     if declared is None:
         known = ", ".join(one.name for one in all_services())
         refused(refuse("unknown-service", service=service, known=known), spoken, as_json=as_json)
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
-        identifier = request or new_request_id(house.dice)
+        identifier = given or new_request_id(house.dice)
         if batch:
             ids = _ids_from_input(spoken, as_json=as_json)
             asked = BatchDecisionRequest(identifier, agreement, by, service)
@@ -109,9 +114,14 @@ def decide(
     _show_files(release, certificate, spoken)
 
 
+def _given_id(text: str | None, lang: Lang, *, as_json: bool) -> RequestId | None:
+    """Read the id before anything else: it names files, and what it names must be a request."""
+    return None if text is None else unwrap(RequestId.parse(text), lang, as_json=as_json)
+
+
 def _decide_one(
     service: Service,
-    identifier: str,
+    identifier: RequestId,
     agreement: str,
     by: str,
     consent: Path | None,

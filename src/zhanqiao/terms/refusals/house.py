@@ -60,6 +60,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "request-id-malformed": Rule(
+        en="The request id is not 32 lower-case hexadecimal digits. Nothing was read and nothing was charged.",
+        zh="请求编号不是 32 位小写十六进制数字。未读取任何内容，也未计费。",
+        remedy_en="Leave the request id out to get a new one, or give one exactly as it was printed.",
+        remedy_zh="不填请求编号即自动生成；如需重复，请原样填写所显示的编号。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
     "request-id-taken": Rule(
         en="Request id {request} was used for another question.",
         zh="请求编号 {request} 已用于另一问题。",

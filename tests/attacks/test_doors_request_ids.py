@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request id names files and log entries: what could leave its folder, forge a line or fill a disk is no id.
+
+Refused before anything is opened, at the command line and again at the doors.
+"""
+
+import pytest
+
+from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
+from lib.town import codes
+from zhanqiao.desk.scenarios import find_service
+from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.requests import RequestId
+
+STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+GOOD = "0123456789abcdef" * 2
+
+BAD = {
+    "empty": "",
+    "parent folder": "../x",
+    "parent folder, padded": "../" + "a" * 29,
+    "absolute": "/tmp/" + "a" * 27,
+    "dot": ".",
+    "separator inside": GOOD[:15] + "/" + GOOD[16:],
+    "windows separator": GOOD[:15] + "\\" + GOOD[16:],
+    "newline after it": GOOD + "\n",
+    "newline inside": GOOD[:31] + "\n",
+    "escape": "\x1b[2J" + GOOD[4:],
+    "bell": GOOD[:31] + "\x07",
+    "upper case": GOOD.upper(),
+    "too short": GOOD[:31],
+    "too long": GOOD + "0",
+    "ten kilobytes": "a" * 10_000,
+    "full-width digits": "\uff10" * 32,
+    "arabic digits": "\u0660" * 32,
+    "space before": " " + GOOD[:31],
+    "prefix": "0x" + GOOD[:30],
+    "dashes": "01234567-89ab-cdef-0123-456789abcdef",
+    "markup": "[red]" + GOOD[5:],
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_no_other_text_becomes_a_request_id(text: str) -> None:
+    refusal = RequestId.parse(text)
+    assert isinstance(refusal, Refusal)
+    assert (codes(refusal), refusal.exit_status) == (["request-id-malformed"], 2)
+    assert all(not reason.facts for reason in refusal.reasons), "what was typed is not printed again"
+    with pytest.raises(ValueError, match="couldn't take a request id"):
+        RequestId(text)
+
+
+def test_a_good_id_is_taken_as_it_is() -> None:
+    assert RequestId.parse(GOOD) == RequestId(GOOD) == GOOD
+
+
+@pytest.mark.parametrize("door", ["statistics", "decisions", "batch"])
+def test_the_doors_refuse_what_is_no_request_id_and_log_nothing(pier: Pier, door: str) -> None:
+    """A caller that is not held by our types hands a text over."""
+    service = find_service("silent-certification")
+    assert service is not None
+    token, ids = pier.consent(CITIZEN_CREDIT, WAGES[60].id), pier.pensioners()[:3]
+    asking = {
+        "statistics": lambda request: pier.ask(STATEMENT, request=request),
+        "decisions": lambda request: pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token, request=request),
+        "batch": lambda request: pier.batch(service, ids, request=request),
+    }[door]
+    before = pier.house.book.size
+    for text in filter(None, BAD.values()):
+        assert codes(asking(text)) == ["request-id-malformed"]
+    assert pier.house.book.size == before
+    assert not any(map(pier.spent, ("statistics", "credit", "pension")))
+    released(asking(pier.number()))
+
+
+@pytest.mark.parametrize("case", ["parent folder", "upper case", "ten kilobytes", "escape", "empty"])
+@pytest.mark.parametrize("door", ["ask", "decide", "batch"])
+def test_the_command_line_refuses_it_before_it_reads_anything(pier: Pier, door: str, case: str) -> None:
+    before, files = pier.house.book.size, sorted(pier.home.rglob("*"))
+    words = {
+        "ask": ("ask", STATEMENT, "--agreement", pier.agreements["statistics"], "--as", "bank-analyst"),
+        "decide": ("decide", "enterprise-credit", "--agreement", pier.agreements["credit"], "--as", "bank-analyst"),
+        "batch": ("decide", "silent-certification", "--batch", "--agreement", "any", "--as", "hrss-officer"),
+    }[door]
+    ran = pier.command(*words, f"--request={BAD[case]}", "--lang", "en")
+    assert ran.returncode == 2, ran
+    assert "request-id-malformed" in ran.stdout
+    assert "32 lower-case hexadecimal digits" in ran.stdout
+    assert "\x1b" not in ran.stdout
+    assert len(ran.stdout) < 500
+    assert pier.house.book.size == before
+    assert sorted(pier.home.rglob("*")) == files, "no file was made, in the answers' folder or beside it"
+
+
+def test_another_organisations_id_gives_neither_its_answer_nor_its_files(pier: Pier) -> None:
+    """A well-formed id of somebody else is an id: whose answer it is decides, not the form."""
+    theirs = released(pier.ask(STATEMENT))
+    told = pier.ask(STATEMENT, by="rival-analyst", agreement="rival", request=theirs.request)
+    assert codes(told) == ["request-id-taken"]
+    words = ("ask", STATEMENT, "--agreement", pier.agreements["rival"], "--as", "rival-analyst")
+    ran = pier.command(*words, "--request", theirs.request, "--lang", "en")
+    assert (ran.returncode, "request-id-taken" in ran.stdout) == (3, True)
+    assert not (pier.home / "answers" / f"{theirs.request}.cert").exists()
+    assert pier.spent("rival") == 0
