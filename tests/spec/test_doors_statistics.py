@@ -86,13 +86,33 @@ def test_groups_that_are_too_small_or_dominated_stand_in_a_named_remainder(pier:
     ]
 
 
-def test_what_was_merged_is_counted(pier: Pier) -> None:
+def test_remainders_are_told_and_not_what_they_hold(pier: Pier) -> None:
     answer = released(pier.ask(BY_YEAR))
-    # 崂山区 2, 市北区 2, 市南区 1, 李沧区 2.
-    withheld = [{"rule": "too-small-or-dominated", "groups": 7}]
+    # One in each of four districts; that two years joined that of 崂山区 is not told.
+    withheld = [{"rule": "too-small-or-dominated", "groups": 4}]
     assert answer.answer["withheld"] == withheld
     assert predicate(answer)["withheld"] == withheld
     assert released(pier.ask(BY_DISTRICT)).answer["withheld"] == []
+
+
+@pytest.mark.parametrize(
+    ("where", "left_out"),
+    [
+        ("birth_year = 1950", 1),
+        ("birth_year <> 1950", 1),
+        ("NOT birth_year = 1950", 1),
+        ("birth_year IN (1950, 1951)", 1),
+        ("birth_year >= 1900", 1),
+        ("district = '市南区'", 0),
+        ("district <> '市南区'", 0),
+    ],
+)
+def test_a_filter_that_leaves_the_remainder_out_says_so(pier: Pier, where: str, left_out: int) -> None:
+    """Whoever adds the rows up would take them for all."""
+    answer = released(pier.ask(f"SELECT count(*) AS people FROM pension_enrolment WHERE {where}"))
+    withheld = [{"rule": "filter-leaves-out-remainder", "groups": 1}] if left_out else []
+    assert answer.answer["withheld"] == withheld
+    assert predicate(answer)["withheld"] == withheld
 
 
 def test_enterprises_are_protected_by_their_own_threshold(pier: Pier) -> None:

@@ -231,7 +231,7 @@ def test_a_public_file_about_enterprises(shell: Shell) -> None:
         ["香港中路街道", "B", 12],
         ["香港中路街道", "C", 5],
     ]
-    assert by_grade["withheld"] == [{"rule": "too-small-or-dominated", "groups": 2}]
+    assert by_grade["withheld"] == [{"rule": "too-small-or-dominated", "groups": 1}]
     _verifies(shell, answer["certificate"])
 
 

@@ -68,26 +68,26 @@ def test_a_statement_is_answered_from_its_snapshot(vault):
     rows = people(12, district="市南区", birth_year=1950, wage=Decimal("10.50")) + people(12, 12, district="A")
     publish(vault, BY_PERSON, rows)
     publish(vault, BY_PERSON, rows[:12], "s2")
-    answer = vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON)
+    answer = vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON).table
     assert answer.to_pylist() == [
-        {"district": "A", "rows": 12, "merged": 1, "sum_wage": None, "n_wage": 0},
-        {"district": "市南区", "rows": 12, "merged": 1, "sum_wage": Decimal("126.00"), "n_wage": 12},
+        {"district": "A", "rows": 12, "sum_wage": None, "n_wage": 0},
+        {"district": "市南区", "rows": 12, "sum_wage": Decimal("126.00"), "n_wage": 12},
     ]
-    later = vault.run(answer_permit(statement(["district"]), "s2"), BY_PERSON)
-    assert later.to_pylist() == [{"district": "市南区", "rows": 12, "merged": 1}]
+    later = vault.run(answer_permit(statement(["district"]), "s2"), BY_PERSON).table
+    assert later.to_pylist() == [{"district": "市南区", "rows": 12}]
 
 
 def test_answers_stand_in_public_order_with_the_remainder_last(vault):
     rows = [one for n, name in enumerate(["b", None, "a", "Z", "市"]) for one in people(12, 20 * n, district=name)]
     publish(vault, BY_PERSON, rows)
-    answer = vault.run(answer_permit(statement(["district"])), BY_PERSON)
+    answer = vault.run(answer_permit(statement(["district"])), BY_PERSON).table
     assert answer["district"].to_pylist() == ["Z", "a", "b", "市", None]
 
 
 def test_an_empty_cube_answers_with_no_row(vault):
     publish(vault, BY_PERSON, people(9, district="A", birth_year=1950))
-    assert vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON).to_pylist() == []
-    assert vault.run(answer_permit(statement()), BY_PERSON).to_pylist() == []
+    assert vault.run(answer_permit(statement(["district"], None, "wage")), BY_PERSON).table.to_pylist() == []
+    assert vault.run(answer_permit(statement()), BY_PERSON).table.to_pylist() == []
 
 
 def test_a_cube_of_another_snapshot_does_not_answer(vault, tmp_path):
@@ -122,7 +122,7 @@ def test_an_expired_permit_runs_nothing(vault):
         vault.run(answer_permit(statement(), **late), BY_PERSON)
     with pytest.raises(VaultFault, match="the permit has expired"):
         vault.load(load_permit(BY_PERSON, **late), BY_PERSON, [])
-    assert vault.run(answer_permit(statement(), expires=NOW + timedelta(seconds=1)), BY_PERSON).num_rows == 1
+    assert vault.run(answer_permit(statement(), expires=NOW + timedelta(seconds=1)), BY_PERSON).table.num_rows == 1
 
 
 def test_a_permit_is_for_one_thing(vault):
@@ -362,6 +362,6 @@ def test_what_no_state_knows_is_swept(vault, tmp_path):
     (tmp_path / "vault" / "scratch" / "spill-1").mkdir(parents=True)
     gone = vault.sweep({*segments, "s1"})
     assert {lost, "employment/s2", "states/half.part", "scratch/spill-1"} == set(gone)
-    assert vault.run(answer_permit(statement()), BY_PERSON).num_rows == 1
+    assert vault.run(answer_permit(statement()), BY_PERSON).table.num_rows == 1
     assert vault.sweep({*segments, "s1"}) == []
-    assert vault.run(answer_permit(statement((), Compare("district", Operator.EQ, "A"))), BY_PERSON).num_rows == 1
+    assert vault.run(answer_permit(statement((), Compare("district", Operator.EQ, "A"))), BY_PERSON).table.num_rows == 1

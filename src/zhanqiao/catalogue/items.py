@@ -24,8 +24,8 @@ from zhanqiao.terms.subjects import SubjectKind
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 NAME_WANTED = NAME.pattern
 
-# Columns that the vault adds to an answer beside the items: counts, sums, and how many groups were merged.
-_RESERVED = re.compile(r"rows|merged|(sum|n|units)_.*", re.ASCII)
+# Columns that the vault adds to an answer beside the items: counts and sums, and what a filter keeps.
+_RESERVED = re.compile(r"rows|kept|(sum|n|units)_.*", re.ASCII)
 
 MAX_DIGITS = 18  # numbers are stored as DECIMAL(18, scale)
 MAX_SCALE = 9

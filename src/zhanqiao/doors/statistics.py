@@ -23,6 +23,7 @@ from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
 from zhanqiao.vault import second_parser
+from zhanqiao.vault.engines import RolledUp
 from zhanqiao.vault.house import House
 
 REMAINDER = "其余"
@@ -59,9 +60,9 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (5) Run exactly what was permitted, and nothing else.
     dataset = shelf.find(permit.statement.dataset)
     assert dataset is not None, "the permit names a described dataset"
-    rows = house.vault.run(permit, dataset)
+    rolled_up = house.vault.run(permit, dataset)
     # (6) What the caller computes is computed from protected cells only.
-    table, withheld = _evaluate(rows, permit, dataset)
+    table, withheld = _evaluate(rolled_up, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
     return release.hand_over(asked, table, _sealing(permit, grant.purpose, withheld), house)
 
@@ -93,16 +94,20 @@ def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object
     )
 
 
-def _evaluate(rows: Any, permit: AnswerPermit, dataset: Dataset) -> tuple[dict[str, object], list[dict[str, object]]]:
+def _evaluate(
+    rolled_up: RolledUp, permit: AnswerPermit, dataset: Dataset
+) -> tuple[dict[str, object], list[dict[str, object]]]:
     """Turn the roll-up of published atoms into the caller's table.
 
     A NULL dimension is the remainder: groups that were too small or too dominated to stand alone, and rows without a
-    value. It is named, so that the columns still add up.
+    value. It is named, so that the columns still add up. What is said of it is seen in the table as well: how many
+    groups it holds would tell which of them are not empty.
     """
     statement = permit.statement
-    atoms = rows.to_pylist()
-    merged = sum(atom["merged"] for atom in atoms if any(atom[dim] is None for dim in statement.dims))
-    withheld: list[dict[str, object]] = [{"rule": "too-small-or-dominated", "groups": merged}] if merged else []
+    atoms = rolled_up.table.to_pylist()
+    remainders = sum(any(atom[dim] is None for dim in statement.dims) for atom in atoms)
+    counted = (("too-small-or-dominated", remainders), ("filter-leaves-out-remainder", rolled_up.undecided))
+    withheld: list[dict[str, object]] = [{"rule": rule, "groups": groups} for rule, groups in counted if groups]
     table: dict[str, object] = {
         "status": "released",
         "columns": [{"name": output.alias, "type": _type_of(output, dataset)} for output in statement.outputs],

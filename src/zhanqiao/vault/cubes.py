@@ -99,9 +99,9 @@ UnitsOf = Callable[[Sequence[Leaf]], list[tuple[Units, ...]]]
 
 
 def cube_schema(dataset: Dataset, spec: CubeSpec) -> pa.Schema:
-    """Return the columns of a cube: dims, rows, persons, enterprises, merged, and sum_<m>, n_<m> for each measure."""
+    """Return the columns of a cube: dims, rows, persons, enterprises, and sum_<m>, n_<m> for each measure."""
     dims = [pa.field(name, arrow_type(item_of(dataset, name))) for name in spec.dims]
-    counts = [pa.field(name, pa.int64()) for name in ("rows", "persons", "enterprises", "merged")]
+    counts = [pa.field(name, pa.int64()) for name in ("rows", "persons", "enterprises")]
     measures = []
     for name in spec.measures:
         measures.append(pa.field(f"sum_{name}", pa.decimal128(38, item_of(dataset, name).scale)))
@@ -240,7 +240,7 @@ class _Partition:
             valued = sum(leaf.valued[place] for leaf in leaves)
             measures += [sum(leaf.sums[place] for leaf in leaves) if valued else None, valued]
         rows = sum(leaf.rows for leaf in leaves)
-        return (*dims, rows, units[SubjectKind.PERSON], units[SubjectKind.ENTERPRISE], len(leaves), *measures)
+        return (*dims, rows, units[SubjectKind.PERSON], units[SubjectKind.ENTERPRISE], *measures)
 
 
 def _table(rows: list[tuple[object, ...]], dataset: Dataset, spec: CubeSpec) -> pa.Table:

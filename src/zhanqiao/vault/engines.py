@@ -32,6 +32,18 @@ class Read:
     items: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RolledUp:
+    """Published atoms, added up as a statement asks.
+
+    table      the dims asked, `rows`, and `sum_<m>`, `n_<m>` for each measure asked; NULL in a dim is the remainder
+    undecided  groups that the filter leaves out because they are in the remainder of a dim that it asks about
+    """
+
+    table: pa.Table
+    undecided: int = 0
+
+
 class Engine(Protocol):
     """One way to keep segments and to compute over them."""
 
@@ -55,7 +67,7 @@ class Engine(Protocol):
         """Return the protected atoms of a cube (`cubes.cube_schema`), sorted by dimensions."""
         ...
 
-    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> pa.Table:
+    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> RolledUp:
         """Return the roll-up of published atoms that a statement asks for, in any order."""
         ...
 

@@ -19,6 +19,7 @@ from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import arrow_type, sql_type
 
 CUBE_TABLE = "cube"
+KEPT = "kept"
 FUNCTIONS = frozenset({"sum"})
 
 
@@ -40,21 +41,28 @@ def measures_of(statement: Statement, spec: CubeSpec) -> tuple[str, ...]:
 
 
 def print_answer(statement: Statement, dataset: Dataset, spec: CubeSpec) -> Printed:
-    """Return the SQL that rolls up the published atoms: dims, rows, merged, and sum_<m>, n_<m> for each measure asked."""
+    """Return the SQL that rolls up the published atoms: dims, rows, and sum_<m>, n_<m> for each measure asked.
+
+    With a filter there is one more column, `kept`, by which lines are grouped, too: whether the filter holds. It is NULL
+    where the filter asks about a remainder, of which it is neither true nor false.
+    """
     writer = _Writer(dataset, spec)
     dims = [writer.column(name) for name in statement.dims]
-    figures = [("rows", "BIGINT"), ("merged", "BIGINT")]
+    figures = [("rows", "BIGINT")]
     for name in measures_of(statement, spec):
         figures += [(f"sum_{name}", f"DECIMAL(38, {item_of(dataset, name).scale})"), (f"n_{name}", "BIGINT")]
+    groups = [f"{column} AS {quoted(name)}" for name, column in zip(statement.dims, dims, strict=True)]
+    if statement.where is not None:
+        groups.append(f"{writer.predicate(statement.where)} AS {quoted(KEPT)}")
     select = ", ".join(
         [
-            *(f"{column} AS {quoted(name)}" for name, column in zip(statement.dims, dims, strict=True)),
+            *groups,
             *(f"CAST(system.main.sum({writer.figure(name)}) AS {kind}) AS {quoted(name)}" for name, kind in figures),
         ]
     )
-    where = "" if statement.where is None else f" WHERE {writer.predicate(statement.where)}"
-    group = f" GROUP BY {', '.join(dims)}" if dims else ""
-    sql = f'SELECT {select} FROM "memory"."main".{quoted(CUBE_TABLE)} AS "c"{where}{group}'  # noqa: S608  printed, not sent
+    # By place: a filter written twice would carry its parameters twice.
+    group = f" GROUP BY {', '.join(str(place) for place in range(1, len(groups) + 1))}" if groups else ""
+    sql = f'SELECT {select} FROM "memory"."main".{quoted(CUBE_TABLE)} AS "c"{group}'  # noqa: S608  printed, not sent
     return Printed(sql, tuple(writer.parameters), frozenset(writer.columns))
 
 

@@ -21,7 +21,7 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.cubes import cube_schema, item_of, public_order, subject_keys
-from zhanqiao.vault.engines import Days, Read, Where
+from zhanqiao.vault.engines import Days, Read, RolledUp, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import stored_schema
 from zhanqiao.vault.subjects import Numbers
@@ -67,24 +67,29 @@ class ReferenceEngine:
         rows.sort(key=lambda row: public_order(tuple(row[dim] for dim in spec.dims)))
         return pa.Table.from_pylist(rows, cube_schema(dataset, spec))
 
-    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> pa.Table:
+    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> RolledUp:
         if not {*statement.dims} <= {*spec.dims}:
             raise VaultFault(f"couldn't answer: the cube {spec.name} has not all dimensions asked")
         asked = [output.term.item for output in statement.outputs if isinstance(output.term, Sum | Average)]
-        figures = ["rows", "merged"]
+        figures = ["rows"]
         for measure in dict.fromkeys(asked):
             figures += [f"sum_{measure}", f"n_{measure}"]
         groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        undecided: set[tuple[Any, ...]] = set()
         for atom in cube.to_pylist():
-            if statement.where is None or _holds(statement.where, atom, dataset):
-                groups[tuple(atom[dim] for dim in statement.dims)].append(atom)
+            truth = True if statement.where is None else _truth(statement.where, atom, dataset)
+            dims = tuple(atom[dim] for dim in statement.dims)
+            if truth is None:
+                undecided.add(dims)
+            elif truth:
+                groups[dims].append(atom)
         rows = [
             dict(zip(statement.dims, dims, strict=True))
             | {name: _sum([atom[name] for atom in atoms]) for name in figures}
             for dims, atoms in groups.items()
         ]
         schema = pa.schema([cube.schema.field(name) for name in [*statement.dims, *figures]])
-        return pa.Table.from_pylist(rows, schema)
+        return RolledUp(pa.Table.from_pylist(rows, schema), len(undecided))
 
     def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
         found = []
@@ -177,7 +182,6 @@ def _atom_row(prefix: tuple[Any, ...], cell: list[Row], dataset: Dataset, spec: 
         "rows": len(cell),
         "persons": _distinct(cell, dataset, SubjectKind.PERSON),
         "enterprises": _distinct(cell, dataset, SubjectKind.ENTERPRISE),
-        "merged": len({tuple(one[dim] for dim in spec.dims) for one in cell}),
     }
     for measure in spec.measures:
         values = [one[measure] for one in cell if one[measure] is not None]
@@ -209,10 +213,6 @@ def _sum(values: list[Any]) -> Any:
         assert isinstance(exponent, int), "a finite decimal"
         return _exact_sum(known, -exponent)
     return sum(known)
-
-
-def _holds(predicate: Predicate, atom: Row, dataset: Dataset) -> bool:
-    return _truth(predicate, atom, dataset) is True
 
 
 def _truth(predicate: Predicate, atom: Row, dataset: Dataset) -> bool | None:

@@ -34,7 +34,7 @@ from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, files, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
-from zhanqiao.vault.engines import Engine, Read
+from zhanqiao.vault.engines import Engine, Read, RolledUp
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
@@ -113,11 +113,11 @@ class Vault:
 
     # --- answers out --------------------------------------------------------------------------------
 
-    def run(self, permit: AnswerPermit, dataset: Dataset) -> pa.Table:
+    def run(self, permit: AnswerPermit, dataset: Dataset) -> RolledUp:
         """Return the exact roll-up of published atoms that a statement asks for.
 
-        Columns: the dims asked, `rows`, `merged` (finest cells that were counted together), and `sum_<m>`, `n_<m>` for
-        each measure asked. NULL in a dim is the remainder. Sorted by the dims, the remainder last. No atom, no row.
+        Sorted by the dims, the remainder last. No atom, no row. How many finest cells an atom holds is not told: it
+        would say how many of them are not empty.
         """
         self._check(permit, AnswerPermit)
         if permit.statement.dataset != dataset.name:
@@ -126,9 +126,9 @@ class Vault:
         if atoms.schema != cubes.cube_schema(dataset, permit.cube):
             raise VaultFault("couldn't answer: the cube was built under another contract version")
         answer = self._engine.answer(permit.statement, dataset, permit.cube, atoms)
-        rows = answer.to_pylist()
+        rows = answer.table.to_pylist()
         rows.sort(key=lambda row: cubes.public_order(tuple(row[dim] for dim in permit.statement.dims)))
-        return pa.Table.from_pylist(rows, answer.schema)
+        return RolledUp(pa.Table.from_pylist(rows, answer.table.schema), answer.undecided)
 
     def evidence(
         self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject | None, at: date

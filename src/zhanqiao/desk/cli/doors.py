@@ -43,6 +43,18 @@ RequestOption = Annotated[
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for answer and certificate. 答复与凭证的目录。")]
 
+# What a caller reads about what an answer leaves out: Chinese, English.
+_WITHHELD = {
+    "too-small-or-dominated": (
+        "过小、被个别主体支配或无此项值的分组已并入“其余”",
+        "Groups that were too small, dominated or without a value joined the remainder 其余.",
+    ),
+    "filter-leaves-out-remainder": (
+        "“其余”是否符合条件无法判定，筛选未将其计入：各行之和少于总数",
+        "The filter leaves out the remainder 其余, of which it is neither true nor false: the rows are less than all.",
+    ),
+}
+
 # Longest standard input that is read: 2 million identifiers.
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -165,11 +177,7 @@ def _show_table(answer: dict[str, object], lang: Lang) -> None:
         [["-" if cell is None else str(cell) for cell in row] for row in rows],
     )
     for entry in withheld:
-        say(
-            lang,
-            f"{entry['groups']} 个过小或被个别主体支配的分组已并入“其余”",
-            f"{entry['groups']} groups that were too small or dominated joined the remainder 其余",
-        )
+        say(lang, *_WITHHELD[str(entry["rule"])])
 
 
 def _show_outcome(answer: dict[str, object]) -> None:

@@ -161,8 +161,8 @@ ROWS: dict[str, Rule] = {
         "请合并为一个包含全部维度的立方体；较粗的问题可由其作答。",
     ),
     "contract-name-reserved": _contract(
-        "{value} is the name of a column that answers have anyway (rows, merged, sum_..., n_..., units_...).",
-        "{value} 与答复中固有的列名相同（rows、merged、sum_…、n_…、units_…）。",
+        "{value} is the name of a column that answers have anyway (rows, kept, sum_..., n_..., units_...).",
+        "{value} 与答复中固有的列名相同（rows、kept、sum_…、n_…、units_…）。",
         "Choose another name.",
         "请更换名称。",
     ),
