@@ -1,70 +1,309 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who edits the log on disk is found by the audit, entry by entry; nothing is repaired silently."""
+"""Who edits the ledger on disk is found by `zhanqiao ledger audit`, which says what was edited; nothing is repaired.
 
+The editor writes SQL and files, and holds no key. Every column of every table of the ledger is edited, one at a time,
+in each kind of row; rows are deleted, swapped, made up and rolled back.
+"""
+
+import shutil
 import sqlite3
 
 import pytest
+from django.apps import apps
 from django.db import connections
+from typer.testing import CliRunner
 
-from zhanqiao.ledger.book import LedgerDamaged
+from lib.ledger_cases import request_id, reserve, work
+from zhanqiao.desk.cli import app
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.events import Event
+
+# What `told_home` logs: 295 events, one request that was released (295 reserved, 296 envelope, 297 released), one that
+# was only charged, and a last event.
+ENVELOPE, RELEASED, RESERVED, SIZE = 296, 297, 298, 300
+DONE, WAITING = request_id(1), request_id(2)
+WHERE_ORDINARY = '"index" = 5'
+
+
+@pytest.fixture(scope="module")
+def told_home(empty_home, tmp_path_factory):
+    """A published ledger with every kind of entry and row; each test edits a copy."""
+    from conftest import Clock
+
+    home = tmp_path_factory.mktemp("told") / "home"
+    shutil.copytree(empty_home, home)
+    book = open_house(home, Clock()).book
+    for number in range(295):
+        with book.recording(Event("test.done", "tester", facts={"number": number})):
+            pass
+    work(book, 1)
+    reserve(book, 2)
+    with book.recording(Event("test.done", "tester")):
+        pass
+    assert book.publish().size == book.audit() == SIZE
+    connections.close_all()
+    return home
 
 
 @pytest.fixture
-def told(house):
-    for number in range(300):
-        with house.book.recording(Event("test.done", "tester", facts={"number": number})):
-            pass
-    house.book.publish()
+def told(told_home, tmp_path, clock):
+    home = tmp_path / "told"
+    shutil.copytree(told_home, home)
+    yield open_house(home, clock)
     connections.close_all()
-    return house
 
 
-EDITS = {
-    "leaf changed": "UPDATE ledger_entry SET leaf = CAST(replace(leaf, '7', '8') AS BLOB) WHERE \"index\" = 77",
-    "leaf made text": "UPDATE ledger_entry SET leaf = 'nothing' WHERE \"index\" = 77",
-    "actor changed": "UPDATE ledger_entry SET by = 'somebody' WHERE \"index\" = 5",
-    "kind changed": "UPDATE ledger_entry SET kind = 'test.other' WHERE \"index\" = 5",
-    "kind dressed as a release": "UPDATE ledger_entry SET kind = 'test.released' WHERE \"index\" = 5",
-    "time changed": "UPDATE ledger_entry SET time = '2020-01-01 00:00:00' WHERE \"index\" = 5",
-    "entry deleted": 'DELETE FROM ledger_entry WHERE "index" = 120',
-    "last entry deleted": 'DELETE FROM ledger_entry WHERE "index" = 299',
-    "entries swapped": (
-        'UPDATE ledger_entry SET "index" = CASE "index" WHEN 10 THEN -1 ELSE "index" END;'
-        'UPDATE ledger_entry SET "index" = 10 WHERE "index" = 11;'
-        'UPDATE ledger_entry SET "index" = 11 WHERE "index" = -1'
+def edit(house, sql: str) -> None:
+    connections.close_all()
+    with sqlite3.connect(house.home / "state.sqlite3") as state:
+        state.executescript(sql)
+        assert state.execute("SELECT total_changes()").fetchone()[0] > 0, "the edit meets a row"
+    state.close()
+
+
+def audited(house) -> tuple[int, str]:
+    """Run the command; return its status and what it printed."""
+    ran = CliRunner().invoke(app, ["ledger", "audit", "--home", str(house.home), "--lang", "en"])
+    return ran.exit_code, ran.output
+
+
+def _of_entry(column: str, value: str, where: int) -> str:
+    return f'UPDATE ledger_entry SET "{column}" = {value} WHERE "index" = {where}'
+
+
+def _of_request(column: str, value: str, request: str) -> str:
+    return f"UPDATE ledger_request SET \"{column}\" = {value} WHERE id = '{request}'"
+
+
+# (table, column, which row) -> the edit, and what the audit says.
+COLUMNS = {
+    **{
+        ("ledger_entry", column, row): (_of_entry(column, value, index), says.format(index=index, release=index + 1))
+        for row, index in {"ordinary": 5, "envelope": ENVELOPE, "released": RELEASED, "reserved": RESERVED}.items()
+        for column, value, says in (
+            ("index", "1000", "entry {index} is missing"),
+            ("kind", "'test.other'", "the column kind of entry {index} differs from its leaf"),
+            ("by", "'somebody'", "the column by of entry {index} differs from its leaf"),
+            ("request", f"'{request_id(7)}'", "the column request of entry {index} differs from its leaf"),
+            ("time", "'2020-01-01 00:00:00+00:00'", "the column time of entry {index} differs from its leaf"),
+            ("leaf", "CAST(replace(leaf, 't', 's') AS BLOB)", "entry {index} differs between state and tiles"),
+        )
+    },
+    # An envelope's columns stand in the leaf behind it.
+    **{
+        ("ledger_entry", column, "envelope"): (
+            _of_entry(column, value, ENVELOPE),
+            f"the column {column} of envelope {ENVELOPE} differs from its release, entry {RELEASED}",
+        )
+        for column, value in (
+            ("by", "'somebody'"),
+            ("request", f"'{WAITING}'"),
+            ("time", "'2020-01-01 00:00:00+00:00'"),
+        )
+    },
+    ("ledger_entry", "kind", "envelope, of another door"): (
+        _of_entry("kind", "'statistics.certified'", ENVELOPE),
+        f"the column kind of envelope {ENVELOPE} differs from its release",
     ),
-    "rolled back with its head": ('DELETE FROM ledger_entry WHERE "index" >= 200; UPDATE ledger_head SET size = 200'),
-    "head alone": "UPDATE ledger_head SET size = 299",
+    ("ledger_entry", "time", "by a moment"): (
+        _of_entry("time", "'2026-11-25 09:00:00.000001+00:00'", 5),
+        "the column time of entry 5 differs from its leaf",
+    ),
+    **{
+        ("ledger_entry", column, "no such value"): (_of_entry(column, value, 5), says)
+        for column, value, says in (
+            ("index", "'five'", "entry 5 is missing"),
+            ("kind", "x'00'", "couldn't read entry 5: a column holds something else"),
+            ("by", "x'ff'", "couldn't read entry 5: a column holds something else"),
+            ("request", "x''", "couldn't read entry 5: a column holds something else"),
+            ("time", "'yesterday'", "couldn't read entry 5: its column time holds no time"),
+            ("leaf", "'nothing'", "couldn't read entry 5: a column holds something else"),
+        )
+    },
+    ("ledger_head", "id", "head"): ("UPDATE ledger_head SET id = 2", "couldn't read the head of the log"),
+    ("ledger_head", "size", "head"): ("UPDATE ledger_head SET size = 299", "its size is 299, that of its tree 300"),
+    ("ledger_head", "size", "no such value"): ("UPDATE ledger_head SET size = 'all'", "couldn't read the head"),
+    ("ledger_head", "frontier", "head"): (
+        "UPDATE ledger_head SET frontier = CAST(substr(frontier, 1, 8) || zeroblob(length(frontier) - 8) AS BLOB)",
+        "the head's tree is not that of the entries",
+    ),
+    ("ledger_head", "frontier", "no such value"): ("UPDATE ledger_head SET frontier = x'00'", "couldn't read the head"),
+    **{
+        ("ledger_request", column, row): (_of_request(column, value, request), says)
+        for row, request, entry in (("released", DONE, RELEASED), ("charged", WAITING, RESERVED))
+        for column, value, says in (
+            ("id", f"'{request_id(9)}'", f"request {request} of entry {entry if row == 'charged' else 295} is missing"),
+            ("digest", "'other'", f"the column digest of request {request} differs from entry"),
+        )
+    },
+    ("ledger_request", "memo", "released"): (
+        _of_request("memo", "x'00'", DONE),
+        f"the column memo of request {DONE} differs from entry {RELEASED}",
+    ),
+    ("ledger_request", "memo", "released, emptied"): (
+        _of_request("memo", "NULL", DONE),
+        f"the column memo of request {DONE} differs from entry {RELEASED}",
+    ),
+    ("ledger_request", "memo", "released, as text"): (
+        _of_request("memo", "'memo'", DONE),
+        f"the column memo of request {DONE} differs from entry {RELEASED}",
+    ),
+    ("ledger_request", "index", "released"): (
+        _of_request("index", "5", DONE),
+        f"the column index of request {DONE} differs from entry {RELEASED}",
+    ),
+    ("ledger_request", "memo", "charged"): (
+        _of_request("memo", "x'00'", WAITING),
+        f"request {WAITING} holds an answer, and no entry says that it was released",
+    ),
+    ("ledger_request", "index", "charged"): (
+        _of_request("index", str(ENVELOPE), WAITING),
+        f"request {WAITING} holds an answer, and no entry says that it was released",
+    ),
+}
+
+ROWS = {
+    "entry deleted": ('DELETE FROM ledger_entry WHERE "index" = 120', "entry 120 is missing"),
+    "last entry deleted": ('DELETE FROM ledger_entry WHERE "index" = 299', "head says 300, rows are 299"),
+    "entry made up": (
+        'INSERT INTO ledger_entry SELECT 300, kind, by, request, time, leaf FROM ledger_entry WHERE "index" = 5',
+        "head says 300, rows are 301",
+    ),
+    "entries swapped": (
+        """
+        UPDATE ledger_entry SET "index" = -1 WHERE "index" = 10;
+        UPDATE ledger_entry SET "index" = 10 WHERE "index" = 11;
+        UPDATE ledger_entry SET "index" = 11 WHERE "index" = -1;
+        """,
+        "entry 10 differs between state and tiles",
+    ),
+    "entry dressed as a release": (
+        _of_entry("kind", "'test.released'", 5),
+        "the column kind of entry 5 differs from its leaf",
+    ),
+    "entry dressed as an envelope": (
+        _of_entry("kind", "'test.certified'", 5),
+        "the column kind of entry 5 differs from its leaf",
+    ),
+    "a release hidden from its request": (
+        f"UPDATE ledger_entry SET request = '' WHERE \"index\" IN ({ENVELOPE}, {RELEASED})",
+        f"the column request of entry {RELEASED} differs from its leaf",
+    ),
+    "rolled back with its head": (
+        'DELETE FROM ledger_entry WHERE "index" >= 200; UPDATE ledger_head SET size = 200',
+        "the head of the log: its size is 200",
+    ),
+    "head deleted": ("DELETE FROM ledger_head", "couldn't read the head of the log"),
+    "second head": ("INSERT INTO ledger_head SELECT 2, size, frontier FROM ledger_head", "couldn't read the head"),
+    "charged request deleted": (
+        f"DELETE FROM ledger_request WHERE id = '{WAITING}'",
+        f"request {WAITING} of entry {RESERVED} is missing",
+    ),
+    "released request deleted": (
+        f"DELETE FROM ledger_request WHERE id = '{DONE}'",
+        f"request {DONE} of entry 295 is missing",
+    ),
+    "request made up": (
+        f"INSERT INTO ledger_request VALUES ('{request_id(9)}', 'digest', NULL, NULL)",
+        f"no entry says that request {request_id(9)} was charged",
+    ),
+    "answers exchanged between requests": (
+        f"UPDATE ledger_request SET memo = x'00', \"index\" = {ENVELOPE} WHERE id = '{WAITING}'",
+        f"request {WAITING} holds an answer",
+    ),
 }
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_of_the_state_is_found(told, edit):
-    with sqlite3.connect(told.home / "state.sqlite3") as state:
-        state.executescript(EDITS[edit])
+@pytest.mark.parametrize("where", COLUMNS, ids="-".join)
+def test_an_edited_column_is_found_and_named(told, where):
+    sql, says = COLUMNS[where]
+    edit(told, sql)
+    status, words = audited(told)
+    assert (status, "ledger-damaged" in words) == (1, True), words
+    assert says in words
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_rows_deleted_swapped_or_made_up_are_found_and_named(told, what):
+    sql, says = ROWS[what]
+    edit(told, sql)
+    status, words = audited(told)
+    assert (status, "ledger-damaged" in words) == (1, True), words
+    assert says in words
+
+
+def test_no_column_of_the_ledger_is_left_out():
+    edited = {(table, column) for table, column, _ in COLUMNS}
+    models = apps.get_app_config("ledger").get_models()
+    assert edited == {(model._meta.db_table, field.column) for model in models for field in model._meta.fields}
+
+
+def test_an_untouched_ledger_is_clean(told):
+    status, words = audited(told)
+    assert (status, f"{SIZE} entries re-checked" in words) == (0, True), words
+
+
+def test_what_is_edited_before_it_was_shown_is_not_signed(told):
+    """The audit looks first and signs then."""
+    with told.book.recording(Event("test.done", "tester")):
+        pass
+    edit(told, _of_entry("by", "'somebody'", SIZE))
+    before = (told.home / "ledger" / "checkpoint").read_bytes()
+    assert audited(told)[0] == 1
+    assert (told.home / "ledger" / "checkpoint").read_bytes() == before
+
+
+# file of the ledger -> what the audit calls it
+FILES = {
+    "tile/entries/000": "entry ",
+    "tile/entries/001.p/44": "entry ",
+    "tile/0/000": "tile/0/000",
+    "tile/0/001.p/44": "tile/0/001.p/44",
+    "tile/1/000.p/1": "tile/1/000.p/1",
+    "checkpoint": "the checkpoint",
+    f"certificates/{ENVELOPE:012d}.cert": f"the certificate {ENVELOPE:012d}.cert",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["one bit", "cut in half", "emptied"])
+def test_an_edited_file_is_found_and_named(told, name, how):
+    path = told.home / "ledger" / name
+    content = bytearray(path.read_bytes())
+    if how == "one bit":
+        content[len(content) // 2] ^= 1
+    else:
+        content = content[: len(content) // 2] if how == "cut in half" else b""
+    path.chmod(0o600)
+    path.write_bytes(content)
+    status, words = audited(told)
+    assert (status, "ledger-damaged" in words) == (1, True), words
+    assert FILES[name] in words
+
+
+def test_every_file_of_the_ledger_is_edited_here(told):
+    folder = told.home / "ledger"
+    held = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    # The partial tiles of the size before are still there; nobody reads them any more.
+    assert held == {*FILES, "lock", "tile/entries/001.p/42", "tile/0/001.p/42"}
+
+
+def test_a_certificate_under_anothers_name_is_found(told):
+    folder = told.home / "ledger" / "certificates"
+    shutil.copy(folder / f"{ENVELOPE:012d}.cert", folder / "000000000005.cert")
+    assert "the certificate 000000000005.cert is not one of this log" in audited(told)[1]
+
+
+def test_an_edited_envelope_is_not_handed_out(told):
+    """Without its kept file the certificate is made anew, from a row that the tree does not hold."""
+    (told.home / "ledger" / "certificates" / f"{ENVELOPE:012d}.cert").unlink()
+    edit(told, _of_entry("leaf", "CAST(replace(leaf, 't', 's') AS BLOB)", ENVELOPE))
     with pytest.raises(LedgerDamaged):
-        told.book.audit()
-
-
-def test_an_untouched_log_is_clean(told):
-    assert told.book.audit() == 300
-
-
-def test_an_edit_of_a_tile_is_found(told):
-    tiles = sorted((told.home / "ledger").rglob("*"))
-    entries = [path for path in tiles if path.is_file() and "entries" in path.parts]
-    assert entries, "there are entry bundles to edit"
-    content = bytearray(entries[0].read_bytes())
-    content[len(content) // 2] ^= 1
-    entries[0].chmod(0o600)
-    entries[0].write_bytes(content)
-    with pytest.raises(LedgerDamaged):
-        told.book.audit()
+        told.book.certificate(ENVELOPE)
 
 
 def test_a_rolled_back_state_does_not_go_on(told):
-    with sqlite3.connect(told.home / "state.sqlite3") as state:
-        state.executescript(EDITS["rolled back with its head"])
+    edit(told, ROWS["rolled back with its head"][0])
     with pytest.raises(LedgerDamaged):
         told.book.publish()

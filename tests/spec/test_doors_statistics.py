@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from itertools import islice
 
 import pytest
 
@@ -16,6 +17,8 @@ from lib.town import codes, done
 from zhanqiao.agreements import lifecycle
 from zhanqiao.desk.stewardship import deliver
 from zhanqiao.doors import release, statistics
+from zhanqiao.ledger import certificate
+from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.requests import StatisticsRequest
 
 REST = "其余"
@@ -224,7 +227,35 @@ def test_each_answer_is_charged_once_and_logged_before_it_leaves(pier: Pier) -> 
     released(pier.ask(BY_DISTRICT, request=request))
     assert pier.spent() == 1
     kinds = [event.kind for event in pier.house.book.events() if event.request == request]
-    assert kinds == ["statistics.reserved", "statistics.released"]
+    assert kinds == ["statistics.reserved", "statistics.certified", "statistics.released"]
+
+
+def test_a_release_is_an_envelope_and_the_event_that_says_to_whom_it_went(pier: Pier) -> None:
+    left = released(pier.ask(BY_DISTRICT))
+    parts = certificate.parse(left.certificate)
+    envelope, event = islice(pier.house.book.events(parts.index), 2)
+    assert envelope.leaf == parts.envelope
+    record = pier.house.book.request(left.request)
+    assert record is not None
+    assert record.memo is not None
+    assert record.index == envelope.index
+    said = json.loads(event.leaf)
+    assert (said["kind"], said["by"], said["request"]) == ("statistics.released", "bank-analyst", left.request)
+    assert said["facts"] == {
+        "envelope": {"index": envelope.index, "digest": digest_bytes(envelope.leaf)},
+        "memo": digest_bytes(record.memo),
+        "question": record.digest,
+    }
+    assert (envelope.by, envelope.request, envelope.time) == (event.by, event.request, event.time)
+
+
+def test_the_log_shows_a_release_as_one_line(pier: Pier) -> None:
+    before = pier.house.book.size
+    left = released(pier.ask(BY_DISTRICT))
+    every = pier.command("ledger", "show", "--from", str(before), "--json")
+    assert [event["kind"] for event in json.loads(every.stdout)] == ["statistics.reserved", "statistics.released"]
+    asked_for = pier.command("ledger", "show", "--kind", "statistics.certified", "--json")
+    assert [event["index"] for event in json.loads(asked_for.stdout)] == [certificate.parse(left.certificate).index]
 
 
 def test_a_refusal_costs_nothing_and_gives_every_reason(pier: Pier) -> None:

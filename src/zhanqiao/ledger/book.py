@@ -11,11 +11,10 @@ repeats harmlessly: it always continues from what the disk really holds.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -23,26 +22,30 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from zhanqiao.ledger import certificate
+from zhanqiao.ledger.audit import audit
 from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.ledger.entries import (
+    CERTIFIED,
+    HEAD,
+    RELEASED,
+    LedgerDamaged,
+    LoggedEvent,
+    event_leaf,
+    read_entries,
+    read_head,
+)
 from zhanqiao.ledger.keys import LogKeys
-from zhanqiao.ledger.models import Entry, Head, Request
+from zhanqiao.ledger.models import Head, Request
 from zhanqiao.ledger.note import open_note, sign
-from zhanqiao.ledger.tiles import TilesDamaged, TileStore
-from zhanqiao.ledger.tree import Frontier, leaf_hash
-from zhanqiao.terms.canonical import canonical, plain
+from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
+from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
+from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.requests import RequestId
-
-# A leaf's length is a uint16 in tlog-tiles entry bundles.
-MAX_LEAF_BYTES = 65_535
 
 _INSERT_ENTRY = (
     'INSERT INTO ledger_entry ("index", "kind", "by", "request", "time", "leaf") VALUES (%s, %s, %s, %s, %s, %s)'
 )
-
-
-class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
-    """State, tiles and checkpoint contradict each other. Nothing is repaired silently: stop and look."""
 
 
 class AlreadyReleased(Exception):  # noqa: N818
@@ -63,18 +66,6 @@ class RequestRecord:
         return self.memo is not None
 
 
-@dataclass(frozen=True)
-class LoggedEvent:
-    """One entry read back: the columns, and the exact leaf."""
-
-    index: int
-    kind: str
-    by: str
-    request: str
-    time: datetime
-    leaf: bytes
-
-
 @dataclass
 class Recording:
     """An open transaction. Whoever changes rows takes one, so that no row changes without its event."""
@@ -82,21 +73,35 @@ class Recording:
     at: datetime
     _keys: LogKeys
     _leaves: list[tuple[Event, bytes]] = field(default_factory=list)
-    _memo: tuple[str, bytes, int] | None = None
 
     def add(self, event: Event) -> None:
         """Log one more event in this transaction."""
-        self._leaves.append((event, _leaf_of(event, self.at)))
+        self._leaves.append((event, event_leaf(event, self.at)))
 
     def reserve(self, request: RequestId, digest: str) -> None:
         """Remember that `request` was charged; raises IntegrityError when the id is taken."""
         Request.objects.create(id=request, digest=digest)
 
     def release(self, event: Event, predicate: dict[str, object], subject_digest: str, memo: bytes) -> None:
-        """Sign the statement about an answer and keep its sealed bytes. COMMIT is the point of no return."""
+        """Sign the statement about an answer and keep its sealed bytes. COMMIT is the point of no return.
+
+        Logs the envelope and, right behind it, `event`, which is named `<door>.released` and says what was released.
+        """
+        assert event.kind.endswith(RELEASED), "a release is named one"
+        question = Request.objects.filter(pk=event.request, memo=None).values_list("digest", flat=True).first()
+        if question is None:
+            raise AlreadyReleased(event.request)
         envelope = certificate.seal(predicate, subject_digest, self._keys.envelope)
-        self._memo = (event.request, memo, len(self._leaves))
-        self._leaves.append((event, envelope))
+        # Nobody else moves the head while this transaction is open.
+        index = read_head()[0] + len(self._leaves)
+        Request.objects.filter(pk=event.request).update(memo=memo, index=index)
+        self._leaves.append((replace(event, kind=event.kind.removesuffix(RELEASED) + CERTIFIED), envelope))
+        facts = {
+            "envelope": {"index": index, "digest": digest_bytes(envelope)},
+            "memo": digest_bytes(memo),
+            "question": question,
+        }
+        self.add(replace(event, facts={**event.facts, **facts}))
 
 
 class Book:
@@ -122,25 +127,20 @@ class Book:
             self._append(tx)
 
     def _append(self, tx: Recording) -> None:
-        head = Head.objects.get()
-        frontier = Frontier.from_bytes(bytes(head.frontier))
+        size, frontier = read_head()
         rows = []
-        for index, (event, leaf) in enumerate(tx._leaves, start=head.size):  # noqa: SLF001
-            if len(leaf) > MAX_LEAF_BYTES:
-                raise ValueError(f"couldn't log {event.kind}: its leaf has {len(leaf)} bytes, {MAX_LEAF_BYTES} fit")
+        for index, (event, leaf) in enumerate(tx._leaves, start=size):  # noqa: SLF001
+            if len(leaf) > MAX_ENTRY_BYTES:
+                raise ValueError(f"couldn't log {event.kind}: its leaf has {len(leaf)} bytes, {MAX_ENTRY_BYTES} fit")
             frontier.append(leaf_hash(leaf))
-            rows.append((index, event.kind, event.by, event.request, tx.at, leaf))
+            # To the second, as the leaf says it.
+            rows.append((index, event.kind, event.by, event.request, tx.at.replace(microsecond=0), leaf))
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT_ENTRY, rows)
         # Compare-and-swap: a second instance on the same state loses here and writes nothing.
-        moved = Head.objects.filter(pk=head.pk, size=head.size).update(size=frontier.size, frontier=frontier.to_bytes())
+        moved = Head.objects.filter(pk=HEAD, size=size).update(size=frontier.size, frontier=frontier.to_bytes())
         if moved != 1:
             raise LedgerDamaged("couldn't append: another writer moved the log's head")
-        if tx._memo is not None:  # noqa: SLF001
-            request, memo, offset = tx._memo  # noqa: SLF001
-            kept = Request.objects.filter(pk=request, memo=None).update(memo=memo, index=head.size + offset)
-            if kept != 1:
-                raise AlreadyReleased(request)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -153,17 +153,11 @@ class Book:
 
     def events(self, start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
         """Read entries in log order."""
-        rows = Entry.objects.filter(index__gte=start).order_by("index")
-        if kind is not None:
-            rows = rows.filter(kind=kind)
-        for row in rows.iterator(chunk_size=1_000):
-            if not isinstance(row.leaf, bytes):
-                raise LedgerDamaged(f"couldn't read entry {row.index}: its leaf is no bytes")
-            yield LoggedEvent(row.index, row.kind, row.by, row.request, row.time, row.leaf)
+        return read_entries(start, kind)
 
     @property
     def size(self) -> int:
-        return Head.objects.get().size
+        return read_head()[0]
 
     # --- showing the world ------------------------------------------------------------------------
 
@@ -174,22 +168,19 @@ class Book:
 
     def _publish(self) -> Checkpoint:
         shown = self.checkpoint()
-        head = Head.objects.get()
-        frontier = Frontier.from_bytes(bytes(head.frontier))
-        if shown.size > head.size:
-            raise LedgerDamaged(
-                f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {head.size}"
-            )
-        if shown.size == head.size and shown.size > 0:
+        size, frontier = read_head()
+        if shown.size > size:
+            raise LedgerDamaged(f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {size}")
+        if shown.size == size and size > 0:
             self._expect_root(shown.root, frontier.root())
             return shown
         # Exactly up to that head: others may have committed more since it was read.
-        leaves = [event.leaf for event in islice(self.events(shown.size), head.size - shown.size)]
-        checkpoint = Checkpoint(self._keys.origin, head.size, frontier.root())
+        leaves = [event.leaf for event in islice(read_entries(shown.size), size - shown.size)]
+        checkpoint = Checkpoint(self._keys.origin, size, frontier.root())
         try:
             self._tiles.append(shown.size, leaves)
-            if head.size:
-                self._expect_root(self._tiles.root(head.size), checkpoint.root)
+            if size:
+                self._expect_root(self._tiles.root(size), checkpoint.root)
         except TilesDamaged as cause:
             raise LedgerDamaged(f"couldn't publish: {cause}") from cause
         _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
@@ -219,43 +210,24 @@ class Book:
                 checkpoint = self._publish()
                 proof = self._tiles.inclusion(index, checkpoint.size)
                 note = (self.folder / "checkpoint").read_bytes()
-                envelope = bytes(Entry.objects.get(pk=index).leaf)
+                envelope = self._envelope(index)
+                # Never hand out what nobody could verify: the row may have been edited since it was shown.
+                self._expect_root(
+                    root_from_inclusion(leaf_hash(envelope), index, checkpoint.size, proof), checkpoint.root
+                )
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_once(path, certificate.assemble(envelope, index, proof, note))
         return path.read_bytes()
 
     def audit(self) -> int:
-        """Re-check everything: every leaf against the tree, tiles against rows. Returns the entries checked."""
-        shown = self.checkpoint()
-        # One transaction sees one moment: who writes meanwhile is no damage.
-        with transaction.atomic():
-            return self._audit(shown)
+        """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""
+        return audit(self._tiles, self.checkpoint(), self._keys.log.verifier)
 
-    def _audit(self, shown: Checkpoint) -> int:
-        frontier = Frontier()
-        for expected, event in enumerate(self.events()):
-            if event.index != expected:
-                raise LedgerDamaged(f"couldn't audit: entry {expected} is missing")
-            if expected < shown.size and self._shown_leaf(expected, shown.size) != event.leaf:
-                raise LedgerDamaged(f"couldn't audit: entry {expected} differs between state and tiles")
-            if not _columns_agree(event):
-                raise LedgerDamaged(f"couldn't audit: the columns of entry {expected} differ from its leaf")
-            frontier.append(leaf_hash(event.leaf))
-            if frontier.size == shown.size:
-                self._expect_root(shown.root, frontier.root())
-        head = Head.objects.get()
-        if frontier.size != head.size or shown.size > head.size:
-            raise LedgerDamaged(
-                f"couldn't audit: head says {head.size}, rows are {frontier.size}, checkpoint shows {shown.size}"
-            )
-        self._expect_root(Frontier.from_bytes(bytes(head.frontier)).root(), frontier.root())
-        return frontier.size
-
-    def _shown_leaf(self, index: int, size: int) -> bytes:
-        try:
-            return self._tiles.entry(index, size)
-        except (TilesDamaged, OSError, ValueError) as cause:
-            raise LedgerDamaged(f"couldn't audit: entry {index} cannot be read from the tiles: {cause}") from cause
+    def _envelope(self, index: int) -> bytes:
+        entry = next(read_entries(index), None)
+        if entry is None or entry.index != index or not entry.is_envelope:
+            raise LedgerDamaged(f"couldn't certify: entry {index} is no envelope")
+        return entry.leaf
 
     def _expect_root(self, found: bytes, wanted: bytes) -> None:
         if found != wanted:
@@ -265,7 +237,7 @@ class Book:
 def found_log() -> None:
     """Write the empty head; `init` calls this once, in the same unlocked block as the migrations."""
     if not Head.objects.exists():
-        Head.objects.create(size=0, frontier=Frontier().to_bytes())
+        Head.objects.create(pk=HEAD, size=0, frontier=Frontier().to_bytes())
 
 
 def new_request_id(dice: Callable[[int], bytes]) -> RequestId:
@@ -278,24 +250,6 @@ def founding() -> Iterator[None]:
     """The named block in which `init` and `upgrade` change the schema. Nothing else uses it."""
     with _unlocked():
         yield
-
-
-def _leaf_of(event: Event, at: datetime) -> bytes:
-    return canonical({"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts})
-
-
-def _columns_agree(event: LoggedEvent) -> bool:
-    """Compare the searchable columns with the leaf; envelopes carry their own signature instead."""
-    try:
-        leaf = json.loads(event.leaf)
-    except ValueError:
-        return False
-    if "payload" in leaf:
-        return event.kind.endswith(".released")
-    return bool(
-        (leaf["kind"], leaf["by"], leaf["request"], leaf["time"])
-        == (event.kind, event.by, event.request, plain(event.time))
-    )
 
 
 @contextmanager

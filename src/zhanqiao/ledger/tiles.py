@@ -15,6 +15,7 @@ reader: every tile hangs under a signed root.
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from zhanqiao.ledger.tree import (
@@ -118,6 +119,28 @@ class TileStore:
             raise ValueError(f"couldn't read entry {index}: the log has {size}")
         number, offset = divmod(index, TILE_WIDTH)
         return self._records("entries", number, _width(number, size))[offset][2:]
+
+    def entries(self, size: int) -> Iterator[bytes]:
+        """Yield the first `size` entries in order, each bundle read once."""
+        for number in range(-(-size // TILE_WIDTH)):
+            for record in self._records("entries", number, _width(number, size)):
+                yield record[2:]
+
+    def check(self, size: int) -> None:
+        """Raise TilesDamaged unless each hash tile holds what the entries, or the tiles below it, hash to."""
+        level = 0
+        hashes: Iterator[bytes] = map(leaf_hash, self.entries(size))
+        while size:
+            full = []
+            for number in range(-(-size // TILE_WIDTH)):
+                width = _width(number, size)
+                records = list(islice(hashes, width))
+                if self._records(str(level), number, width) != records:
+                    path = self._shown(self._path(str(level), number, width))
+                    raise TilesDamaged(f"couldn't confirm {path}: it holds other hashes than what lies below it")
+                if width == TILE_WIDTH:
+                    full.append(root_of(records))
+            level, size, hashes = level + 1, size // TILE_WIDTH, iter(full)
 
     def _reader(self, size: int) -> HashAt:
         """Return `hash_at` for one tree size; each tile is read once in the reader's life."""

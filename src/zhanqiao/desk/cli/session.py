@@ -14,7 +14,7 @@ from zhanqiao.desk.cli.output import refused
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_file
 from zhanqiao.identity.keys import read_key_file
-from zhanqiao.ledger.book import LedgerDamaged
+from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House

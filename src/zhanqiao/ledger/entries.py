@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entries: what a leaf of the log looks like, and how the rows are read back.
+
+An ordinary event is one leaf, its canonical JSON. A release is two, made in one transaction and one behind the other:
+
+    <door>.certified    the DSSE envelope that the certificate carries; its columns are the release's
+    <door>.released     {kind, by, request, time, facts: {envelope: {index, digest}, memo, question}}
+
+So receiver, request and time of a release stand under the tree too, and whoever edits a column edits what its leaf, or
+for an envelope the leaf behind it, says otherwise. Rows are read as SQL gives them and believed in nothing: a column of
+another type is damage, not a fault.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from zhanqiao.ledger.models import Entry, Head
+from zhanqiao.ledger.tree import Frontier
+from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.events import Event
+
+RESERVED, CERTIFIED, RELEASED = ".reserved", ".certified", ".released"
+
+# The one row of the head. Another number would be another log's.
+HEAD = 1
+
+
+class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
+    """State, tiles and checkpoint contradict each other. Nothing is repaired silently: stop and look."""
+
+
+@dataclass(frozen=True)
+class LoggedEvent:
+    """One entry read back: the columns, and the exact leaf."""
+
+    index: int
+    kind: str
+    by: str
+    request: str
+    time: datetime
+    leaf: bytes
+
+    @property
+    def is_envelope(self) -> bool:
+        return self.kind.endswith(CERTIFIED)
+
+
+def event_leaf(event: Event, at: datetime) -> bytes:
+    """Return the leaf of an ordinary event."""
+    return canonical({"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts})
+
+
+def read_leaf(leaf: bytes) -> dict[str, object]:
+    """Return what a leaf says; an empty table when it is none of ours."""
+    try:
+        said = json.loads(leaf)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
+    """Read rows in log order; raises LedgerDamaged at one that cannot be an entry."""
+    rows = Entry.objects.filter(index__gte=start).order_by("index")
+    if kind is not None:
+        rows = rows.filter(kind=kind)
+    # As text: what stands there for a time may be none, and the sentence has to say in which entry.
+    columns = ("index", "kind", "by", "request", Cast("time", TextField()), "leaf")
+    for row in rows.values_list(*columns).iterator(chunk_size=1_000):
+        yield _logged(row)
+
+
+def read_head() -> tuple[int, Frontier]:
+    """Return how far the log goes, and its tree."""
+    rows = list(Head.objects.values_list("pk", "size", "frontier")[:2])
+    match rows:
+        case [(pk, int(size), bytes(stored))] if pk == HEAD:
+            pass
+        case _:
+            raise LedgerDamaged("couldn't read the head of the log: it is not the one row that it should be")
+    try:
+        frontier = Frontier.from_bytes(stored)
+    except ValueError as cause:
+        raise LedgerDamaged(f"couldn't read the head of the log: {cause}") from cause
+    if frontier.size != size:
+        raise LedgerDamaged(f"couldn't read the head of the log: its size is {size}, that of its tree {frontier.size}")
+    return size, frontier
+
+
+def _logged(row: tuple[object, ...]) -> LoggedEvent:
+    match row:
+        case (int(index), str(kind), str(by), str(request), str(time), bytes(leaf)):
+            pass
+        case _:
+            raise LedgerDamaged(f"couldn't read entry {row[0]!r}: a column holds something else than it should")
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as cause:
+        raise LedgerDamaged(f"couldn't read entry {index}: its column time holds no time") from cause
+    return LoggedEvent(index, kind, by, request, moment.replace(tzinfo=moment.tzinfo or UTC), leaf)
