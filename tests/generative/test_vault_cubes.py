@@ -134,8 +134,7 @@ def _leaves(
 def _units(cell: list[dict[str, object]], key: Item, measures: list[Item]) -> Units:
     by_unit = defaultdict(list)
     for one in cell:
-        if one[key.name] is not None:
-            by_unit[one[key.name]].append(one)
+        by_unit[one[key.name]].append(one)
     numbers = sorted(by_unit)
     sums = np.zeros((len(numbers), len(measures)), object)
     valued = np.zeros((len(numbers), len(measures)), bool)

@@ -51,6 +51,15 @@ def test_groups_of_ten_persons_stand(cube):
     assert shape(cube(rows)) == [("A", 1950, 10, 10), ("A", 1951, 11, 11)]
 
 
+def test_rows_that_name_nobody_enter_no_cube(cube):
+    """They would be in an atom that is safe without them, and nothing would protect them."""
+    named = people(30, 0, district="A", birth_year=1950)
+    with pytest.raises(VaultFault, match="rows lack their person_id"):
+        cube([*named, row(0, person_id=None, district="A", birth_year=1950)])
+    with pytest.raises(VaultFault, match="rows lack their uscc"):
+        cube([{**one, "uscc": None if place == 7 else place} for place, one in enumerate(named)], BOTH)
+
+
 def test_rows_do_not_make_persons(cube):
     rows = people(9, 0, district="A", birth_year=1950) * 5 + people(20, 10, district="A", birth_year=1951)
     assert shape(cube(rows)) == [("A", None, 65, 29)]

@@ -127,7 +127,7 @@ def test_bytes_with_a_byte_order_mark_are_read() -> None:
         [(21, "full", "append")],
         [(19, "签订授权协议", '"{a} {line} %s"')],
         [(20, "month", "real_time")],
-        [(15, "[person]", "[person, enterprise]"), (96, "string", "string\n" + " " * 8 + "customProperties:\n" + " " * 10 + "- {property: subject, value: enterprise}\n" + " " * 10 + "- {property: mask, value: token}")],
+        [(15, "[person]", "[person, enterprise]"), (96, "string", "string\n" + " " * 8 + "required: true\n" + " " * 8 + "customProperties:\n" + " " * 10 + "- {property: subject, value: enterprise}\n" + " " * 10 + "- {property: mask, value: token}")],
         [(43, "maxLength: 40", "maxLength: 40, pattern: '[\\p{Han}·]{2,20}'")],
         [(71, "0.01", "1")],
         [(71, "minimum: 0", "minimum: -0.01")],
@@ -307,6 +307,8 @@ def test_one_slip_is_one_problem_with_its_line(slip: tuple[int, str, str, str]) 
     assert expected in found
     # A misspelt key is also a missing one; apart from that, nothing follows from one slip.
     follows = set() if "key" not in code else {"contract-key-unknown", "contract-key-missing"}
+    if old == "required: true":
+        follows.add("contract-cube-key-optional")
     assert [problem for problem in found if problem != expected and problem[0] not in follows] == []
 
 
@@ -330,6 +332,8 @@ def test_two_edits_that_only_together_are_wrong() -> None:
     assert problems_of(unknown_how) == [("contract-generaliser-missing", 52)]
     cube_twice = edited((27, "[contribution_base]", "[]\n          - {name: by_district_year, dims: [district], measures: []}"))  # fmt: skip
     assert problems_of(cube_twice) == [("contract-name-twice", 28), ("contract-cubes-stacked", 28)]
+    optional_key = edited((33, "required: true", "required: false"))
+    assert problems_of(optional_key) == [("contract-cube-key-optional", 36)]
     second_cube = edited((27, "[contribution_base]", "[]\n          - {name: by_district, dims: [district], measures: []}"))  # fmt: skip
     assert problems_of(second_cube) == [("contract-cubes-stacked", 28)]
 

@@ -340,7 +340,16 @@ def _cubes(node: Node, draft: _Draft, reading: Reading) -> tuple[CubeSpec, ...] 
     for _, line in cubes[1:]:
         # Two partitions of the same subjects can be subtracted from one another; one alone is safe by itself.
         reading.wrong("contract-cubes-stacked", line, path)
+    _check_keys_filled(draft, reading)
     return tuple(cube for cube, _ in cubes)
+
+
+def _check_keys_filled(draft: _Draft, reading: Reading) -> None:
+    """A row that names nobody would stand in an atom unprotected: thresholds and dominance look at subjects."""
+    for entry in draft.entries:
+        if entry.item.subject is not None and not entry.item.required and "required" not in entry.unread:
+            kind = entry.item.subject.value
+            reading.wrong("contract-cube-key-optional", entry.line_of("subject"), entry.at("subject"), subject=kind)
 
 
 def _cube(node: Node, path: str, draft: _Draft, reading: Reading) -> tuple[CubeSpec | None, int]:

@@ -125,6 +125,12 @@ def subject_keys(dataset: Dataset) -> tuple[Item, ...]:
     return keys
 
 
+def check_named(dataset: Dataset, key: Item, *, named: bool) -> None:
+    """Stop at rows that name nobody: they would stand in atoms without any protection. The contract requires the key."""
+    if not named:
+        raise VaultFault(f"couldn't build a cube of {dataset.name}: rows lack their {key.name}")
+
+
 def public_order(dims: Dims) -> tuple[tuple[bool, object], ...]:
     """Sort key: by value, the remainder last."""
     return tuple((value is None, "" if value is None else value) for value in dims)

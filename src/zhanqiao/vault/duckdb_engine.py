@@ -145,6 +145,7 @@ class _CubeWork:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset, spec: CubeSpec, segments: int) -> None:
         self._connection = connection
+        self._dataset = dataset
         self._keys = subject_keys(dataset)
         self._dims = [item_of(dataset, name) for name in spec.dims]
         self._measures = [item_of(dataset, name) for name in spec.measures]
@@ -163,11 +164,7 @@ class _CubeWork:
             dims = self._dims_of(row)
             sums = tuple(self._integer(row[f"sum_{place}"], m) for place, m in enumerate(self._measures))
             valued = tuple(row[f"valued_{place}"] for place in range(len(self._measures)))
-            # A leaf whose rows name no unit of a kind has no line among that kind's contributions.
-            units = tuple(
-                one.get(dims, UnitFigures(_kind(key), 0, (Contributions(0, 0, 0, 0),) * len(self._measures)))
-                for one, key in zip(figures, self._keys, strict=True)
-            )
+            units = tuple(one[dims] for one in figures)
             leaves.append(Leaf(dims, row["rows"], sums, valued, units))
         return leaves
 
@@ -216,8 +213,10 @@ class _CubeWork:
         dims = [quoted(dim.name) for dim in self._dims]
         self._connection.execute(
             f"CREATE TEMP TABLE {self._table(place)} AS SELECT {', '.join([*dims, f'{unit} AS unit', *sums])} "  # noqa: S608
-            f"FROM {self._source} WHERE ({unit} IS NOT NULL) GROUP BY {', '.join([*dims, unit])}"
+            f"FROM {self._source} GROUP BY {', '.join([*dims, unit])}"
         )
+        nobody = self._connection.execute(f"SELECT 1 FROM {self._table(place)} WHERE (unit IS NULL) LIMIT 1")  # noqa: S608
+        cubes.check_named(self._dataset, key, named=nobody.fetchone() is None)
         columns = ['system.main.count_star() AS "units"']
         for at, measure in enumerate(self._measures):
             columns += [

@@ -20,7 +20,7 @@ from zhanqiao.policy.ir import And, Average, Compare, Not, Operator, Or, Predica
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault.cubes import cube_schema, item_of, public_order, subject_keys
+from zhanqiao.vault.cubes import check_named, cube_schema, item_of, public_order, subject_keys
 from zhanqiao.vault.engines import Days, Read, RolledUp, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import stored_schema
@@ -61,8 +61,10 @@ class ReferenceEngine:
         self._segments.pop(segment, None)
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
-        subject_keys(dataset)
-        atoms = _protected(self._rows(segments), dataset, spec)
+        rows = self._rows(segments)
+        for key in subject_keys(dataset):
+            check_named(dataset, key, named=all(row[key.name] is not None for row in rows))
+        atoms = _protected(rows, dataset, spec)
         rows = [_atom_row(prefix, cell, dataset, spec) for prefix, cell in atoms.items()]
         rows.sort(key=lambda row: public_order(tuple(row[dim] for dim in spec.dims)))
         return pa.Table.from_pylist(rows, cube_schema(dataset, spec))
@@ -158,12 +160,12 @@ def _safe(cell: list[Row], dataset: Dataset, spec: CubeSpec) -> bool:
     for key in subject_keys(dataset):
         assert key.subject is not None, "a subject key"
         enough = _ENOUGH[key.subject]
-        if len({row[key.name] for row in cell if row[key.name] is not None}) < enough:
+        if len({row[key.name] for row in cell}) < enough:
             return False
         for measure in spec.measures:
             shares: dict[int, Fraction] = defaultdict(Fraction)
             for row in cell:
-                if row[key.name] is not None and row[measure] is not None:
+                if row[measure] is not None:
                     shares[row[key.name]] += abs(Fraction(row[measure]))
             if 0 < len(shares) < enough:
                 return False
@@ -194,7 +196,7 @@ def _distinct(cell: list[Row], dataset: Dataset, kind: SubjectKind) -> int:
     key = dataset.key_of(kind)
     if key is None or not key.stored:
         return 0
-    return len({row[key.name] for row in cell if row[key.name] is not None})
+    return len({row[key.name] for row in cell})
 
 
 def _exact_sum(values: list[Any], scale: int) -> Decimal:

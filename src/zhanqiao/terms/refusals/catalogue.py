@@ -160,6 +160,12 @@ ROWS: dict[str, Rule] = {
         "Declare one cube with the dimensions of both; any coarser question is answered from it.",
         "请合并为一个包含全部维度的立方体；较粗的问题可由其作答。",
     ),
+    "contract-cube-key-optional": _contract(
+        "rows may lack their {subject}; in a cube they would stand unprotected beside those that name one.",
+        "本项可为空；缺少 {subject} 主体的行将不受保护地进入立方体。",
+        "Set required: true for this key, or declare no cube.",
+        "请为该主体键设 required: true，或不声明立方体。",
+    ),
     "contract-name-reserved": _contract(
         "{value} is the name of a column that answers have anyway (rows, kept, sum_..., n_..., units_...).",
         "{value} 与答复中固有的列名相同（rows、kept、sum_…、n_…、units_…）。",
