@@ -99,7 +99,7 @@ def test_appending_twice_changes_nothing(tmp_path: Path):
 
 @pytest.mark.parametrize("start", [0, 100, 256, 300])
 def test_an_append_that_crashed_anywhere_is_completed_by_repeating_it(tmp_path: Path, start: int):
-    """Each file is there or not, whole or only begun, and a stale `.new` may lie beside it."""
+    """Each file is there or not, whole or only begun, and a stale `.part` may lie beside it."""
     end = 900
     whole = tmp_path / "whole"
     filled(whole, *([start] if start else []), end)
@@ -114,11 +114,11 @@ def test_an_append_that_crashed_anywhere_is_completed_by_repeating_it(tmp_path: 
         for name, content in {**contents(base), **{name: goal[name] for name in gained[:cut]}}.items():
             write(folder / name, content)
         write(folder / victim, goal[victim][: len(goal[victim]) // 2])
-        write(folder / (victim + ".new"), b"stale")
+        write(folder / (victim + ".part"), b"stale")
         TileStore(folder).append(start, some_leaves(start, end))
         found = contents(folder)
         assert goal.items() <= found.items()
-        assert not any(name.endswith(".new") for name in found)
+        assert not any(name.endswith(".part") for name in found)
         assert TileStore(folder).root(end) == root_of(map(leaf_hash, some_leaves(0, end)))
 
 
@@ -206,7 +206,7 @@ def test_every_file_is_synced_before_its_name_stands_and_every_folder_after(tmp_
     renamed = [(at, name) for at, (call, name) in enumerate(log) if call == "rename"]
     assert {name for _, name in renamed} == {str(tmp_path / name) for name in contents(tmp_path)}
     for at, name in renamed:
-        assert ("fsync", name + ".new") in log[:at]
+        assert ("fsync", name + ".part") in log[:at]
         for folder in Path(name).parents:
             if folder.is_relative_to(tmp_path):
                 assert ("fsync", str(folder)) in log[at:]

@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -123,30 +122,3 @@ def test_derived_keys_differ_by_file():
 def test_a_name_is_one_plain_file_name(name):
     with pytest.raises(VaultFault):
         files.checked_name(name)
-
-
-def test_a_file_is_written_whole(tmp_path):
-    path = tmp_path / "deep" / "file"
-    files.write_whole(path, b"one")
-    files.write_whole(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert [p.name for p in path.parent.iterdir()] == ["file"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_second_writer_waits(tmp_path: Path):
-    import threading
-
-    order = []
-    with files.only_writer(tmp_path / ".lock"):
-        waiting = threading.Thread(target=lambda: _write(order, tmp_path))
-        waiting.start()
-        waiting.join(0.05)
-        order.append("first")
-    waiting.join(5)
-    assert order == ["first", "second"]
-
-
-def _write(order, folder):
-    with files.only_writer(folder / ".lock"):
-        order.append("second")

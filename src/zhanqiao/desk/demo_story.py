@@ -77,6 +77,7 @@ class Story:
     def keep(self, release: Release, what: str) -> Path:
         """Write answer and certificate as `ask` does, and count the answer among what left."""
         certificate = write_release(release, self.house.home / "answers")
+        assert isinstance(certificate, Path), certificate
         self.certificates.append(certificate)
         self.left.append(what)
         return certificate

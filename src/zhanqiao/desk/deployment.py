@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhanqiao.desk import state
+from zhanqiao.ledger import durable
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -112,14 +113,14 @@ def _publish_keys(folder: Path, keys: "LogKeys") -> None:
     """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
     from zhanqiao.ledger.trust import trust_text
 
-    folder.mkdir()
-    (folder / "log.vkey").write_text(keys.log.vkey + "\n", encoding="utf-8")
-    (folder / "trust.txt").write_text(trust_text(keys.log.verifier, keys.envelope.public_key()), encoding="utf-8")
+    trust = trust_text(keys.log.verifier, keys.envelope.public_key())
+    durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
+    durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
 
 
 def _write_settings(path: Path, deployment: Deployment) -> None:
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in vars(deployment).items()]
-    path.write_text("\n".join(["[deployment]", *lines, ""]), encoding="utf-8")
+    durable.write_whole(path, "\n".join(["[deployment]", *lines, ""]).encode())
 
 
 def _read_settings(path: Path) -> Deployment:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from zhanqiao.ledger import durable
 from zhanqiao.terms.refusals import Refusal, refuse
 
 DEMO = "demo"
@@ -57,14 +58,10 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
     if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
         return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
     try:
-        # O_EXCL: a key that is overwritten is a person who cannot sign any more.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Never over another: a key that is overwritten is a person who cannot sign any more.
+        durable.write_new(path, _locked(key, passphrase))
     except FileExistsError:
         return refuse("key-file-exists", file=path.name)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_locked(key, passphrase))
-        file.flush()
-        os.fsync(file.fileno())
     return None
 
 

@@ -22,12 +22,12 @@ from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, identity_kind, numbered
 from zhanqiao.intake.published import published_values
 from zhanqiao.intake.report import LoadReport, headers_of
+from zhanqiao.ledger import durable
 from zhanqiao.policy.decide import decide_build, decide_load
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
 from zhanqiao.terms.datasets import Delivery as DeliveryKind
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
-from zhanqiao.vault import files as vault_files
 from zhanqiao.vault.house import House
 
 LANDING = "landing"
@@ -47,7 +47,7 @@ def load(
         return refuse("load-dataset-unknown", dataset=dataset_name)
     landing = house.home / LANDING
     # One load of a dataset at a time: an appended segment stands on those before it.
-    with vault_files.only_writer(landing / f".{dataset.name}.lock"), Workspace(landing, house.dice) as workspace:
+    with durable.only_writer(landing / f".{dataset.name}.lock"), Workspace(landing, house.dice) as workspace:
         outcome = _load(house, dataset, files, by, workspace, max_bad_percent)
     if isinstance(outcome, Refusal):
         _note(house, dataset, outcome, by)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zhanqiao.intake.landing import SealedFile
+from zhanqiao.ledger import durable
 from zhanqiao.vault import files
 from zhanqiao.vault.house import House
 
@@ -71,7 +72,7 @@ def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> N
     folder = _folder(house, dataset, snapshot)
     for number, part in enumerate(parts):
         name = f"{number:06d}.sealed"
-        files.write_whole(folder / name, house.vault.seal(_PURPOSE, part, _aad(dataset, snapshot, name)))
+        durable.write_whole(folder / name, house.vault.seal(_PURPOSE, part, _aad(dataset, snapshot, name)))
 
 
 def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:

@@ -10,8 +10,6 @@ a gap. What the log shows the world (tiles, checkpoint, certificates) is written
 repeats harmlessly: it always continues from what the disk really holds.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +19,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from zhanqiao.ledger import certificate
+from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.audit import audit
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.entries import (
@@ -183,12 +181,13 @@ class Book:
                 self._expect_root(self._tiles.root(size), checkpoint.root)
         except TilesDamaged as cause:
             raise LedgerDamaged(f"couldn't publish: {cause}") from cause
-        _write_durably(self.folder / "checkpoint", sign(checkpoint.text(), [self._keys.log]))
+        note = sign(checkpoint.text(), [self._keys.log])
+        durable.write_whole(self.folder / "checkpoint", note, mode=durable.PUBLIC)
         return checkpoint
 
     def _alone(self) -> AbstractContextManager[None]:
         """Keep others, in whatever process, from changing what the disk shows."""
-        return _exclusive(self.folder / "lock")
+        return durable.only_writer(self.folder / "lock")
 
     def checkpoint(self) -> Checkpoint:
         """Read the checkpoint that the disk shows; an empty one before the first."""
@@ -215,8 +214,9 @@ class Book:
                 self._expect_root(
                     root_from_inclusion(leaf_hash(envelope), index, checkpoint.size, proof), checkpoint.root
                 )
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write_once(path, certificate.assemble(envelope, index, proof, note))
+                # Another process may have been first while this one waited.
+                if not path.exists():
+                    durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
         return path.read_bytes()
 
     def audit(self) -> int:
@@ -265,46 +265,3 @@ def _unlocked() -> Iterator[None]:
         connection.transaction_mode = None  # type: ignore[attr-defined]
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA query_only = ON")
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """New file, fsync, rename, fsync of the folder: readers see the old bytes or the new, never a half."""
-    temporary = path.with_suffix(path.suffix + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """As `_write_durably`, but whoever came first stays."""
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

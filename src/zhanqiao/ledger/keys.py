@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log's two signing keys: one for checkpoints (a C2SP note key), one for envelopes (DSSE)."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from zhanqiao.ledger import durable
 from zhanqiao.ledger.note import NoteSigner
 
 
@@ -27,7 +27,6 @@ class LogKeys:
 
 def create_keys(folder: Path, origin: str) -> LogKeys:
     """Make both keys as files that only their owner reads; raises FileExistsError rather than replace one."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name in ("log.pem", "envelope.pem"):
         _write_private(folder / name, Ed25519PrivateKey.generate())
     return open_keys(folder, origin)
@@ -41,12 +40,7 @@ def open_keys(folder: Path, origin: str) -> LogKeys:
 
 
 def _write_private(path: Path, key: Ed25519PrivateKey) -> None:
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    durable.write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _read_private(path: Path) -> Ed25519PrivateKey:

@@ -5,7 +5,7 @@
     tile/entries/<n>[.p/<width>]     the leaves themselves, each after its length as a big-endian uint16
 
 Every file is written beside its place, synced, renamed and its folders synced. So a crash during `append` leaves, for
-each file, the whole of it or none of it, and possibly a stale `.new`; the next `append` from the same start writes the
+each file, the whole of it or none of it, and possibly a stale `.part`; the next `append` from the same start writes the
 rest. A full tile is never changed: finding other content in its place is a fault, for it means that the log was
 rewritten. Content that merely stops too early is what a broken disk left of our own write, and is written again.
 
@@ -13,11 +13,11 @@ rewritten. Content that merely stops too early is what a broken disk left of our
 reader: every tile hangs under a signed root.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from zhanqiao.ledger import durable
 from zhanqiao.ledger.tree import (
     HASH_BYTES,
     HashAt,
@@ -84,7 +84,7 @@ class TileStore:
         """Make the renames durable: each file's folder and all above it, for some of them are new."""
         folders = {folder for path in touched for folder in path.parents if folder.is_relative_to(self.folder)}
         for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
-            _sync_folder(folder)
+            durable.sync_folder(folder)
 
     def _drop_partials(self, start: int, size: int) -> None:
         """Remove the partial forms of tiles that became full (tlog-tiles allows it), or they would outweigh the log."""
@@ -219,27 +219,13 @@ def _write_once(path: Path, content: bytes) -> None:
     try:
         found = path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)  # `_sync` makes the folders last
     else:
         if found == content:
             return
         if not content.startswith(found):
             raise TilesDamaged(f"couldn't write tile {path.name}: other content stands in its place ({path})")
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A failed fsync is never retried: Linux may drop the pages and report success the next time.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.place(path, content, mode=durable.PUBLIC)
 
 
 def _remove_folder(folder: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault import crypt, files
+from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.subjects import Numbers
@@ -39,10 +40,10 @@ class IdentityStore:
         kept = pa.table({_NUMBER: pa.array(numbers, pa.int32()), **columns})
         kept = kept.filter(pa.array(np.asarray(numbers) >= 0))
         folder = self._folder / kind.value
-        with files.only_writer(folder / ".lock"):
+        with durable.only_writer(folder / ".lock"):
             sequence = len(_names(folder))
             name = f"{sequence:08d}{_SUFFIX}"
-            files.write_whole(folder / name, crypt.seal(self._key, _bytes_of(kept), _aad(kind, name)))
+            durable.write_whole(folder / name, crypt.seal(self._key, _bytes_of(kept), _aad(kind, name)))
 
     def find(self, kind: SubjectKind, number: int) -> dict[str, str | None]:
         """Return what is known of one subject, the newest of each item; empty when nothing is."""

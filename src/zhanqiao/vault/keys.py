@@ -11,7 +11,6 @@ re-identification key, and the identity store is apart from the data. A sealed d
 import base64
 import binascii
 import json
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from zhanqiao.ledger import durable
 from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import KeyFault
-from zhanqiao.vault.files import sync_folder
 
 PURPOSES = (
     "tokens",
@@ -51,12 +50,10 @@ class Keyring:
 
         The ring is written before the key that opens it: a crash between leaves a folder that does not open.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         kek = secrets.token_bytes(crypt.KEY_BYTES)
         keys = {name: secrets.token_bytes(crypt.KEY_BYTES) for name in PURPOSES}
-        _write_new(folder / _KEYRING_FILE, _wrapped(keys, kek))
-        _write_new(folder / _KEK_FILE, f"{_KEK_ALGORITHM} {base64.b64encode(kek).decode()}\n".encode())
-        sync_folder(folder)
+        durable.write_new(folder / _KEYRING_FILE, _wrapped(keys, kek))
+        durable.write_new(folder / _KEK_FILE, f"{_KEK_ALGORITHM} {base64.b64encode(kek).decode()}\n".encode())
         return cls(keys)
 
     @classmethod
@@ -109,11 +106,3 @@ def _read_kek(path: Path) -> bytes:
     if algorithm != _KEK_ALGORITHM.encode() or len(kek) != crypt.KEY_BYTES:
         raise KeyFault(f"couldn't read {_KEK_FILE}: it holds no {_KEK_ALGORITHM} key")
     return kek
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

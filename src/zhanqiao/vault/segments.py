@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted
@@ -86,8 +87,8 @@ class SegmentStore:
         """
         name = f"{files.checked_name(dataset.name)}/{files.checked_name(snapshot)}-{secrets.token_hex(8)}"
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_name(path.name + files.PART)
+        durable.make_folder(path.parent)
+        part = path.with_name(path.name + durable.PART)
         arriving = _Arriving(batches, dataset)
         try:
             self._fill(name, part, dataset, arriving)
@@ -97,7 +98,7 @@ class SegmentStore:
             if arriving.fault is not None:
                 raise arriving.fault from None
             raise VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}") from None
-        files.publish_file(part, path)
+        durable.publish_file(part, path)
         return name
 
     def attachments(self, names: Iterable[str]) -> list[Attachment]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from zhanqiao.ledger import durable
 from zhanqiao.vault import crypt, files
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
@@ -64,8 +65,7 @@ class StateStore:
             if self._read(dataset, snapshot, label) != content:
                 raise VaultFault(f"couldn't keep {label} of {dataset}: another one was built for this snapshot")
             return
-        files.write_whole(path, crypt.seal(self.keyring.key("states"), content, aad))
-        files.sync_folder(path.parent.parent)
+        durable.write_whole(path, crypt.seal(self.keyring.key("states"), content, aad))
 
     def _read(self, dataset: str, snapshot: str, label: str) -> bytes:
         path = self._path(dataset, snapshot, label)

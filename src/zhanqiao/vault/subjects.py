@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import Subject, SubjectKind
-from zhanqiao.vault import crypt, files, tokens
+from zhanqiao.vault import crypt, tokens
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.tokens import Flags, Tokens
@@ -102,7 +103,7 @@ class SubjectBook:
         looked_at  how many subjects there were when these were found to be new
         """
         folder = self._folder / kind.value
-        with files.only_writer(folder / ".lock"):
+        with durable.only_writer(folder / ".lock"):
             index = self._current(kind)
             if len(index) > looked_at:
                 new = new[index.find(new) == UNKNOWN]
@@ -119,7 +120,7 @@ class SubjectBook:
             start = chain.pop()[0]
         block = np.concatenate([index.tokens(start), new]).astype("<u8")
         sealed = crypt.seal(self._keyring.key("subjects"), block.tobytes(), _aad(kind, start, end))
-        files.write_whole(folder / f"{start}-{end}{_SUFFIX}", sealed)
+        durable.write_whole(folder / f"{start}-{end}{_SUFFIX}", sealed)
         kept = {*chain, (start, end)}
         for span in _spans(folder):
             if span not in kept:

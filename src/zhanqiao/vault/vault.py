@@ -27,11 +27,12 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from zhanqiao.ledger import durable
 from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
-from zhanqiao.vault import crypt, cubes, evidence, files, traces
+from zhanqiao.vault import crypt, cubes, evidence, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
 from zhanqiao.vault.engines import Engine, Read, RolledUp
@@ -220,7 +221,7 @@ class Vault:
                 if snapshot not in known:
                     self._states.remove(dataset, snapshot)
                     gone.append(f"{dataset}/{snapshot}")
-            for part in sorted(self._folder.rglob(f"*{files.PART}*")):
+            for part in sorted(self._folder.rglob(f"*{durable.PART}*")):
                 part.unlink()
                 gone.append(str(part.relative_to(self._folder)))
             for spill in sorted(self._scratch.glob("*")):
@@ -230,7 +231,7 @@ class Vault:
 
     @contextmanager
     def _lock(self, mode: int) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_folder(self._folder)
         descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, mode)

@@ -76,7 +76,7 @@ def ask(
         by = speaker(house, who, spoken, as_json=as_json)
         asked = StatisticsRequest(given or new_request_id(house.dice), agreement, by, statement)
         release = unwrap(statistics.answer(asked, house=house), spoken, as_json=as_json)
-        certificate = write_release(release, out or house.home / "answers")
+        certificate = unwrap(write_release(release, out or house.home / "answers"), spoken, as_json=as_json)
     if as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return
@@ -118,7 +118,7 @@ def decide(
         else:
             outcome = _decide_one(declared, identifier, agreement, by, consent, house, spoken, as_json=as_json)
         release = unwrap(outcome, spoken, as_json=as_json)
-        certificate = write_release(release, out or house.home / "answers")
+        certificate = unwrap(write_release(release, out or house.home / "answers"), spoken, as_json=as_json)
     if as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return

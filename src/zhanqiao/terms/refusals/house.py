@@ -75,6 +75,22 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请换一个请求编号，或重复原问题以取回原答复。",
         http_status=409,
     ),
+    "answer-file-differs": Rule(
+        en="{file} stands there already and holds something else than the answer to request {request}.",
+        zh="{file} 已存在，且内容不是请求 {request} 的答复。",
+        remedy_en="Give another folder with --out and repeat with --request {request}: the same answer, no second charge.",
+        remedy_zh="请用 --out 另指目录，并加 --request {request} 重复：答复相同，不再计费。",
+        exit_status=FAULT,
+        http_status=409,
+    ),
+    "answer-not-written": Rule(
+        en="The answer to request {request} was released, but could not be written to {folder}: {cause}.",
+        zh="请求 {request} 的答复已出库，但无法写入 {folder}：{cause}。",
+        remedy_en="See to the folder and repeat with --request {request}: the same answer, no second charge.",
+        remedy_zh="请检查该目录，并加 --request {request} 重复：答复相同，不再计费。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "who-missing": Rule(
         en="This command acts in somebody's name, and no name was given.",
         zh="该命令须以某人名义执行，但未指明何人。",

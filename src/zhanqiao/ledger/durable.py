@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that a crash leaves whole or not at all: the one place that writes what has to last.
+
+The order is the promise: write under a temporary name, fsync, give it its name, fsync the folder. What a crash leaves
+behind carries the suffix `.part` and is nobody's: no reader looks at it, and the next writer of that name or a sweep
+takes it away. A failed fsync is never retried: Linux may drop the pages and report success the next time.
+
+    write_whole   what stood there before is replaced; for one writer at a time
+    write_new     what stands there stays, and the caller is told; for any number of writers
+    place         as `write_whole`, but for the folder's own sync: the caller writes many files and syncs once
+
+Files and folders are their owner's alone unless the caller says otherwise.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PART = ".part"
+PRIVATE, PUBLIC = 0o600, 0o644
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
+    """Put `content` at `path`, in place of what stood there."""
+    make_folder(path.parent)
+    place(path, content, mode=mode)
+    sync_folder(path.parent)
+
+
+def write_new(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
+    """Put `content` at `path` unless something stands there: then FileExistsError, and nothing was changed."""
+    make_folder(path.parent)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+    try:
+        _write(part, content, mode)
+        # A link, unlike a rename, never takes a name away from somebody else's file.
+        os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def place(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
+    """Give `content` its name. The name itself lasts once the folder is synced."""
+    part = path.with_name(path.name + PART)
+    _write(part, content, mode)
+    part.replace(path)
+
+
+def publish_file(part: Path, path: Path) -> None:
+    """Give a finished file, written by somebody else under a temporary name, its place."""
+    part.chmod(PRIVATE)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.rename(path)
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, and make their names last."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in `folder` last."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def only_writer(lock: Path) -> Iterator[None]:
+    """Hold the lock file while inside; a second writer, in whatever process, waits. A crash frees it."""
+    make_folder(lock.parent)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(part: Path, content: bytes, mode: int) -> None:
+    # A part that a crash left is taken over; its rights may have been others.
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
