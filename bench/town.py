@@ -95,8 +95,7 @@ def seal(house: House, text: str, signatory: str) -> str:
     today = house.clock().date()
     text = text.replace("__FROM__", str(today - timedelta(days=1)))
     text = text.replace("__UNTIL__", str(today + timedelta(days=365)))
-    services = [service.name for service in all_services()]
-    agreement = done(lifecycle.draft(house.book, text, "li-officer", services=services)).id
+    agreement = done(lifecycle.draft(house.book, text, "li-officer", services=all_services())).id
     for who in (signatory, "li-officer"):
         key = done(read_key_file(personas.key_file(house.home, who), passphrase=None, profile="demo"))
         done(lifecycle.seal(house.book, agreement, who, key))

@@ -18,11 +18,12 @@ from lib.pier import CITIZEN_CREDIT, WAGES, Pier, citizen_id, released
 from lib.town import codes
 from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.desk.scenarios import find_service
-from zhanqiao.doors.decisions import items_of
+from zhanqiao.policy import decide
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.services import Service
 
@@ -53,7 +54,7 @@ def _later(pier: Pier, days: int) -> object:
 
 
 def _without_an_item(service: Service) -> dict[str, frozenset[str]]:
-    items = items_of(service)
+    items = decide.reads_of(service, shelf.find)
     first = min(items)
     return {name: names for name, names in items.items() if name != first} or {"other": frozenset({"item"})}
 
@@ -228,6 +229,6 @@ def _decide(pier: Pier, subject: str, consent: object, mode: list[str]) -> tuple
 def test_a_consent_of_a_person_is_none_of_an_enterprise(pier: Pier) -> None:
     service = find_service("enterprise-credit")
     assert service is not None
-    token = pier.consent(CITIZEN_CREDIT, KNOWN, service=service.name, items=items_of(service))
+    token = pier.consent(CITIZEN_CREDIT, KNOWN, service=service.name, items=decide.reads_of(service, shelf.find))
     assert isinstance(consents.open(token, pier.house.clock()), Consent), "a good consent, of a person"
     assert codes(pier.decide(service, KNOWN, consent=token)) == ["not-answered"]

@@ -73,7 +73,7 @@ REVOCATIONS: dict[str, tuple[str, Revoke, tuple[str, ...]]] = {
     "dataset-held-back": (
         "agreement.suspended",
         lambda book, agreement, resident, by, token: lifecycle.suspend(book, agreement, "hrss-officer"),
-        ("statistics",),
+        tuple(DOORS),
     ),
     "consent-withdrawn": (
         "consent.withdrawn",

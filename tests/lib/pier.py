@@ -32,6 +32,7 @@ from stdnum.cn import ric, uscc
 from lib import town
 from lib.town import CONTRACTS, done
 from zhanqiao.agreements import consents, lifecycle
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk import deployment, personas
 from zhanqiao.desk.demo_truth import roster_ids
 from zhanqiao.desk.scenarios import all_scenarios, all_services
@@ -45,6 +46,7 @@ from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import Verdict, verify
+from zhanqiao.policy import decide
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, RequestId, StatisticsRequest
 from zhanqiao.terms.services import Evidence, Field, Operation, Service, Value
@@ -303,8 +305,8 @@ def _read_by_services() -> set[str]:
 
 def _agree(house: House, settled: town.Town, resident: str, purpose: str, door: str, covers: str, count: int) -> str:
     text = _DRAFT.format(resident=resident, purpose=purpose, door=door, covers=covers, count=count)
-    names = [*(service.name for service in all_services()), CITIZEN_CREDIT.name]
-    agreement = done(lifecycle.draft(house.book, text, f"{resident}-officer", services=names)).id
+    services = [*all_services(), CITIZEN_CREDIT]
+    agreement = done(lifecycle.draft(house.book, text, f"{resident}-officer", services=services)).id
     for who in ("bureau-signatory", f"{resident}-signatory"):
         done(lifecycle.seal(house.book, agreement, who, settled.keys[who]))
     return agreement
@@ -377,7 +379,7 @@ class Pier:
             "recipient": "bank",
             "service": service.name,
             "purpose": service.purposes[0],
-            "items": decisions.items_of(service),
+            "items": decide.reads_of(service, shelf.find),
             "begins": now - timedelta(days=1),
             "ends": now + timedelta(days=30),
             "salt": self.house.dice(16),

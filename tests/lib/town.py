@@ -23,6 +23,7 @@ from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
 from zhanqiao.ledger.book import Book
 from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.services import Evidence, Field, Operation, Service
 from zhanqiao.terms.subjects import Subject, SubjectKind
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -77,6 +78,19 @@ policy:
   prohibition: [{{action: sell}}]
 """
 
+CITIZEN_CREDIT = Service(
+    name="citizen_credit",
+    zh="个人信用预审",
+    en="Citizen credit pre-check",
+    subject=SubjectKind.PERSON,
+    purposes=("credit-precheck",),
+    needs_consent=True,
+    output=(Field("outcome", "结论", ("pass", "manual")),),
+    pack="citizen_credit/1",
+    decide=lambda _, __: {"outcome": "manual"},
+    evidence=(Evidence("base", "pension_enrolment", Operation.SUM, item="contribution_base"),),
+)
+
 SUBJECT = Subject(SubjectKind.PERSON, "11010519491231002X")
 ITEMS = {"pension_enrolment": frozenset({"contribution_base"})}
 
@@ -99,7 +113,7 @@ class Town:
         by: str = "bank-officer",
     ) -> str:
         text = DRAFT.format(issuer=issuer, begins=begins, ends=ends, count=count)
-        return done(lifecycle.draft(self.book, text, by)).id
+        return done(lifecycle.draft(self.book, text, by, services=(CITIZEN_CREDIT,))).id
 
     def seal(self, agreement: str, by: str) -> Agreement | Refusal:
         return lifecycle.seal(self.book, agreement, by, self.keys[by])

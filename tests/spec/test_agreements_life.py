@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from conftest import Clock
-from lib.town import DRAFT, Town, build, codes, done
+from lib.town import CITIZEN_CREDIT, DRAFT, Town, build, codes, done
 from zhanqiao import agreements
 from zhanqiao.agreements import contract_id, grants, lifecycle
 from zhanqiao.agreements.states import Verb
@@ -104,7 +104,7 @@ def test_answers_are_counted_and_run_out(town: Town):
 def test_without_a_count_the_meter_still_runs(town: Town):
     text = DRAFT.format(issuer="bureau", begins="2026-11-01", ends="2027-10-31", count=1)
     text = text.replace("limits: {count: 1}\n", "")
-    agreement = done(lifecycle.draft(town.book, text, "bank-officer")).id
+    agreement = done(lifecycle.draft(town.book, text, "bank-officer", services=(CITIZEN_CREDIT,))).id
     done(town.seal(agreement, "bureau-signatory"))
     done(town.seal(agreement, "bank-signatory"))
     assert all(spend(town, agreement) for _ in range(3))
@@ -178,11 +178,12 @@ def test_what_was_sealed_stays_sealed_when_its_signatory_goes(town: Town):
 
 def test_only_parties_and_the_authority_draft(town: Town):
     text = DRAFT.format(issuer="bureau", begins="2026-11-01", ends="2027-10-31", count=1)
-    assert codes(lifecycle.draft(town.book, text, "rival-officer")) == ["not-of-organisation"]
-    assert codes(lifecycle.draft(town.book, text, "bank-analyst")) == ["role-missing"]
-    assert codes(lifecycle.draft(town.book, text, "nobody")) == ["person-unknown"]
-    assert codes(lifecycle.draft(town.book, text, "bank-officer", services={"other"})) == ["draft-service-unknown"]
-    done(lifecycle.draft(town.book, text, "bureau-officer", services={"citizen_credit"}))
+    published = (CITIZEN_CREDIT,)
+    assert codes(lifecycle.draft(town.book, text, "rival-officer", services=published)) == ["not-of-organisation"]
+    assert codes(lifecycle.draft(town.book, text, "bank-analyst", services=published)) == ["role-missing"]
+    assert codes(lifecycle.draft(town.book, text, "nobody", services=published)) == ["person-unknown"]
+    assert codes(lifecycle.draft(town.book, text, "bank-officer")) == ["draft-service-unknown"]
+    done(lifecycle.draft(town.book, text, "bureau-officer", services=published))
 
 
 def test_a_flawed_draft_leaves_nothing(town: Town):

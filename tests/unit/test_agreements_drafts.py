@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from lib.town import CITIZEN_CREDIT
 from zhanqiao.agreements.contract import Contract, UsageRule, read_contract
 from zhanqiao.agreements.draft_checks import World, check_draft, narrowed, settle
 from zhanqiao.agreements.drafting import parse
@@ -130,7 +131,8 @@ ORGANISATIONS = {
         Organisation("watch", _K.REGULATOR, "监管"),
     )
 }
-WORLD = World(ORGANISATIONS.get, DATASETS.get, {"citizen_credit"}, AT)
+SERVICES = (CITIZEN_CREDIT,)
+WORLD = World(ORGANISATIONS.get, DATASETS.get, SERVICES, AT)
 
 
 def reasons_of(text: str) -> list[tuple[str, int]]:

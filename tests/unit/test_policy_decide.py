@@ -174,7 +174,13 @@ ALIVE = replace(
     roster="pension_enrolment",
     roster_where=(("district", ("市南区",)),),
 )
-SERVICE_GRANT = replace(GRANT, doors=frozenset({Door.DECISIONS}), services=frozenset({"enrolled", "alive"}))
+READS = {
+    "pension_enrolment": frozenset({"district", "contribution_base", "settled_on"}),
+    "line_tap": frozenset({"ridden_on"}),
+}
+SERVICE_GRANT = replace(
+    GRANT, doors=frozenset({Door.DECISIONS}), services=frozenset({"enrolled", "alive"}), reads=READS
+)
 WITH_LATEST = CATALOGUE | {"line_tap": replace(LINES, latest="ridden_on")}
 
 
@@ -211,6 +217,15 @@ def test_a_permit_names_the_snapshot_of_all_that_is_read() -> None:
         (CREDIT, replace(SERVICE_GRANT, services=frozenset({"alive"})), ["service-not-granted"]),
         (CREDIT, replace(SERVICE_GRANT, purpose="marketing"), ["service-other-purpose"]),
         (CREDIT, replace(SERVICE_GRANT, remaining=0, valid_until=AT), ["grant-outside-term", "count-exhausted"]),
+        (CREDIT, replace(SERVICE_GRANT, reads={}), ["service-reads-beyond-agreement"]),
+        (CREDIT, replace(SERVICE_GRANT, reads={"line_tap": READS["line_tap"]}), ["service-reads-beyond-agreement"]),
+        (
+            CREDIT,
+            replace(SERVICE_GRANT, reads={"pension_enrolment": frozenset({"district", "settled_on"})}),
+            ["service-reads-beyond-agreement"],
+        ),
+        # The items of statements are no items of services.
+        (ALIVE, replace(SERVICE_GRANT, reads={}, items=READS), ["service-reads-beyond-agreement"] * 2),
         (replace(CREDIT, purposes=()), SERVICE_GRANT, ["service-other-purpose"]),
         (replace(CREDIT, evidence=()), SERVICE_GRANT, ["service-malformed"]),
         (replace(CREDIT, needs_consent=False), SERVICE_GRANT, ["service-malformed"]),

@@ -48,7 +48,11 @@ class UsageRule:
 
 @dataclass(frozen=True)
 class Contract:
-    """A drafted contract. begins is the first instant of the term, ends the first one after it."""
+    """A drafted contract. begins is the first instant of the term, ends the first one after it.
+
+    granted   what statements may touch
+    reads     what the named services may read, as their declarations said when the contract was drafted
+    """
 
     id: str
     name: str
@@ -59,6 +63,7 @@ class Contract:
     doors: tuple[Door, ...]
     granted: tuple[Granted, ...]
     services: tuple[str, ...]
+    reads: tuple[Granted, ...]
     begins: datetime
     ends: datetime
     count: int | None
@@ -81,16 +86,9 @@ class Contract:
             "signMode": SIGN_MODE,
             "purpose": self.purpose,
             "doors": self.doors,
-            "datasets": [
-                {
-                    "dataset": part.dataset,
-                    "department": part.department,
-                    "items": part.items,
-                    "capabilities": dict(part.capabilities),
-                }
-                for part in self.granted
-            ],
+            "datasets": [_granted_data(part) for part in self.granted],
             "services": self.services,
+            "serviceReads": [_granted_data(part) for part in self.reads],
             "limits": {"count": self.count},
             "policy": [
                 {
@@ -136,19 +134,9 @@ def _read(data: dict[str, Any]) -> Contract:
         resident=data["residentId"],
         purpose=data["purpose"],
         doors=tuple(Door(door) for door in data["doors"]),
-        granted=tuple(
-            Granted(
-                part["dataset"],
-                part["department"],
-                tuple(part["items"]),
-                tuple(
-                    (item, tuple(Capability(each) for each in given))
-                    for item, given in sorted(part["capabilities"].items())
-                ),
-            )
-            for part in data["datasets"]
-        ),
+        granted=tuple(map(_read_granted, data["datasets"])),
         services=tuple(data["services"]),
+        reads=tuple(map(_read_granted, data["serviceReads"])),
         begins=datetime.fromisoformat(data["activationTime"]),
         ends=datetime.fromisoformat(data["endTime"]),
         count=data["limits"]["count"],
@@ -165,6 +153,26 @@ def _read(data: dict[str, Any]) -> Contract:
         ),
         issued=datetime.fromisoformat(data["issueTime"]),
         drafter=data["drafter"],
+    )
+
+
+def _granted_data(part: Granted) -> dict[str, object]:
+    return {
+        "dataset": part.dataset,
+        "department": part.department,
+        "items": part.items,
+        "capabilities": dict(part.capabilities),
+    }
+
+
+def _read_granted(part: dict[str, Any]) -> Granted:
+    return Granted(
+        part["dataset"],
+        part["department"],
+        tuple(part["items"]),
+        tuple(
+            (item, tuple(Capability(each) for each in given)) for item, given in sorted(part["capabilities"].items())
+        ),
     )
 
 

@@ -4,6 +4,11 @@
 Whose data: a department grants its own datasets, the authority any. Which class: what is withheld from sharing goes to
 nobody; what is closed to society goes to departments only. Which items: kept in the analytic store, never of a category
 that the credit law forbids; through the statistics door alone, only items with a capability.
+
+What a named service reads is written into the contract as it is declared at that moment, so that both parties seal it
+and its departments can hold it back. It is judged likewise, but for the class: a closed dataset may decide about a
+subject who consented, or for a duty; its items reach nobody. The credit law's categories bind residents; a department
+that certifies pensions by the date of a treatment does its duty.
 """
 
 from collections.abc import Callable, Collection
@@ -18,9 +23,11 @@ from zhanqiao.catalogue.credit_law import CATEGORIES, CreditClass
 from zhanqiao.catalogue.plain_yaml import Scalar
 from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.people import Organisation, OrganisationKind
+from zhanqiao.policy.decide import reads_of
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.datasets import Capability, Dataset, Item, Level, Opening, Sharing
 from zhanqiao.terms.refusals import Reason
+from zhanqiao.terms.services import Service
 
 MAX_YEARS = 5
 ISSUERS = frozenset({OrganisationKind.AUTHORITY, OrganisationKind.DEPARTMENT})
@@ -29,12 +36,15 @@ RECIPIENTS = frozenset({OrganisationKind.RESIDENT, OrganisationKind.DEPARTMENT})
 
 @dataclass(frozen=True)
 class World:
-    """What drafts are judged against. services: published names, None when the caller does not know them."""
+    """What drafts are judged against. services: all that are published."""
 
     organisation_of: Callable[[str], Organisation | None]
     dataset_of: Callable[[str], Dataset | None]
-    services: Collection[str] | None
+    services: Collection[Service]
     at: datetime
+
+    def service(self, name: str) -> Service | None:
+        return next((service for service in self.services if service.name == name), None)
 
 
 def check_draft(draft: Draft, world: World) -> tuple[Reason, ...]:
@@ -43,6 +53,7 @@ def check_draft(draft: Draft, world: World) -> tuple[Reason, ...]:
         *_check_parties(draft, world),
         *_check_doors(draft, world),
         *(reason for named in draft.datasets for reason in _check_dataset(named, draft, world)),
+        *(reason for word in draft.services for reason in _check_reads(word, draft, world)),
         *_check_term(draft, world),
         *check_rules(
             draft.rules,
@@ -72,6 +83,7 @@ def settle(draft: Draft, world: World, number: str, drafter: str) -> Contract:
         doors=doors,
         granted=tuple(_granted(named, world) for named in sorted(draft.datasets, key=lambda each: each.name.text)),
         services=tuple(sorted(word.text for word in draft.services)),
+        reads=_reads(draft, world),
         begins=max(filter(None, (draft.term.begins, taken.begins))),
         ends=min(filter(None, (draft.term.ends, taken.ends))),
         count=min((count for count in (draft.count, taken.count) if count is not None), default=None),
@@ -117,7 +129,7 @@ def _check_doors(draft: Draft, world: World) -> list[Reason]:
     reasons = [
         Reason("draft-service-unknown", {"line": str(word.line), "service": word.text[:64]})
         for word in draft.services
-        if world.services is not None and word.text not in world.services
+        if world.service(word.text) is None
     ]
     at_door = next((line for door, line in draft.doors if door is Door.DECISIONS), None)
     if draft.services and draft.doors and at_door is None:
@@ -142,16 +154,10 @@ def _check_dataset(named: DraftDataset, draft: Draft, world: World) -> list[Reas
     dataset = world.dataset_of(name)
     if dataset is None:
         return [Reason("draft-dataset-unknown", {"line": line, "dataset": name[:64]})]
-    reasons = []
     recipient = world.organisation_of(draft.resident.text) if draft.resident else None
-    issuer = world.organisation_of(draft.issuer.text) if draft.issuer else None
-    if dataset.sharing is Sharing.WITHHELD:
-        reasons.append(Reason("draft-dataset-withheld", {"line": line, "dataset": name}))
+    reasons = _check_source(dataset, line, draft, world)
     if dataset.opening is Opening.CLOSED and recipient and recipient.kind is OrganisationKind.RESIDENT:
         reasons.append(Reason("draft-dataset-closed", {"line": line, "dataset": name}))
-    if issuer and issuer.kind is OrganisationKind.DEPARTMENT and dataset.department != issuer.id:
-        facts = {"line": line, "dataset": name, "department": dataset.department, "issuer": issuer.id}
-        reasons.append(Reason("draft-dataset-foreign", facts))
     only_statistics = {door for door, _ in draft.doors} <= {Door.STATISTICS, Door.OPENDATA}
     for word in named.items:
         reasons += _check_item(word, dataset, only_statistics=only_statistics)
@@ -160,14 +166,50 @@ def _check_dataset(named: DraftDataset, draft: Draft, world: World) -> list[Reas
     return reasons
 
 
+def _check_source(dataset: Dataset, line: str, draft: Draft, world: World) -> list[Reason]:
+    """Whose data: a department grants its own only; what is withheld from sharing goes to nobody."""
+    reasons = []
+    issuer = world.organisation_of(draft.issuer.text) if draft.issuer else None
+    if dataset.sharing is Sharing.WITHHELD:
+        reasons.append(Reason("draft-dataset-withheld", {"line": line, "dataset": dataset.name}))
+    if issuer and issuer.kind is OrganisationKind.DEPARTMENT and dataset.department != issuer.id:
+        facts = {"line": line, "dataset": dataset.name, "department": dataset.department, "issuer": issuer.id}
+        reasons.append(Reason("draft-dataset-foreign", facts))
+    return reasons
+
+
+def _check_reads(word: Scalar, draft: Draft, world: World) -> list[Reason]:
+    """Judge what a service reads, at the line that names the service."""
+    service = world.service(word.text)
+    if service is None:
+        return []  # said of the doors
+    reasons: list[Reason] = []
+    line, recipient = str(word.line), world.organisation_of(draft.resident.text) if draft.resident else None
+    for name, items in reads_of(service, world.dataset_of).items():
+        dataset = world.dataset_of(name)
+        if dataset is None:
+            reasons.append(Reason("draft-dataset-unknown", {"line": line, "dataset": name}))
+            continue
+        reasons += _check_source(dataset, line, draft, world)
+        if recipient and recipient.kind is OrganisationKind.RESIDENT:
+            reasons += [reason for item in sorted(items) for reason in _check_category(dataset, item, line)]
+    return reasons
+
+
+def _check_category(dataset: Dataset, name: str, line: str) -> list[Reason]:
+    item = dataset.item(name)
+    if item is None or item.category is None or CATEGORIES.get(item.category) is not CreditClass.FORBIDDEN:
+        return []
+    facts = {"line": line, "dataset": dataset.name, "item": name, "category": item.category}
+    return [Reason("draft-item-forbidden", facts)]
+
+
 def _check_item(word: Scalar, dataset: Dataset, *, only_statistics: bool) -> list[Reason]:
     facts = {"line": str(word.line), "dataset": dataset.name, "item": word.text[:64]}
     item = dataset.item(word.text)
     if item is None:
         return [Reason("draft-item-unknown", facts)]
-    reasons = []
-    if item.category is not None and CATEGORIES.get(item.category) is CreditClass.FORBIDDEN:
-        reasons.append(Reason("draft-item-forbidden", {**facts, "category": item.category}))
+    reasons = _check_category(dataset, word.text, str(word.line))
     if item.identifier or not item.stored:
         reasons.append(Reason("draft-item-not-kept", facts))
     elif only_statistics and not item.capabilities:
@@ -228,6 +270,22 @@ def _granted(named: DraftDataset, world: World) -> Granted:
             )
         ),
     )
+
+
+def _reads(draft: Draft, world: World) -> tuple[Granted, ...]:
+    """Return what all named services read together."""
+    read: dict[str, frozenset[str]] = {}
+    for word in draft.services:
+        service = world.service(word.text)
+        assert service is not None, "checked"
+        for name, items in reads_of(service, world.dataset_of).items():
+            read[name] = read.get(name, frozenset()) | items
+    granted = []
+    for name, items in sorted(read.items()):
+        dataset = world.dataset_of(name)
+        assert dataset is not None, "checked"
+        granted.append(Granted(name, dataset.department, tuple(sorted(items))))
+    return tuple(granted)
 
 
 def _widens(item: Item, given: frozenset[Capability]) -> bool:

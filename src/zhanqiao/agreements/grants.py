@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from django.db.models import Exists, F, OuterRef, Q
 
-from zhanqiao.agreements.contract import Contract, read_contract
+from zhanqiao.agreements.contract import Contract, Granted, read_contract
 from zhanqiao.agreements.draft_checks import narrowed
 from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement
@@ -161,12 +161,8 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     if contract is None:
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
     reasons = _check_standing(standing, contract, at)
-    items = {
-        part.dataset: frozenset(part.items)
-        for part in contract.granted
-        if part.department not in standing.held_items_by
-    }
-    if contract.granted and not items:
+    items, reads = (_left_of(parts, standing) for parts in (contract.granted, contract.reads))
+    if (contract.granted or contract.reads) and not (items or reads):
         facts = {"agreement": agreement, "by": ", ".join(standing.held_items_by)}
         reasons.append(Reason("agreement-suspended", facts))
     if reasons:
@@ -178,11 +174,17 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
         doors=frozenset(contract.doors),
         items=items,
         services=frozenset(contract.services),
+        reads=reads,
         valid_from=contract.begins,
         valid_until=contract.ends,
         remaining=None if contract.count is None else contract.count - standing.spent,
         contract_digest=standing.digest,
     )
+
+
+def _left_of(parts: tuple[Granted, ...], standing: Standing) -> dict[str, frozenset[str]]:
+    """Return dataset -> items, without those that their department holds back."""
+    return {part.dataset: frozenset(part.items) for part in parts if part.department not in standing.held_items_by}
 
 
 def _check_standing(standing: Standing, contract: Contract, at: datetime) -> list[Reason]:

@@ -36,6 +36,7 @@ from zhanqiao.ledger.book import Book
 from zhanqiao.terms.agreements import AgreementState
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.services import Service
 
 # A node without a registered authority that has a credit code numbers its contracts under this fictional one.
 _NO_AUTHORITY = contract_id.Node("1", "000000000000000000", "0000")
@@ -96,11 +97,11 @@ def draft(
     text: str,
     by: str,
     *,
-    services: Collection[str] | None = None,
+    services: Collection[Service] = (),
     node: contract_id.Node | None = None,
     dice: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Agreement | Refusal:
-    """Make a contract from a YAML draft, or name every problem with its line. `services`: published names, if known."""
+    """Make a contract from a YAML draft, or name every problem with its line. `services`: all that are published."""
     # (1) Read the text; go on as far as it could be read, so that all reasons come at once.
     found, reasons = parse(text)
     with book.recording() as tx:
@@ -328,7 +329,8 @@ def _check_file(agreement: str, standing: Standing, person: Person) -> list[Reas
 
 def _check_hold(agreement: str, standing: Standing, person: Person, verb: Verb) -> list[Reason]:
     organisation = person.organisation.id
-    sources = {part.department for part in standing.contract.granted} if standing.contract else set()
+    contract = standing.contract
+    sources = {part.department for part in (*contract.granted, *contract.reads)} if contract else set()
     reasons = _check_entitled(
         agreement,
         person,

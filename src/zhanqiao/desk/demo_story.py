@@ -33,6 +33,7 @@ from zhanqiao.intake import LoadReport
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
+from zhanqiao.policy import decide
 from zhanqiao.terms.refusals import Lang, Refusal
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, StatisticsRequest
 from zhanqiao.terms.subjects import Subject, SubjectKind
@@ -199,13 +200,12 @@ def seal_agreements(story: Story, lang: Lang) -> Lines:
         "bus-statistics": "bus-signatory",
         "hrss-pension": "hrss-signatory",
     }
-    services = [service.name for service in all_services()]
     lines = []
     for name, signatory in signatories.items():
         text = (files("zhanqiao.desk") / "drafts" / f"{name}.yaml").read_text(encoding="utf-8")
         text = text.replace("__FROM__", str(story.today - timedelta(days=1)))
         text = text.replace("__UNTIL__", str(story.today + timedelta(days=365)))
-        agreement = done(lifecycle.draft(story.house.book, text, "li-officer", services=services)).id
+        agreement = done(lifecycle.draft(story.house.book, text, "li-officer", services=all_services())).id
         story.agreements[name] = agreement
         if name == "bay-statistics":
             early = _ask(story, name, "bay-analyst", QUESTION)
@@ -470,7 +470,7 @@ def _consent(story: Story, subject: Subject) -> str:
         recipient="bay-bank",
         service=service.name,
         purpose="credit-precheck",
-        items=decisions.items_of(service),
+        items=decide.reads_of(service, shelf.find),
         begins=now - timedelta(minutes=1),
         ends=now + timedelta(days=30),
         salt=house.dice(16),

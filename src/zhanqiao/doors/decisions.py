@@ -7,7 +7,6 @@ inside the log's event. What depends on the agreement alone is explained in full
 """
 
 import base64
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -148,7 +147,7 @@ def _consent_of(
     consent = consents.open(request.consent, at)
     if isinstance(consent, Refusal):
         return None, consent.reasons
-    items = items_of(service)
+    items = decide.reads_of(service, shelf.find)
     reasons = consents.check(
         consent,
         recipient=grant.organisation,
@@ -160,15 +159,6 @@ def _consent_of(
         warning_needed=consents.items_to_warn_of(items, shelf.find),
     )
     return consent, reasons
-
-
-def items_of(service: Service) -> dict[str, frozenset[str]]:
-    """Return what the service reads: dataset -> items."""
-    read: dict[str, set[str]] = defaultdict(set)
-    for one in service.evidence:
-        named = (one.item, one.date_item, *(item for item, _ in one.where))
-        read[one.dataset] |= {item for item in named if item is not None}
-    return {dataset: frozenset(items) for dataset, items in read.items()}
 
 
 def _use(consent: Consent | None, asked: Asked, house: House) -> release.AlsoSpends | None:
@@ -219,4 +209,5 @@ def _sealing(permit: EvidencePermit, grant: Grant, service: Service) -> Sealing:
         rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],
         withheld=[],
         service=service.name,
+        granted=tuple(permit.snapshots),
     )

@@ -224,9 +224,10 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
         raise _TurnedDown(agreements.why_no_grant(asked.agreement, at, charged=asked.charge))
     if strange := grants.check_caller(asked.agreement, asked.by):
         raise _TurnedDown(Refusal(strange))
-    held_back = [dataset for dataset in sealing.granted if dataset not in grant.items]
+    covered = grant.covers(asked.door)
+    held_back = [dataset for dataset in sealing.granted if dataset not in covered]
     if held_back:
-        facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(grant.items)) or "-"}
+        facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(covered)) or "-"}
         raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
 
 

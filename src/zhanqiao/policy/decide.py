@@ -89,6 +89,8 @@ def decide_evidence(
     if grant is not None:
         reasons += _check_service(service, grant)
     reasons += _check_declaration(service, dataset_of)
+    if grant is not None and not reasons:
+        reasons += _check_reads(service, grant, dataset_of)
     snapshots: dict[str, str] = {}
     for name in _datasets_of(service):
         snapshot = snapshot_id_of(name)
@@ -209,6 +211,16 @@ def _items_of(statement: Statement, dataset: Dataset) -> set[str]:
     return used
 
 
+def reads_of(service: Service, dataset_of: Callable[[str], Dataset | None]) -> dict[str, frozenset[str]]:
+    """Return what a service reads: dataset -> items. A trace reads the newest date that its dataset declares."""
+    read = {name: set(_read_of(service, name)) for name in _datasets_of(service)}
+    for trace in service.traces:
+        dataset = dataset_of(trace.dataset)
+        if dataset is not None and dataset.latest is not None:
+            read[trace.dataset].add(dataset.latest)
+    return {name: frozenset(items) for name, items in read.items()}
+
+
 def _check_service(service: Service, grant: Grant) -> list[Reason]:
     reasons = []
     facts = {"agreement": grant.agreement, "service": service.name}
@@ -217,6 +229,18 @@ def _check_service(service: Service, grant: Grant) -> list[Reason]:
     if grant.purpose not in service.purposes:
         purposes = ", ".join(service.purposes) or "-"
         reasons.append(Reason("service-other-purpose", {**facts, "purpose": grant.purpose, "purposes": purposes}))
+    return reasons
+
+
+def _check_reads(service: Service, grant: Grant, dataset_of: Callable[[str], Dataset | None]) -> list[Reason]:
+    """What was sealed is what may be read: the declaration may have grown since, or a department holds data back."""
+    reasons = []
+    for name, items in reads_of(service, dataset_of).items():
+        beyond = items - grant.reads.get(name, frozenset())
+        if beyond or name not in grant.reads:
+            what = ", ".join(f"{name}.{item}" for item in sorted(beyond)) or name
+            facts = {"agreement": grant.agreement, "service": service.name, "what": what}
+            reasons.append(Reason("service-reads-beyond-agreement", facts))
     return reasons
 
 

@@ -31,6 +31,7 @@ class Grant:
 
     items       dataset name -> item names that a statement may touch
     services    names of decision services that may be called
+    reads       dataset name -> item names that these services may read
     remaining   answers left of the agreed count, None when the agreement sets no count
     """
 
@@ -40,7 +41,12 @@ class Grant:
     doors: frozenset[Door]
     items: dict[str, frozenset[str]] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
+    reads: dict[str, frozenset[str]] = field(default_factory=dict)
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     remaining: int | None = None
     contract_digest: str = ""
+
+    def covers(self, door: Door) -> frozenset[str]:
+        """Return the datasets that answers of a door may come from."""
+        return frozenset(self.reads if door is Door.DECISIONS else self.items)

@@ -50,8 +50,7 @@ def draft(
     with opened(home, spoken, as_json=as_json) as house:
         by = speaker(house, who, spoken, as_json=as_json)
         text = file.read_text(encoding="utf-8", errors="replace")
-        names = [service.name for service in all_services()]
-        agreement = unwrap(lifecycle.draft(house.book, text, by, services=names), spoken, as_json=as_json)
+        agreement = unwrap(lifecycle.draft(house.book, text, by, services=all_services()), spoken, as_json=as_json)
     _show(agreement, spoken, as_json=as_json)
 
 
@@ -141,5 +140,13 @@ def _show(agreement: Agreement, lang: Lang, *, as_json: bool) -> None:
     sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
     missing = ", ".join(agreement.missing_seals) or "-"
     say(lang, f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
+    for part in contract.granted:
+        items = ", ".join(part.items)
+        say(lang, f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
+    for name in contract.services:
+        say(lang, f"  服务：{name}", f"  service: {name}")
+    for part in contract.reads:
+        items = ", ".join(part.items) or "-"
+        say(lang, f"  服务读取：{part.dataset}（{items}）", f"  services read: {part.dataset} ({items})")
     if agreement.remaining is not None:
         say(lang, f"  剩余次数：{agreement.remaining}", f"  answers left: {agreement.remaining}")

@@ -63,6 +63,12 @@ ROWS: dict[str, Rule] = {
         "It serves: {purposes}.",
         "它适用的用途：{purposes}。",
     ),
+    "service-reads-beyond-agreement": Rule(
+        "The service {service} reads {what}, which agreement {agreement} does not cover now.",
+        "服务 {service} 读取 {what}，而协议 {agreement} 目前未涵盖该数据。",
+        "It was not sealed, or its department holds it back: see the agreement, or seal a new one.",
+        "该数据未经签章，或被其部门暂停提供：请查看协议，或重新签订。",
+    ),
     "batch-without-duty": Rule(
         "The service {service} answers for one subject at a time: it rests on consent, not on a roster kept by duty.",
         "服务 {service} 以数据主体同意为依据，没有职责名册，只能逐个答复。",
