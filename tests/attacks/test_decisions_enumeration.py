@@ -23,9 +23,12 @@ from zhanqiao.desk import demo_truth
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.desk.scenarios import find_service
+from zhanqiao.doors import reasons
 from zhanqiao.policy import decide
 from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.refusals import RULES, Reason, Refusal
 from zhanqiao.terms.services import Service
+from zhanqiao.vault.faults import KeyFault
 
 KNOWN, OTHER = WAGES[60].id, WAGES[61].id
 # Never delivered, and right in every character.
@@ -117,7 +120,7 @@ def test_every_unanswered_question_looks_the_same_to_the_caller_and_in_the_log(p
         assert [event.kind for event in events] == ["decisions.refused"], case
         facts = json.loads(events[0].leaf)["facts"]
         leaves.add((len(events[0].leaf), tuple(sorted(facts)), tuple(facts["codes"]), len(facts["sealed_reason"])))
-        told[case] = _reasons(pier, events[0].request, facts["sealed_reason"])
+        told[case] = _reasons(pier, events[0].index)
         assert reason in told[case], case
     assert len(shown) == 1
     assert len(leaves) == 1
@@ -174,9 +177,88 @@ def _withdraw_meanwhile(pier: Pier, token: str) -> Callable[..., dict[str, objec
     return judge
 
 
-def _reasons(pier: Pier, request: str, sealed: str) -> str:
+def _reasons(pier: Pier, index: int) -> tuple[str, ...]:
     """Open the true reasons, as the auditor may."""
-    return pier.house.vault.open("reasons", base64.b64decode(sealed), request.encode()).decode().strip()
+    opened = reasons.reveal(index, "auditor", pier.house)
+    assert not isinstance(opened, Refusal), opened
+    return tuple(reason.code for reason in opened)
+
+
+# --- who opens the true reason ----------------------------------------------------------------------
+
+
+def test_a_reason_is_never_cut(pier: Pier) -> None:
+    """All codes that a consent can fail with fit at once, and one is as long as all of them."""
+    every = [Reason(code) for code in RULES if code.startswith("consent-")] + [Reason("not-answered")]
+    assert len(every) > 12
+    request = pier.number()
+    sealed = [reasons.seal(some, request, pier.house) for some in (every, every[:1])]
+    assert len({len(one) for one in sealed}) == 1
+    opened = pier.house.vault.open("reasons", base64.b64decode(sealed[0]), request.encode()).decode().strip()
+    assert opened.split(",") == [reason.code for reason in every]
+
+
+def test_many_reasons_at_once_reach_the_auditor_whole(pier: Pier) -> None:
+    wrong = {"recipient": "rival", "service": "another", "purpose": "sales", "warned": False}
+    token = pier.consent(CITIZEN_CREDIT, OTHER, items=_without_an_item(CITIZEN_CREDIT), **wrong)
+    pier.decide(CITIZEN_CREDIT, KNOWN, consent=token)
+    told = _reasons(pier, pier.house.book.size - 1)
+    assert {
+        "consent-other-recipient",
+        "consent-other-service",
+        "consent-other-purpose",
+        "consent-other-subject",
+        "consent-items-missing",
+        "consent-warning-missing",
+    } <= set(told)
+
+
+def test_that_a_reason_was_opened_is_on_the_record(pier: Pier) -> None:
+    pier.decide(CITIZEN_CREDIT, KNOWN)
+    index = pier.house.book.size - 1
+    assert _reasons(pier, index) == ("consent-missing",)
+    last = pier.events()[-1]
+    assert (last["kind"], last["by"], last["facts"]) == ("ledger.reason-opened", "auditor", {"entry": index})
+    assert "consent-missing" not in json.dumps(pier.events()), "and the record does not tell it on"
+
+
+@pytest.mark.parametrize("by", ["bank-analyst", "bureau-officer", "sysadmin", "secadmin", "auditadmin", "nobody", ""])
+def test_nobody_but_an_auditor_opens_a_reason_and_trying_is_on_the_record(pier: Pier, by: str) -> None:
+    pier.decide(CITIZEN_CREDIT, KNOWN)
+    index = pier.house.book.size - 1
+    told = reasons.reveal(index, by, pier.house)
+    assert codes(told) == (["person-unknown"] if by in {"nobody", ""} else ["role-missing"])
+    last = pier.events()[-1]
+    assert (last["kind"], last["by"]) == ("ledger.refused", by)
+    assert last["facts"]["about"] == str(index)  # type: ignore[index]
+
+
+def test_an_entry_without_a_sealed_reason_is_told(pier: Pier) -> None:
+    before = pier.house.book.size
+    for index in (0, before, 10**9):
+        told = reasons.reveal(index, "auditor", pier.house)
+        assert codes(told) == ["no-sealed-reason"]
+        assert told.exit_status == 4  # type: ignore[union-attr]
+    assert pier.house.book.size == before
+
+
+def test_a_reason_moved_to_another_request_does_not_open(pier: Pier) -> None:
+    sealed = reasons.seal([Reason("consent-missing")], pier.number(), pier.house)
+    with pytest.raises(KeyFault):
+        pier.house.vault.open("reasons", base64.b64decode(sealed), pier.number().encode())
+
+
+def test_the_auditor_opens_it_at_the_command_line(pier: Pier) -> None:
+    pier.decide(CITIZEN_CREDIT, KNOWN)
+    index = str(pier.house.book.size - 1)
+    ran = pier.command("ledger", "reason", index, "--as", "auditor", "--lang", "en")
+    assert ran.returncode == 0, ran
+    assert ran.stdout.startswith("consent-missing  No consent came with this request.")
+    data = json.loads(pier.command("ledger", "reason", index, "--as", "auditor", "--json").stdout)
+    assert (data["entry"], [one["code"] for one in data["reasons"]]) == (int(index), ["consent-missing"])
+    refused = pier.command("ledger", "reason", index, "--as", "bank-analyst", "--lang", "en")
+    assert (refused.returncode, "role-missing" in refused.stdout) == (3, True)
+    assert "consent" not in refused.stdout
 
 
 # --- at the command line ----------------------------------------------------------------------------

@@ -43,6 +43,7 @@ PEOPLE: dict[str, tuple[str, frozenset[Role]]] = {
     "sysadmin": ("runner", frozenset({_R.SYSTEM_ADMIN})),
     "secadmin": ("bureau", frozenset({_R.SECURITY_ADMIN})),
     "auditadmin": ("watch", frozenset({_R.AUDIT_ADMIN})),
+    "auditor": ("watch", frozenset({_R.AUDITOR})),
     "first-assessor": ("bureau", frozenset({_R.ASSESSOR})),
     "second-assessor": ("bureau", frozenset({_R.ASSESSOR})),
     "bureau-officer": ("bureau", frozenset({_R.OFFICER, _R.STEWARD})),

@@ -43,6 +43,7 @@ _PEOPLE: dict[str, tuple[str, str, frozenset[Role]]] = {
     "chen-sysadmin": (OPERATOR, "陈系统", frozenset({Role.SYSTEM_ADMIN})),
     "liu-secadmin": (AUTHORITY, "刘安全", frozenset({Role.SECURITY_ADMIN})),
     "sun-auditadmin": (REGULATOR, "孙审计", frozenset({Role.AUDIT_ADMIN})),
+    "qian-auditor": (REGULATOR, "钱稽核", frozenset({Role.AUDITOR})),
     "wang-assessor": (AUTHORITY, "王初审", frozenset({Role.ASSESSOR})),
     "zhao-assessor": (AUTHORITY, "赵复审", frozenset({Role.ASSESSOR})),
     "li-officer": (AUTHORITY, "李主管", frozenset({Role.OFFICER, Role.SIGNATORY, Role.STEWARD})),

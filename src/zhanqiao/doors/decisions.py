@@ -6,7 +6,6 @@ consent, a consent for somebody else: one code, one text. The true reasons are s
 inside the log's event. What depends on the agreement alone is explained in full.
 """
 
-import base64
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +14,7 @@ from zhanqiao import agreements
 from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
+from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.doors import release
 from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.ledger.book import Recording
@@ -27,10 +27,6 @@ from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest
 from zhanqiao.terms.services import Field, Service
 from zhanqiao.vault.house import House
-
-# A sealed reason has one length, so that the log does not tell reasons apart.
-_REASON_BYTES = 96
-_REASONS = "reasons"
 
 
 def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
@@ -179,8 +175,7 @@ def _datasets(permit: EvidencePermit) -> dict[str, Dataset]:
 
 def _not_answered(asked: Asked, reasons: tuple[Reason, ...], house: House) -> Refusal:
     """Log the true reasons sealed, at one length, and tell the caller nothing."""
-    codes = ",".join(reason.code for reason in reasons).encode()[:_REASON_BYTES].ljust(_REASON_BYTES)
-    sealed = base64.b64encode(house.vault.seal(_REASONS, codes, asked.id.encode())).decode()
+    sealed = sealed_reasons.seal(reasons, asked.id, house)
     return release.note_refusal(asked, refuse("not-answered"), house, sealed_reason=sealed)
 
 

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`zhanqiao ledger`: read what happened, and re-check all of it."""
+"""`zhanqiao ledger`: read what happened, re-check all of it, and open what is sealed for auditors."""
 
 import json
 from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     LangOption,
+    WhoOption,
+    console,
     language,
     say,
     show_data,
     show_table,
 )
-from zhanqiao.desk.cli.session import opened
+from zhanqiao.desk.cli.session import opened, speaker, unwrap
+from zhanqiao.doors import reasons as sealed_reasons
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
 
@@ -65,6 +69,28 @@ def audit(home: HomeOption = DEFAULT_HOME, lang: LangOption = "", as_json: JsonO
         f"账本完整：{checked} 条记录逐条核对，根 {root[:16]}…",
         f"The ledger is whole: {checked} entries re-checked, root {root[:16]}…",
     )
+
+
+@app.command()
+def reason(
+    index: Annotated[int, typer.Argument(min=0, help="Number of the entry. 记录序号。")],
+    who: WhoOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Open the sealed reason of an unanswered decision; for auditors, and on the record. 审计人员启封拒答理由。"""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        reasons = unwrap(sealed_reasons.reveal(index, by, house), spoken, as_json=as_json)
+    if as_json:
+        said = [{"code": one.code, "message": one.message(spoken)} for one in reasons]
+        show_data({"status": "opened", "entry": index, "reasons": said})
+        return
+    for one in reasons:
+        console.print(f"[bold]{one.code}[/bold]  {escape(one.message(spoken))}")
+    say(spoken, "已记入账本：何人启封", "The ledger says who opened it")
 
 
 def _as_data(event: object) -> dict[str, object]:

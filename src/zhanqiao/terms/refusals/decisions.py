@@ -89,6 +89,14 @@ ROWS: dict[str, Rule] = {
         "Have the subject check identifier, consent, recipient, purpose and term, or turn to the authority's desk.",
         "请数据主体核对证件号码、同意书、接收方、用途与期限，或到主管部门窗口办理。",
     ),
+    "no-sealed-reason": Rule(
+        "Entry {index} of the ledger keeps no sealed reason.",
+        "账本第 {index} 条记录没有封存的理由。",
+        "`zhanqiao ledger show --kind decisions.refused` lists the refusals; those that say not-answered keep one.",
+        "`zhanqiao ledger show --kind decisions.refused` 列出拒绝记录；其中 not-answered 者封存有理由。",
+        exit_status=NOT_FOUND,
+        http_status=404,
+    ),
     "consent-missing": Rule(
         "No consent came with this request.",
         "该请求未附同意书。",
