@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lib.vault_cases import BY_PERSON, CUBE, NOW, build_permit, keyring, load_permit
+from lib.vault_cases import BY_PERSON, CUBE, NOW, TRACED, batch, build_permit, keyring, load_permit, row
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.connection import Limits, locked_down
 from zhanqiao.vault.segments import stored_schema
@@ -55,6 +55,14 @@ def test_planted_identifiers_are_in_no_file(tmp_path):
     vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"id_number": planted, "full_name": planted}))
     segment = vault.load(load_permit(BY_PERSON), BY_PERSON, wide_rows(numbers, pa.array(planted)))
     vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, [segment])
+    dated = [row(number, settled_on=NOW.date()) for number in numbers.tolist()]
+    for snapshot, onto, rows in (("s1", None, dated), ("s2", "s1", dated[:9])):
+        traced = vault.load(load_permit(TRACED, snapshot), TRACED, [batch(TRACED, rows)])
+        vault.build(build_permit(TRACED, "settled_on", snapshot), TRACED, [traced], onto=onto)
+    # Derived from identifiers as they are: the numbers of a state do not stand in the clear either.
+    states = files_under(tmp_path / "vault" / "states" / TRACED.name)
+    assert sorted(path.name for path in states) == ["newer-settled_on.sealed", "newest-settled_on.sealed"]
+    assert not any(np.sort(numbers)[:4].astype("<i4").tobytes() in path.read_bytes() for path in states)
     (tmp_path / "memo").write_bytes(vault.seal("memos", "".join(planted).encode(), b""))
 
     found = files_under(tmp_path)

@@ -9,6 +9,7 @@ unfinished counts, and after a sweep no file is left that a vault without the ac
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lib.vault_cases import (
     BY_PERSON,
     CUBE,
     NOW,
+    TRACED,
     answer_permit,
     batch,
     build_permit,
@@ -81,11 +83,14 @@ def first_delivery(home: Path) -> list[str]:
     numbers = vault.subjects.numbers(SubjectKind.PERSON, IDS[:20], allocate=True).tolist()
     segment = vault.load(load_permit(BY_PERSON), BY_PERSON, [batch(BY_PERSON, rows(numbers, "A"))])
     vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, [segment])
-    return [segment]
+    traces = [row(number, settled_on=date(2026, 1, 1)) for number in range(400)]
+    traced = vault.load(load_permit(TRACED), TRACED, [batch(TRACED, traces)])
+    vault.build(build_permit(TRACED, "settled_on"), TRACED, [traced])
+    return [segment, traced]
 
 
-def second_delivery(home: Path) -> list[str]:
-    """Number more subjects (their file takes the first one in), keep an identity, load, build."""
+def second_delivery(home: Path) -> None:
+    """Number more subjects (their file takes the first one in), keep an identity, load, build; append traces twice."""
     import pyarrow as pa
 
     vault = open_vault(home)
@@ -93,11 +98,24 @@ def second_delivery(home: Path) -> list[str]:
     vault.identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["1"]}))
     segment = vault.load(load_permit(BY_PERSON, "s2"), BY_PERSON, [batch(BY_PERSON, rows(numbers.tolist(), "B"))])
     vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, [segment])
-    return [segment]
+    # The first is kept as changes; the second makes them so many that the whole is written anew.
+    for snapshot, onto, count in (("s2", "s1", 5), ("s3", "s2", 60)):
+        more = [row(number, settled_on=date(2026, 1, 2)) for number in range(count)]
+        traced = vault.load(load_permit(TRACED, snapshot), TRACED, [batch(TRACED, more)])
+        vault.build(build_permit(TRACED, "settled_on", snapshot), TRACED, [traced], onto=onto)
 
 
 def answer(home: Path, snapshot: str) -> list[dict[str, object]]:
     return open_vault(home).run(answer_permit(statement(["district"]), snapshot), BY_PERSON).table.to_pylist()
+
+
+def seen_anew(home: Path, snapshot: str) -> int:
+    """How many have a trace of the second day; everybody has one of the first."""
+    days = open_vault(home)._states.newest(TRACED.name, snapshot, "settled_on")
+    first = (date(2026, 1, 1) - date(1970, 1, 1)).days
+    assert len(days) == 400
+    assert set(days.tolist()) <= {first, first + 1}
+    return int((days == first + 1).sum())
 
 
 def die_at(home: Path, stop: int) -> bool:
@@ -121,13 +139,14 @@ def check_after_death(home: Path, known: set[str], numbers: list[int]) -> None:
     assert not set(gone) & known
     assert not [path for path in (home / "vault").rglob("*") if ".part" in path.name]
     assert not [*(home / "vault" / "scratch").glob("*")]
-    assert [*(home / "vault" / "segments").rglob("*.duckdb")] == [
-        home / "vault" / "segments" / f"{next(iter(known - {'s1'}))}.duckdb"
-    ]
+    segments = {home / "vault" / "segments" / f"{name}.duckdb" for name in known - {"s1"}}
+    assert {*(home / "vault" / "segments").rglob("*.duckdb")} == segments
     assert answer(home, "s1") == [{"district": "A", "rows": 20}]
+    assert seen_anew(home, "s1") == 0
     # The delivery comes again, and is whole.
     second_delivery(home)
     assert answer(home, "s2") == [{"district": "B", "rows": 40}]
+    assert [seen_anew(home, snapshot) for snapshot in ("s2", "s3")] == [5, 60]
     assert sorted(vault.subjects.numbers(SubjectKind.PERSON, IDS).tolist()) == list(range(40))
 
 
@@ -151,8 +170,8 @@ def _explore(tmp_path: Path, steps: list[int]) -> int:
 
 
 def test_a_load_that_dies_at_some_steps(tmp_path):
-    """By day a sample: around the subject book, inside and after the segment, around the cube."""
-    assert _explore(tmp_path, [1, 3, 6, 13, 15, 18, 22, 26]) >= 6
+    """By day a sample: around the subject book, inside and after the segment, around the cube, the changes, the whole."""
+    assert _explore(tmp_path, [1, 3, 6, 13, 15, 18, 22, 26, 32, 34, 37, 44, 47]) >= 11
 
 
 @pytest.mark.slow

@@ -72,6 +72,7 @@ def dataset(*leave_out: str, name: str = "employment", **more: object) -> Datase
 
 BY_PERSON = dataset("uscc")
 BOTH = dataset()
+TRACED = dataset("uscc", name="medical_settlement", latest="settled_on")
 
 
 def row(number: int, **more: object) -> dict[str, object]:

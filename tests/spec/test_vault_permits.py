@@ -11,6 +11,7 @@ from lib.vault_cases import (
     CUBE,
     ENGINES,
     NOW,
+    TRACED,
     answer_permit,
     batch,
     build_permit,
@@ -29,7 +30,6 @@ from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.vault import Vault
 
 ID, OTHER, STRANGER = "370202194910010018", "37020219491001002X", "370202195001010011"
-TRACED = dataset("uscc", name="medical_settlement", latest="settled_on")
 AT = NOW.date()
 
 
@@ -327,6 +327,60 @@ def test_appended_traces_are_merged_into_what_stands(certified):
     # The same as from all the segments at once.
     all_segments = (*vault.shelf[TRACED.name, "s1"], segment)
     vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, all_segments)
+    with pytest.raises(VaultFault, match="another one was built"):
+        vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, [segment])
+
+
+def append(vault, snapshot, onto, rows):
+    segment = vault.load(load_permit(TRACED, snapshot), TRACED, [batch(TRACED, rows)])
+    vault.build(build_permit(TRACED, "settled_on", snapshot), TRACED, [segment], onto=onto)
+
+
+def newest_files(folder, snapshot):
+    return [path.name for path in (folder / "vault" / "states" / TRACED.name / snapshot).glob("newe*")]
+
+
+def test_a_small_delivery_is_kept_as_changes_until_they_are_many(certified, tmp_path):
+    vault = certified
+    publish(vault, TRACED, people(400, settled_on=date(2026, 1, 1)), "t1")
+    append(vault, "t2", "t1", people(20, settled_on=date(2026, 1, 2)))
+    append(vault, "t3", "t2", people(5, 10, settled_on=date(2026, 1, 3)))
+    append(vault, "t4", "t3", people(40, 300, settled_on=date(2026, 1, 4)))
+    forms = [newest_files(tmp_path, snapshot) for snapshot in ("t1", "t2", "t3", "t4")]
+    assert forms == [["newest-settled_on.sealed"], *2 * [["newer-settled_on.sealed"]], ["newest-settled_on.sealed"]]
+    ids = [ID, OTHER, STRANGER]
+    for snapshot in ("t2", "t4"):
+        permit = vault.permit(snapshot=snapshot)
+        found = list(vault.roster_evidence(permit, vault.datasets, SubjectKind.PERSON, ids, AT))
+        assert found == [*2 * [{TRACED.name: date(2026, 1, 2)}], None]
+
+
+def test_changes_name_what_they_stand_on_when_it_is_missing(certified, tmp_path):
+    vault = certified
+    publish(vault, TRACED, people(400, settled_on=date(2026, 1, 1)), "t1")
+    append(vault, "t2", "t1", people(5, settled_on=date(2026, 1, 2)))
+    (tmp_path / "vault" / "states" / TRACED.name / "t1" / "newest-settled_on.sealed").unlink()
+    for use in (
+        lambda: list(vault.roster(vault.permit(snapshot="t2"), vault.datasets)),
+        lambda: append(vault, "t3", "t2", people(5)),
+        lambda: append(vault, "t3", "never", people(5)),
+    ):
+        with pytest.raises(
+            VaultFault, match=r"newest settled_on of medical_settlement: (t1|never), on which it stands"
+        ):
+            use()
+    assert not newest_files(tmp_path, "t3")
+
+
+def test_changes_of_another_snapshot_do_not_open(certified, tmp_path):
+    vault = certified
+    publish(vault, TRACED, people(400, settled_on=date(2026, 1, 1)), "t1")
+    append(vault, "t2", "t1", people(5, settled_on=date(2026, 1, 2)))
+    states = tmp_path / "vault" / "states" / TRACED.name
+    (states / "s9").mkdir()
+    (states / "t2" / "newer-settled_on.sealed").rename(states / "s9" / "newer-settled_on.sealed")
+    with pytest.raises(KeyFault, match="out of its place"):
+        list(vault.roster(vault.permit(snapshot="s9"), vault.datasets))
 
 
 # --- sealed things, identities ------------------------------------------------------------------------

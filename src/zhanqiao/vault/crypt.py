@@ -31,6 +31,6 @@ def open_sealed(key: bytes, sealed: bytes, aad: bytes, what: str) -> bytes:
         raise KeyFault(f"couldn't open {what}: no AES-256-GCM seal")
     body = len(_HEADER) + _NONCE_BYTES
     try:
-        return AESGCM(key).decrypt(sealed[len(_HEADER) : body], sealed[body:], _HEADER + aad)
+        return AESGCM(key).decrypt(sealed[len(_HEADER) : body], memoryview(sealed)[body:], _HEADER + aad)
     except (InvalidTag, ValueError):
         raise KeyFault(f"couldn't open {what}: wrong key, damaged, or out of its place") from None

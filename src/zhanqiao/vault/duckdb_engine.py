@@ -99,12 +99,13 @@ class DuckDbEngine:
             conditions.append(f"(CAST({quoted(item.name)} AS VARCHAR) IN ({marks}))" if values else "(FALSE)")
             parameters += values
         sql = (
-            f'SELECT DISTINCT {quoted(key.name)} AS "unit" FROM {_source(range(len(segments)), [key, *items])} '  # noqa: S608
+            f'SELECT {quoted(key.name)} AS "unit" FROM {_source(range(len(segments)), [key, *items])} '  # noqa: S608
             f"WHERE {' AND '.join(conditions)}"
         )
         with self._reading(segments) as connection:
-            numbers: Numbers = connection.execute(sql, parameters).fetchnumpy()["unit"].astype(np.int32)
-        return np.sort(numbers)
+            numbers: Numbers = np.sort(connection.execute(sql, parameters).to_arrow_table()["unit"].to_numpy())
+        # Sorted already, so that neither the engine's DISTINCT nor numpy's hash table is wanted.
+        return numbers[np.append(numbers[1:] != numbers[:-1], True)] if len(numbers) else numbers
 
     def dates(
         self, dataset: Dataset, segments: Sequence[str], kind: SubjectKind, item: str

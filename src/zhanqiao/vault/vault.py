@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.segments import SegmentStore
-from zhanqiao.vault.states import StateStore
+from zhanqiao.vault.states import Newer, StateStore
 from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
 from zhanqiao.vault.tokens import Flags
 from zhanqiao.vault.traces import RosterBlock, State
@@ -109,8 +110,7 @@ class Vault:
                 atoms = self._engine.cube(dataset, permit.build, segments)
                 self._states.write_cube(dataset.name, permit.snapshot, permit.build.name, atoms)
             else:
-                state = self._newest_of(dataset, permit.build, segments, onto)
-                self._states.write_newest(dataset.name, permit.snapshot, permit.build, state)
+                self._keep_newest(permit, dataset, permit.build, segments, onto)
 
     # --- answers out --------------------------------------------------------------------------------
 
@@ -239,9 +239,25 @@ class Vault:
         finally:
             os.close(descriptor)
 
-    def _newest_of(self, dataset: Dataset, item: str, segments: Sequence[str], onto: str | None) -> State:
-        before = np.empty(0, np.uint16) if onto is None else self._states.newest(dataset.name, onto, item)
-        return traces.merged(before, self._engine.dates(dataset, segments, SubjectKind.PERSON, item))
+    def _keep_newest(
+        self, permit: BuildPermit, dataset: Dataset, item: str, segments: Sequence[str], onto: str | None
+    ) -> None:
+        blocks = iter(self._engine.dates(dataset, segments, SubjectKind.PERSON, item))
+        if onto is None:
+            state = traces.merged(np.empty(0, np.uint16), blocks)
+            self._states.write_newest(dataset.name, permit.snapshot, item, state)
+            return
+        newer = self._states.newer(dataset.name, onto, item)
+        changes, room = newer.changes, self._states.room(dataset.name, newer, item)
+        for block in blocks:
+            changes = changes.joined(*block)
+            if len(changes) > room:
+                # Too many to stand beside the whole. What is among them already may be merged twice.
+                whole = self._states.newest(dataset.name, onto, item)
+                state = traces.merged(whole, chain([(changes.numbers, changes.days)], blocks))
+                self._states.write_newest(dataset.name, permit.snapshot, item, state)
+                return
+        self._states.write_newest(dataset.name, permit.snapshot, item, Newer(newer.onto, changes))
 
     def _trace(self, permit: EvidencePermit, dataset: Dataset) -> State:
         if dataset.latest is None:
