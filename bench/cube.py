@@ -117,7 +117,7 @@ def _asked(
 ) -> list[Figure]:
     permit = _permit(house, agreement, question.format(DATASET))
     raw = question.format(TABLE) + " ORDER BY ALL"
-    _check_same(house.vault.run(permit, dataset), plain.execute(raw).fetchall())
+    _check_same(house.vault.run(permit, dataset).table, plain.execute(raw).fetchall())
     vault, theirs, whole = in_turn(
         RUNS,
         lambda: house.vault.run(permit, dataset),

@@ -131,13 +131,13 @@ def test_names_and_literals_cannot_leave_their_place(store, segment):
     engine = DuckDbEngine(store)
     atoms = engine.cube(BY_PERSON, CUBE, [segment])
     asked = statement((), Compare("district", Operator.EQ, "A') OR (1=1) --"))
-    assert engine.answer(asked, BY_PERSON, CUBE, atoms).table.num_rows == 0
+    assert engine.opened(BY_PERSON, CUBE, atoms).answer(asked).table.num_rows == 0
     printed = print_answer(asked, BY_PERSON, CUBE)
     assert "1=1" not in printed.sql
     with pytest.raises(VaultFault, match="no dimension"):
-        engine.answer(statement(['district" FROM cube --']), BY_PERSON, CUBE, atoms)
+        engine.opened(BY_PERSON, CUBE, atoms).answer(statement(['district" FROM cube --']))
     with pytest.raises(VaultFault, match="not of its stored type"):
-        engine.answer(statement((), Compare("birth_year", Operator.EQ, "1950 OR TRUE")), BY_PERSON, CUBE, atoms)
+        engine.opened(BY_PERSON, CUBE, atoms).answer(statement((), Compare("birth_year", Operator.EQ, "1950 OR TRUE")))
 
 
 def test_a_wrong_key_opens_nothing_and_tells_nothing(store, segment, tmp_path):
@@ -243,7 +243,7 @@ def test_which_small_cells_are_empty_changes_no_byte_of_an_answer(kind, tmp_path
         rows += [row(20 + place, district="A", birth_year=year) for place, year in enumerate(years)]
         atoms = chosen.cube(BY_PERSON, spec, [chosen.load(BY_PERSON, "s1", [batch(BY_PERSON, rows)])])
         asked = statement(["district", "birth_year"], Compare("birth_year", Operator.GE, 1900))
-        found = [chosen.answer(one, BY_PERSON, spec, atoms) for one in (asked, statement(["birth_year"]))]
+        found = [chosen.opened(BY_PERSON, spec, atoms).answer(one) for one in (asked, statement(["birth_year"]))]
         return [(sorted(one.table.to_pylist(), key=str), one.undecided) for one in found], atoms.to_pylist()
 
     assert answered(tmp_path / "one", [1960] * 7 + [1961] * 5) == answered(tmp_path / "two", [1960] * 7 + [1962] * 5)

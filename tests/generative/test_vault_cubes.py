@@ -56,7 +56,7 @@ def _compare(tmp: Path, described: Dataset, spec: CubeSpec, rows: list[dict[str,
         chosen = engine(kind, tmp)
         segments = [chosen.load(described, "s1", [batch(described, part)]) for part in (rows[:7], rows[7:])]
         cube = chosen.cube(described, spec, segments)
-        answers = [chosen.answer(one, described, spec, cube) for one in asked]
+        answers = [chosen.opened(described, spec, cube).answer(one) for one in asked]
         for segment in segments:
             chosen.drop(segment)
         outcomes.append((cube, [(one.table.schema, _lines(one)) for one in answers]))
@@ -195,4 +195,4 @@ def test_no_set_of_roll_ups_isolates_fewer_than_ten(rows, data):
 
 def _inside(where: Predicate | None, atom: dict[str, object], chosen: ReferenceEngine) -> bool:
     one = pa.Table.from_pylist([atom], cube_schema(BY_PERSON, CUBE))
-    return chosen.answer(statement((), where), BY_PERSON, CUBE, one).table.num_rows > 0
+    return chosen.opened(BY_PERSON, CUBE, one).answer(statement((), where)).table.num_rows > 0

@@ -225,7 +225,7 @@ def ask(kind, tmp_path):
     atoms = chosen.cube(BY_PERSON, CUBE, [segment])
 
     def asking(dims=(), where=None, *measures):
-        found = chosen.answer(statement(dims, where, *measures), BY_PERSON, CUBE, atoms)
+        found = chosen.opened(BY_PERSON, CUBE, atoms).answer(statement(dims, where, *measures))
         return sorted((tuple(one.values()) for one in found.table.to_pylist()), key=str)
 
     return asking
@@ -276,7 +276,7 @@ def test_groups_of_which_a_filter_says_nothing_are_counted(kind, tmp_path, dims,
     rows = [*people(12, 0, district="A", birth_year=1950), *people(10, 22, district="A")]
     rows += people(10, 32, district="B", birth_year=1950)
     atoms = chosen.cube(BY_PERSON, COUNTS, [chosen.load(BY_PERSON, "s1", [batch(BY_PERSON, rows)])])
-    assert chosen.answer(statement(dims, where), BY_PERSON, COUNTS, atoms).undecided == undecided
+    assert chosen.opened(BY_PERSON, COUNTS, atoms).answer(statement(dims, where)).undecided == undecided
 
 
 def test_no_atom_no_row(ask):

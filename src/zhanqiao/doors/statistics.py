@@ -7,6 +7,7 @@ permit from atoms that were protected when they were published; averages are com
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Any
 
 from zhanqiao import agreements
@@ -27,6 +28,8 @@ from zhanqiao.vault.engines import RolledUp
 from zhanqiao.vault.house import House
 
 REMAINDER = "其余"
+# What was read before is not read again, as long as agreement and catalogue say the same.
+_STATEMENTS = guard.Memory()
 _RULES: list[dict[str, object]] = [
     {"rule": "threshold", "figures": {"persons": 10, "enterprises": 5}},
     {"rule": "dominance", "figures": {"p_percent": 15, "nk_n": 2, "nk_k_percent": 90}},
@@ -49,7 +52,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     if grant is None:
         return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at, charged=charged), house)
     narrowed = _seen_under(request.agreement)
-    statement = guard.read(request.statement, second_parser.tree_of, narrowed, grant)
+    statement = _STATEMENTS.read(request.statement, second_parser.tree_of, narrowed, grant)
     # (3) Decide, without touching data. A refusal names every reason.
     permit = decide.decide_statistics(request, grant, statement, narrowed, shelf.snapshot_of, at)
     if isinstance(permit, Refusal):
@@ -58,7 +61,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     if (refusal := release.reserve(asked, house)) is not None:
         return release.note_refusal(asked, refusal, house)
     # (5) Run exactly what was permitted, and nothing else.
-    dataset = shelf.find(permit.statement.dataset)
+    dataset = narrowed(permit.statement.dataset)
     assert dataset is not None, "the permit names a described dataset"
     rolled_up = house.vault.run(permit, dataset)
     # (6) What the caller computes is computed from protected cells only.
@@ -68,8 +71,9 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
 
 
 def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
-    """Return the catalogue as the agreement narrows it."""
+    """Return the catalogue as the agreement narrows it; one request sees one state of each dataset."""
 
+    @cache
     def find(name: str) -> Dataset | None:
         dataset = shelf.find(name)
         return None if dataset is None else grants.narrow(agreement, dataset)

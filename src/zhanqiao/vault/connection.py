@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One locked-down DuckDB connection for one task, and then gone.
+"""Locked-down DuckDB connections: one for each task that sees rows, and then gone.
 
 The order is measured (each step closes what the step before needed):
 
@@ -10,20 +10,23 @@ The order is measured (each step closes what the step before needed):
     5. no Python variables as tables, no extensions, no secrets, no files; lock the configuration
 
 Hardening is no door: `CREATE TEMP MACRO sum` still works on such a connection. The wall is that we print every
-statement ourselves, name built-ins as `system.main.f`, and never use a connection twice.
+statement ourselves, name built-ins as `system.main.f`, and never use a connection that sees rows twice.
+
+`in_memory` holds published tables only, has no disk at all, and may stay open (`open_cube`).
 """
 
 import base64
 import importlib.resources
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from zhanqiao.vault.faults import VaultFault
 
@@ -36,6 +39,9 @@ _LOCKS = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+
+
+_IN_MEMORY_MB = 256
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,25 @@ def locked_down(
     finally:
         connection.close()
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def in_memory(tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    """Open a locked-down connection that holds copies of some published tables, and has neither files nor spill."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{_IN_MEMORY_MB}MB",
+            "threads": "1",
+            "temp_directory": "",
+        },
+    )
+    for name, table in tables.items():
+        connection.register("arriving", table)
+        connection.execute(f'CREATE TABLE {quoted(name)} AS SELECT * FROM "arriving"')  # noqa: S608  names of ours
+        connection.unregister("arriving")
+    for lock in _LOCKS:
+        connection.execute(lock)
+    return connection
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item, Opening
 from zhanqiao.terms.subjects import SubjectKind
@@ -134,6 +135,17 @@ def check_named(dataset: Dataset, key: Item, *, named: bool) -> None:
 def public_order(dims: Dims) -> tuple[tuple[bool, object], ...]:
     """Sort key: by value, the remainder last."""
     return tuple((value is None, "" if value is None else value) for value in dims)
+
+
+def in_public_order(table: pa.Table, dims: Sequence[str]) -> pa.Table:
+    """Return lines in the order of `public_order`."""
+    if not dims:
+        return table
+    # Arrow sorts text by its bytes, which is the order of code points, too; it has no order for booleans.
+    keys = [table[dim].cast(pa.int8()) if pa.types.is_boolean(table[dim].type) else table[dim] for dim in dims]
+    names = [str(place) for place in range(len(dims))]
+    order = pc.sort_indices(pa.table(keys, names=names), [(name, "ascending") for name in names])
+    return table.take(order)
 
 
 def protect(dataset: Dataset, spec: CubeSpec, leaves: Iterable[Leaf], units_of: UnitsOf) -> pa.Table:

@@ -13,9 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from zhanqiao.policy.ir import Statement
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
@@ -23,10 +21,9 @@ from zhanqiao.vault import cubes
 from zhanqiao.vault.connection import locked_down, quoted
 from zhanqiao.vault.cubes import Integers, Leaf, Units, item_of, subject_keys
 from zhanqiao.vault.decimals import as_integer, unscaled
-from zhanqiao.vault.engines import Days, Read, RolledUp, Where
+from zhanqiao.vault.engines import Days, OpenCube, Read, Where
 from zhanqiao.vault.faults import VaultFault
-from zhanqiao.vault.plan_check import check_plan
-from zhanqiao.vault.printer import CUBE_TABLE, FUNCTIONS, KEPT, print_answer
+from zhanqiao.vault.open_cube import DuckDbCube
 from zhanqiao.vault.safety import Contributions, UnitFigures
 from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
 from zhanqiao.vault.subjects import Numbers
@@ -57,20 +54,8 @@ class DuckDbEngine:
             work = _CubeWork(connection, dataset, spec, len(segments))
             return cubes.protect(dataset, spec, work.leaves(), work.units_of)
 
-    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> RolledUp:
-        printed = print_answer(statement, dataset, spec)
-        with locked_down(self._store.scratch, (), self._store.limits) as connection:
-            connection.register("arriving", cube)
-            connection.execute(f'CREATE TABLE {quoted(CUBE_TABLE)} AS SELECT * FROM "arriving"')  # noqa: S608  fixed names
-            connection.unregister("arriving")
-            check_plan(connection, printed.sql, ("memory", "main", CUBE_TABLE), printed.columns, FUNCTIONS)
-            answer = connection.execute(printed.sql, list(printed.parameters)).to_arrow_table()
-        if statement.where is not None:
-            kept = answer[KEPT]
-            undecided = answer.num_rows - len(kept.drop_null())
-            return RolledUp(answer.filter(kept).drop_columns([KEPT]), undecided)
-        # Without dimensions SQL gives one line even for no atoms at all.
-        return RolledUp(answer.filter(pc.is_valid(answer["rows"])))
+    def opened(self, dataset: Dataset, spec: CubeSpec, atoms: pa.Table) -> OpenCube:
+        return DuckDbCube(dataset, spec, atoms)
 
     def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
         found = []

@@ -44,6 +44,14 @@ class RolledUp:
     undecided: int = 0
 
 
+class OpenCube(Protocol):
+    """A published cube that is ready to be asked. It sees published atoms only, never a row."""
+
+    def answer(self, statement: Statement) -> RolledUp:
+        """Return the roll-up of published atoms that a statement asks for, in any order."""
+        ...
+
+
 class Engine(Protocol):
     """One way to keep segments and to compute over them."""
 
@@ -67,8 +75,8 @@ class Engine(Protocol):
         """Return the protected atoms of a cube (`cubes.cube_schema`), sorted by dimensions."""
         ...
 
-    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> RolledUp:
-        """Return the roll-up of published atoms that a statement asks for, in any order."""
+    def opened(self, dataset: Dataset, spec: CubeSpec, atoms: pa.Table) -> OpenCube:
+        """Return a published cube that is ready to be asked, many times and from any thread."""
         ...
 
     def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:

@@ -8,6 +8,7 @@ time, from the words of `safety` and `cubes`. Tests and small deployments withou
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +22,7 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.cubes import check_named, cube_schema, item_of, public_order, subject_keys
-from zhanqiao.vault.engines import Days, Read, RolledUp, Where
+from zhanqiao.vault.engines import Days, OpenCube, Read, RolledUp, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import stored_schema
 from zhanqiao.vault.subjects import Numbers
@@ -69,29 +70,8 @@ class ReferenceEngine:
         rows.sort(key=lambda row: public_order(tuple(row[dim] for dim in spec.dims)))
         return pa.Table.from_pylist(rows, cube_schema(dataset, spec))
 
-    def answer(self, statement: Statement, dataset: Dataset, spec: CubeSpec, cube: pa.Table) -> RolledUp:
-        if not {*statement.dims} <= {*spec.dims}:
-            raise VaultFault(f"couldn't answer: the cube {spec.name} has not all dimensions asked")
-        asked = [output.term.item for output in statement.outputs if isinstance(output.term, Sum | Average)]
-        figures = ["rows"]
-        for measure in dict.fromkeys(asked):
-            figures += [f"sum_{measure}", f"n_{measure}"]
-        groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-        undecided: set[tuple[Any, ...]] = set()
-        for atom in cube.to_pylist():
-            truth = True if statement.where is None else _truth(statement.where, atom, dataset)
-            dims = tuple(atom[dim] for dim in statement.dims)
-            if truth is None:
-                undecided.add(dims)
-            elif truth:
-                groups[dims].append(atom)
-        rows = [
-            dict(zip(statement.dims, dims, strict=True))
-            | {name: _sum([atom[name] for atom in atoms]) for name in figures}
-            for dims, atoms in groups.items()
-        ]
-        schema = pa.schema([cube.schema.field(name) for name in [*statement.dims, *figures]])
-        return RolledUp(pa.Table.from_pylist(rows, schema), len(undecided))
+    def opened(self, dataset: Dataset, spec: CubeSpec, atoms: pa.Table) -> OpenCube:
+        return ReferenceCube(dataset, spec, atoms)
 
     def rows_of(self, reads: Sequence[Read], kind: SubjectKind, number: int) -> list[list[dict[str, Value]]]:
         found = []
@@ -119,6 +99,39 @@ class ReferenceEngine:
         if not segments or any(name not in self._segments for name in segments):
             raise VaultFault("couldn't read a snapshot: a segment is missing, or there is none")
         return [row for name in segments for row in self._segments[name]]
+
+
+@dataclass(frozen=True)
+class ReferenceCube:
+    """The atoms of one cube, asked in plain Python."""
+
+    _dataset: Dataset
+    _spec: CubeSpec
+    _atoms: pa.Table
+
+    def answer(self, statement: Statement) -> RolledUp:
+        if not {*statement.dims} <= {*self._spec.dims}:
+            raise VaultFault(f"couldn't answer: the cube {self._spec.name} has not all dimensions asked")
+        asked = [output.term.item for output in statement.outputs if isinstance(output.term, Sum | Average)]
+        figures = ["rows"]
+        for measure in dict.fromkeys(asked):
+            figures += [f"sum_{measure}", f"n_{measure}"]
+        groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        undecided: set[tuple[Any, ...]] = set()
+        for atom in self._atoms.to_pylist():
+            truth = True if statement.where is None else _truth(statement.where, atom, self._dataset)
+            dims = tuple(atom[dim] for dim in statement.dims)
+            if truth is None:
+                undecided.add(dims)
+            elif truth:
+                groups[dims].append(atom)
+        rows = [
+            dict(zip(statement.dims, dims, strict=True))
+            | {name: _sum([atom[name] for atom in atoms]) for name in figures}
+            for dims, atoms in groups.items()
+        ]
+        schema = pa.schema([self._atoms.schema.field(name) for name in [*statement.dims, *figures]])
+        return RolledUp(pa.Table.from_pylist(rows, schema), len(undecided))
 
 
 def _key(dataset: Dataset, kind: SubjectKind) -> str:

@@ -36,7 +36,7 @@ from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
-from zhanqiao.vault.engines import Engine, Read, RolledUp
+from zhanqiao.vault.engines import Engine, OpenCube, Read, RolledUp
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
@@ -78,6 +78,7 @@ class Vault:
         self._engine = engine or DuckDbEngine(self._segments)
         self._published = published or published_segments
         self._states = StateStore(folder / "states", keyring)
+        self._cubes: dict[tuple[str, str, str, CubeSpec], OpenCube] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Numbers] = {}
         self.subjects = SubjectBook(folder / "subjects", keyring)
@@ -123,13 +124,8 @@ class Vault:
         self._check(permit, AnswerPermit)
         if permit.statement.dataset != dataset.name:
             raise VaultFault("couldn't answer: the permit is for another dataset")
-        atoms = self._states.cube(dataset.name, permit.snapshot, permit.cube.name)
-        if atoms.schema != cubes.cube_schema(dataset, permit.cube):
-            raise VaultFault("couldn't answer: the cube was built under another contract version")
-        answer = self._engine.answer(permit.statement, dataset, permit.cube, atoms)
-        rows = answer.table.to_pylist()
-        rows.sort(key=lambda row: cubes.public_order(tuple(row[dim] for dim in permit.statement.dims)))
-        return RolledUp(pa.Table.from_pylist(rows, answer.table.schema), answer.undecided)
+        answer = self._opened(permit, dataset).answer(permit.statement)
+        return RolledUp(cubes.in_public_order(answer.table, permit.statement.dims), answer.undecided)
 
     def evidence(
         self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject | None, at: date
@@ -258,6 +254,18 @@ class Vault:
                 self._states.write_newest(dataset.name, permit.snapshot, item, state)
                 return
         self._states.write_newest(dataset.name, permit.snapshot, item, Newer(newer.onto, changes))
+
+    def _opened(self, permit: AnswerPermit, dataset: Dataset) -> OpenCube:
+        """Return the cube of the permit's snapshot; snapshots never change, so one that is open stays true."""
+        wanted = cubes.cube_schema(dataset, permit.cube)
+
+        def read() -> OpenCube:
+            atoms = self._states.cube(dataset.name, permit.snapshot, permit.cube.name)
+            if atoms.schema != wanted:
+                raise VaultFault("couldn't answer: the cube was built under another contract version")
+            return self._engine.opened(dataset, permit.cube, atoms)
+
+        return _remember(self._cubes, (dataset.name, dataset.digest, permit.snapshot, permit.cube), read)
 
     def _trace(self, permit: EvidencePermit, dataset: Dataset) -> State:
         if dataset.latest is None:
