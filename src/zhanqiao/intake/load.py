@@ -28,7 +28,9 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
 from zhanqiao.terms.datasets import Delivery as DeliveryKind
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.house import House
+from zhanqiao.vault.subjects import UNKNOWN
 
 LANDING = "landing"
 MAX_BAD_PERCENT = 20
@@ -128,12 +130,21 @@ def _number_subjects(house: House, dataset: Dataset, examined: Examined) -> Numb
         for item in keys:
             assert item.subject is not None, "chosen so"
             ids = pa.chunked_array([masked.stored[item.name] for masked in group])
-            found[item.name].append(house.vault.subjects.numbers(item.subject, ids, allocate=True))
+            found[item.name].append(_numbers_of(house, item.subject, ids))
         if whose is not None:
             kind, key = whose
             table = pa.Table.from_batches([pa.RecordBatch.from_pydict(masked.identities) for masked in group])
             house.vault.identities.put(kind, found[key.name][-1], table)
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}
+
+
+def _numbers_of(house: House, kind: SubjectKind, ids: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Return the subject number of each row, asking once for each subject: most deliveries name one in many rows."""
+    encoded = ids.combine_chunks().dictionary_encode()
+    of_each = house.vault.subjects.numbers(kind, encoded.dictionary, allocate=True)
+    places = encoded.indices.fill_null(len(of_each)).to_numpy()
+    numbers: NDArray[np.int32] = np.append(of_each, np.int32(UNKNOWN))[places]
+    return numbers
 
 
 def _groups(batches: Iterable[Masked]) -> Iterator[list[Masked]]:

@@ -26,7 +26,8 @@ from zhanqiao.vault.faults import VaultFault
 
 Tokens = npt.NDArray[np.uint64]  # shape (n, 2): low and high half of each token
 Flags = npt.NDArray[np.bool_]
-Digits = npt.NDArray[np.uint8]  # shape (n, 18)
+Characters = npt.NDArray[np.uint8]  # shape (n, 18)
+Pairs = npt.NDArray[np.uint16]  # shape (n, 9): two characters each, as one base-1296 digit
 
 LAYOUT = 1
 VAULT_DOMAIN = 0
@@ -37,12 +38,11 @@ _HALF = ID_LENGTH // 2
 _LIMB_BITS = 47
 _LIMB_END = 36**_HALF
 _ALPHABET = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)
-_NO_DIGIT = 255
-_DIGITS = np.full(256, _NO_DIGIT, np.uint8)
-_DIGITS[_ALPHABET] = np.arange(36, dtype=np.uint8)
-# Both limbs by one product. Every partial sum is a whole number below 36**9 < 2**53, so floats are exact here.
-_POWERS = np.zeros((ID_LENGTH, 2))
-_POWERS[:_HALF, 0] = _POWERS[_HALF:, 1] = 36.0 ** np.arange(_HALF - 1, -1, -1)
+_NO_PAIR = 2**16 - 1
+# The two characters of each pair as they stand in memory, and from these the pair.
+_SPELT = (_ALPHABET[:, None] | _ALPHABET[None, :].astype("<u2") << 8).astype("<u2").reshape(-1)
+_PAIRS = np.full(1 << 16, _NO_PAIR, np.uint16)
+_PAIRS[_SPELT] = np.arange(36**2, dtype=np.uint16)
 _KINDS = {SubjectKind.PERSON: 1, SubjectKind.ENTERPRISE: 2}
 
 
@@ -50,19 +50,19 @@ _KINDS = {SubjectKind.PERSON: 1, SubjectKind.ENTERPRISE: 2}
 class Identifiers:
     """A column of identifiers in their one spelling, ready to be packed.
 
-    digits      (n, 18) base-36 digits; only rows marked good mean anything
+    pairs       the characters by twos; only rows marked good mean anything
     good        which rows hold an identifier at all
     """
 
-    digits: Digits
+    pairs: Pairs
     good: Flags
 
     def __len__(self) -> int:
-        return len(self.digits)
+        return len(self.pairs)
 
     def texts(self, rows: npt.NDArray[np.intp]) -> pa.Array:
         """Return some of the good identifiers as text."""
-        characters = _ALPHABET[self.digits[rows]]
+        characters = _SPELT[self.pairs[rows]]
         offsets = np.arange(0, (len(rows) + 1) * ID_LENGTH, ID_LENGTH, dtype=np.int32)
         return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(characters.tobytes()))
 
@@ -71,18 +71,18 @@ def identifiers(ids: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Ident
     """Normalise a column. What has not 18 base-36 characters after that is no identifier; intake tells its sender."""
     column = _one_array(ids)
     characters, regular = _characters(column)
-    digits = np.empty(characters.shape, np.uint8)
+    pairs = np.empty((len(column), _HALF), np.uint16)
     for start in range(0, len(column), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        np.take(_DIGITS, characters[rows], out=digits[rows])
-        if (digits[rows] == _NO_DIGIT).any():
-            regular[rows] &= (digits[rows] != _NO_DIGIT).all(axis=1)
+        np.take(_PAIRS, characters[rows].view("<u2"), out=pairs[rows])
+        if pairs[rows].max() == _NO_PAIR:
+            regular[rows] &= (pairs[rows] != _NO_PAIR).all(axis=1)
     for row in np.flatnonzero(~regular).tolist():
         spelling = normalise_id(column[row].as_py() or "")
         if len(spelling) == ID_LENGTH and spelling.isascii():
-            digits[row] = _DIGITS[np.frombuffer(spelling.encode(), np.uint8)]
-            regular[row] = (digits[row] != _NO_DIGIT).all()
-    return Identifiers(digits, regular)
+            pairs[row] = _PAIRS[np.frombuffer(spelling.encode(), "<u2")]
+            regular[row] = (pairs[row] != _NO_PAIR).all()
+    return Identifiers(pairs, regular)
 
 
 def tokens_of(
@@ -94,7 +94,7 @@ def tokens_of(
     encrypt = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()  # noqa: S305  one block: see above
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        blocks = _pack(ids.digits[rows], tag)
+        blocks = _pack(ids.pairs[rows], tag)
         sealed = bytearray(blocks.nbytes + 15)  # the library wants room for one block less one byte more
         encrypt.update_into(blocks.view(np.uint8).reshape(-1).data, sealed)
         tokens[rows] = np.frombuffer(sealed, "<u8", blocks.size).reshape(blocks.shape)
@@ -118,11 +118,16 @@ def _tag(kind: SubjectKind, domain: int, layout: int) -> int:
     return layout << 26 | _KINDS[kind] << 22 | domain
 
 
-def _pack(digits: Digits, tag: np.uint64) -> Tokens:
-    """Lay identifier and tag into 128-bit blocks, little-endian."""
-    limbs = (digits.astype(np.float64) @ _POWERS).astype(np.uint64)
-    left, right = limbs[:, 0], limbs[:, 1]
-    blocks = np.empty((len(digits), 2), "<u8")
+def _pack(pairs: Pairs, tag: np.uint64) -> Tokens:
+    """Lay identifier and tag into 128-bit blocks, little-endian. The middle pair belongs to both limbs."""
+    columns = pairs.T.astype(np.uint64, order="C")
+    left, middle, right = columns[0], columns[_HALF // 2], columns[_HALF // 2] % np.uint64(36)
+    for column in columns[1 : _HALF // 2]:
+        left = left * np.uint64(36**2) + column
+    left = left * np.uint64(36) + middle // np.uint64(36)
+    for column in columns[_HALF // 2 + 1 :]:
+        right = right * np.uint64(36**2) + column
+    blocks = np.empty((len(pairs), 2), "<u8")
     blocks[:, 0] = right | left << np.uint64(_LIMB_BITS)
     blocks[:, 1] = left >> np.uint64(64 - _LIMB_BITS) | tag << np.uint64(30)
     return blocks
@@ -144,7 +149,7 @@ def _one_array(ids: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> pa.Arr
     return ids.cast(pa.string()) if ids.type != pa.string() else ids
 
 
-def _characters(column: pa.Array) -> tuple[Digits, Flags]:
+def _characters(column: pa.Array) -> tuple[Characters, Flags]:
     """Read the bytes of every value that has exactly 18 straight from Arrow's buffer; say which those are."""
     if not len(column):
         return np.empty((0, ID_LENGTH), np.uint8), np.empty(0, np.bool_)
