@@ -25,7 +25,7 @@ from lib.vault_cases import (
 )
 from zhanqiao.policy.ir import And, Compare, Not, Operator, Or, Predicate, Within
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
-from zhanqiao.vault.cubes import Leaf, Units, cube_schema, item_of, protect, subject_keys
+from zhanqiao.vault.cubes import Leaf, Units, cube_schema, exact_of, item_of, protect, subject_keys
 from zhanqiao.vault.decimals import as_integer
 from zhanqiao.vault.engines import RolledUp
 from zhanqiao.vault.reference import ReferenceEngine
@@ -61,6 +61,7 @@ def _compare(tmp: Path, described: Dataset, spec: CubeSpec, rows: list[dict[str,
             chosen.drop(segment)
         outcomes.append((cube, [(one.table.schema, _lines(one)) for one in answers]))
     (cube, answers), (other_cube, other_answers) = outcomes
+    assert exact_of(cube) == exact_of(other_cube)
     assert cube.equals(other_cube), (cube.to_pylist(), other_cube.to_pylist())
     assert [lines for _, lines in answers] == [lines for _, lines in other_answers]
     assert [schema.types for schema, _ in answers] == [schema.types for schema, _ in other_answers]

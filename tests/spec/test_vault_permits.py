@@ -392,6 +392,7 @@ def test_memos_open_for_their_purpose_and_place(vault):
     with pytest.raises(KeyFault):
         vault.open("quarantine", sealed, b"request-1")
     assert vault.commitment(b"x") == vault.commitment(b"x") != vault.commitment(b"y")
+    assert vault.commitment(b"x") != vault.question_digest(b"x"), "the auditor's key opens no question"
 
 
 def test_identities_are_kept_apart(vault, tmp_path):

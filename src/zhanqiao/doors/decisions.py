@@ -54,7 +54,7 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     # (5) The service's pure rule, and nothing beyond its output schema.
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, at.date()), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
-    sealing = _sealing(permit, grant, service)
+    sealing = _sealing(permit, grant, service, house.vault.commitment(canonical([evidence, outcome])))
     return release.charge_and_hand_over(asked, outcome, sealing, house, _use(consent, asked, house))
 
 
@@ -80,16 +80,16 @@ def answer_batch(
         return release.note_refusal(asked, permit, house)
     if (refusal := release.reserve(asked, house)) is not None:
         return release.note_refusal(asked, refusal, house)
+    read = list(house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, at.date()))
     results = [
         {"id": identifier, "status": "not-answered"}
         if evidence is None
         else {"id": identifier, "status": "answered", **shaped(service.decide(evidence, at.date()), service)}
-        for identifier, evidence in zip(
-            ids, house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, at.date()), strict=True
-        )
+        for identifier, evidence in zip(ids, read, strict=True)
     ]
     outcome: dict[str, object] = {"status": "released", "service": service.name, "results": results}
-    return release.hand_over(asked, outcome, _sealing(permit, grant, service), house)
+    sealing = _sealing(permit, grant, service, house.vault.commitment(canonical([read, outcome])))
+    return release.hand_over(asked, outcome, sealing, house)
 
 
 def shaped(outcome: dict[str, object], service: Service) -> dict[str, object]:
@@ -193,16 +193,17 @@ def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[
 
 def _digest_of(question: Sequence[object], house: House) -> str:
     """Return a keyed digest: all else being known from the log, an id number could be guessed from a plain one."""
-    return house.vault.commitment(canonical(["question", *question]))
+    return house.vault.question_digest(canonical(question))
 
 
-def _sealing(permit: EvidencePermit, grant: Grant, service: Service) -> Sealing:
+def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment: str) -> Sealing:
     return Sealing(
         purpose=grant.purpose,
         statement_digest=digest({"service": service.name, "pack": service.pack}),
         snapshot=permit.snapshots,
         rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],
         withheld=[],
+        commitment=commitment,
         service=service.name,
         granted=tuple(permit.snapshots),
     )

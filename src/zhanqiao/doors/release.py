@@ -66,7 +66,8 @@ class Release:
 class Sealing:
     """What the certificate says besides the answer itself (CONTRACTS 5).
 
-    granted  datasets that the agreement has to cover still when the answer leaves; not in the certificate
+    commitment  to the exact result before protection, under the auditor's key
+    granted     datasets that the agreement has to cover still when the answer leaves; not in the certificate
     """
 
     purpose: str
@@ -74,6 +75,7 @@ class Sealing:
     snapshot: dict[str, str]
     rules: list[dict[str, object]]
     withheld: list[dict[str, object]]
+    commitment: str
     service: str | None = None
     rung: str | None = None
     granted: tuple[str, ...] = ()
@@ -157,7 +159,7 @@ def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: 
     try:
         with house.book.recording() as tx:
             _check_grant_again(asked, sealing, tx.at)
-            _release(asked, answer, salt, memo, sealing, house, tx)
+            _release(asked, answer, salt, memo, sealing, tx)
     except AlreadyReleased:
         pass
     except _TurnedDown as turned:
@@ -182,7 +184,7 @@ def charge_and_hand_over(
             if also is not None and not also.spend(tx):
                 raise _NotSpent
             _check_grant_again(asked, sealing, tx.at)
-            _release(asked, answer, salt, memo, sealing, house, tx)
+            _release(asked, answer, salt, memo, sealing, tx)
     except IntegrityError:
         pass  # the twin of this request came first, and its whole transaction with it
     except _NotSpent:
@@ -231,20 +233,16 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
         raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
 
 
-def _release(
-    asked: Asked, answer: dict[str, object], salt: str, memo: bytes, sealing: Sealing, house: House, tx: Recording
-) -> None:
+def _release(asked: Asked, answer: dict[str, object], salt: str, memo: bytes, sealing: Sealing, tx: Recording) -> None:
     tx.release(
         Event(f"{asked.door.value}.released", asked.by, asked.id),
-        _predicate(asked, answer, sealing, house, tx.at),
+        _predicate(asked, sealing, tx.at),
         certificate.answer_digest(bytes.fromhex(salt), answer),
         memo,
     )
 
 
-def _predicate(
-    asked: Asked, answer: dict[str, object], sealing: Sealing, house: House, issued: datetime
-) -> dict[str, object]:
+def _predicate(asked: Asked, sealing: Sealing, issued: datetime) -> dict[str, object]:
     return {
         "version": PREDICATE_VERSION,
         "door": asked.door.value,
@@ -258,7 +256,7 @@ def _predicate(
         "rules": sealing.rules,
         "withheld": sealing.withheld,
         "charge": {"answers": asked.charge},
-        "commitment": house.vault.commitment(canonical(answer)),
+        "commitment": sealing.commitment,
         "approvals": [],
         "group": None,
         "issued": issued,

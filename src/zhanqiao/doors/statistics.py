@@ -23,17 +23,13 @@ from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
-from zhanqiao.vault import second_parser
-from zhanqiao.vault.engines import RolledUp
+from zhanqiao.vault import safety, second_parser
 from zhanqiao.vault.house import House
+from zhanqiao.vault.vault import Answer
 
 REMAINDER = "其余"
 # What was read before is not read again, as long as agreement and catalogue say the same.
 _STATEMENTS = guard.Memory()
-_RULES: list[dict[str, object]] = [
-    {"rule": "threshold", "figures": {"persons": 10, "enterprises": 5}},
-    {"rule": "dominance", "figures": {"p_percent": 15, "nk_n": 2, "nk_k_percent": 90}},
-]
 
 
 def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
@@ -63,11 +59,11 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (5) Run exactly what was permitted, and nothing else.
     dataset = narrowed(permit.statement.dataset)
     assert dataset is not None, "the permit names a described dataset"
-    rolled_up = house.vault.run(permit, dataset)
+    exact = house.vault.run(permit, dataset)
     # (6) What the caller computes is computed from protected cells only.
-    table, withheld = _evaluate(rolled_up, permit, dataset)
+    table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    return release.hand_over(asked, table, _sealing(permit, grant.purpose, withheld), house)
+    return release.hand_over(asked, table, _sealing(permit, grant.purpose, withheld, exact.commitment), house)
 
 
 def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
@@ -86,20 +82,21 @@ def _asked(request: StatisticsRequest) -> Asked:
     return Asked(request.id, Door.STATISTICS, request.agreement, request.by, question)
 
 
-def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]]) -> Sealing:
+def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]], commitment: str) -> Sealing:
     return Sealing(
         purpose=purpose,
         statement_digest=permit.statement_digest,
         snapshot={permit.statement.dataset: permit.snapshot},
-        rules=_RULES,
+        rules=safety.rule_figures(),
         withheld=withheld,
+        commitment=commitment,
         rung="cube",
         granted=(permit.statement.dataset,),
     )
 
 
 def _evaluate(
-    rolled_up: RolledUp, permit: AnswerPermit, dataset: Dataset
+    exact: Answer, permit: AnswerPermit, dataset: Dataset
 ) -> tuple[dict[str, object], list[dict[str, object]]]:
     """Turn the roll-up of published atoms into the caller's table.
 
@@ -108,9 +105,9 @@ def _evaluate(
     groups it holds would tell which of them are not empty.
     """
     statement = permit.statement
-    atoms = rolled_up.table.to_pylist()
+    atoms = exact.table.to_pylist()
     remainders = sum(any(atom[dim] is None for dim in statement.dims) for atom in atoms)
-    counted = (("too-small-or-dominated", remainders), ("filter-leaves-out-remainder", rolled_up.undecided))
+    counted = (("too-small-or-dominated", remainders), ("filter-leaves-out-remainder", exact.undecided))
     withheld: list[dict[str, object]] = [{"rule": rule, "groups": groups} for rule, groups in counted if groups]
     table: dict[str, object] = {
         "status": "released",

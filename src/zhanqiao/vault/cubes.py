@@ -14,6 +14,7 @@ Public order is the order of the values themselves, so which atom is swallowed t
 is a partition: every row is in exactly one atom, or in none if the table as a whole is not safe.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item, Opening
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.decimals import as_decimal
@@ -99,6 +101,10 @@ class _Group:
 UnitsOf = Callable[[Sequence[Leaf]], list[tuple[Units, ...]]]
 
 
+# Where a cube's table carries the digest of its unprotected finest partition.
+_EXACT = b"exact"
+
+
 def cube_schema(dataset: Dataset, spec: CubeSpec) -> pa.Schema:
     """Return the columns of a cube: dims, rows, persons, enterprises, and sum_<m>, n_<m> for each measure."""
     dims = [pa.field(name, arrow_type(item_of(dataset, name))) for name in spec.dims]
@@ -151,7 +157,27 @@ def in_public_order(table: pa.Table, dims: Sequence[str]) -> pa.Table:
 def protect(dataset: Dataset, spec: CubeSpec, leaves: Iterable[Leaf], units_of: UnitsOf) -> pa.Table:
     """Return the atoms of a cube from its leaves."""
     kinds = tuple(key.subject for key in subject_keys(dataset) if key.subject is not None)
-    return _Partition(kinds, len(spec.dims), units_of).publish(leaves, dataset, spec)
+    counted = tuple(leaves)
+    atoms = _Partition(kinds, len(spec.dims), units_of).publish(counted, dataset, spec)
+    return with_exact(atoms, ((leaf.dims, leaf.rows, leaf.sums, leaf.valued) for leaf in counted))
+
+
+def with_exact(atoms: pa.Table, cells: Iterable[tuple[Dims, int, Sequence[int], Sequence[int]]]) -> pa.Table:
+    """Return the atoms with the digest of the unprotected partition that they were made of, in its schema's metadata.
+
+    cells  dims, rows, and for each measure the sum (in units of its last digit) and the rows with a value
+    """
+    lines = sorted(cells, key=lambda cell: public_order(cell[0]))
+    texts = (
+        canonical([list(dims), rows, [str(one) for one in sums], list(valued)]) for dims, rows, sums, valued in lines
+    )
+    digest = hashlib.sha256(b"\n".join(texts)).hexdigest()
+    return atoms.replace_schema_metadata({_EXACT: digest.encode()})
+
+
+def exact_of(atoms: pa.Table) -> str:
+    """Return that digest (hexadecimal). It is committed to under a key, and never told: cells could be guessed."""
+    return str((atoms.schema.metadata or {})[_EXACT].decode())
 
 
 class _Partition:

@@ -72,7 +72,7 @@ class Engine(Protocol):
         ...
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
-        """Return the protected atoms of a cube (`cubes.cube_schema`), sorted by dimensions."""
+        """Return the protected atoms of a cube (`cubes.cube_schema`, `cubes.exact_of`), sorted by dimensions."""
         ...
 
     def opened(self, dataset: Dataset, spec: CubeSpec, atoms: pa.Table) -> OpenCube:

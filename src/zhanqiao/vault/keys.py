@@ -30,7 +30,8 @@ PURPOSES = (
     "memos",
     "quarantine",
     "states",
-    "commitments",
+    "auditor-commitments",
+    "questions",
     "reasons",
 )
 

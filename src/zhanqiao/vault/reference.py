@@ -21,7 +21,7 @@ from zhanqiao.policy.ir import And, Average, Compare, Not, Operator, Or, Predica
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault.cubes import check_named, cube_schema, item_of, public_order, subject_keys
+from zhanqiao.vault.cubes import check_named, cube_schema, item_of, public_order, subject_keys, with_exact
 from zhanqiao.vault.engines import Days, OpenCube, Read, RolledUp, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.segments import stored_schema
@@ -66,9 +66,9 @@ class ReferenceEngine:
         for key in subject_keys(dataset):
             check_named(dataset, key, named=all(row[key.name] is not None for row in rows))
         atoms = _protected(rows, dataset, spec)
-        rows = [_atom_row(prefix, cell, dataset, spec) for prefix, cell in atoms.items()]
-        rows.sort(key=lambda row: public_order(tuple(row[dim] for dim in spec.dims)))
-        return pa.Table.from_pylist(rows, cube_schema(dataset, spec))
+        published = [_atom_row(prefix, cell, dataset, spec) for prefix, cell in atoms.items()]
+        published.sort(key=lambda row: public_order(tuple(row[dim] for dim in spec.dims)))
+        return with_exact(pa.Table.from_pylist(published, cube_schema(dataset, spec)), _finest(rows, dataset, spec))
 
     def opened(self, dataset: Dataset, spec: CubeSpec, atoms: pa.Table) -> OpenCube:
         return ReferenceCube(dataset, spec, atoms)
@@ -203,6 +203,18 @@ def _atom_row(prefix: tuple[Any, ...], cell: list[Row], dataset: Dataset, spec: 
         row[f"sum_{measure}"] = _exact_sum(values, item_of(dataset, measure).scale) if values else None
         row[f"n_{measure}"] = len(values)
     return row
+
+
+def _finest(rows: list[Row], dataset: Dataset, spec: CubeSpec) -> Iterator[tuple[Any, int, list[int], list[int]]]:
+    """Yield the cells as they are before anything is protected."""
+    cells: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        cells[tuple(row[dim] for dim in spec.dims)].append(row)
+    for dims, cell in cells.items():
+        values = [[row[name] for row in cell if row[name] is not None] for name in spec.measures]
+        scales = [10 ** item_of(dataset, name).scale for name in spec.measures]
+        sums = [int(sum(map(Fraction, some)) * scale) for some, scale in zip(values, scales, strict=True)]
+        yield dims, len(cell), sums, [len(some) for some in values]
 
 
 def _distinct(cell: list[Row], dataset: Dataset, kind: SubjectKind) -> int:

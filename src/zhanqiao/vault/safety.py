@@ -17,7 +17,14 @@ from zhanqiao.terms.subjects import SubjectKind
 
 THRESHOLD = {SubjectKind.PERSON: 10, SubjectKind.ENTERPRISE: 5}
 P_PERCENT = 15
-NK_PERCENT = 90
+NK_N, NK_PERCENT = 2, 90
+
+
+def rule_figures() -> list[dict[str, object]]:
+    """Return the rules with their figures, as certificates state them."""
+    units = {"persons": THRESHOLD[SubjectKind.PERSON], "enterprises": THRESHOLD[SubjectKind.ENTERPRISE]}
+    dominance = {"p_percent": P_PERCENT, "nk_n": NK_N, "nk_k_percent": NK_PERCENT}
+    return [{"rule": "threshold", "figures": units}, {"rule": "dominance", "figures": dominance}]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
@@ -30,13 +31,14 @@ import pyarrow as pa
 
 from zhanqiao.ledger import durable
 from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
+from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
-from zhanqiao.vault.engines import Engine, OpenCube, Read, RolledUp
+from zhanqiao.vault.engines import Engine, OpenCube, Read
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
@@ -55,6 +57,21 @@ _Kept = TypeVar("_Kept")
 _BLOCK = 65_536
 # Newest dates and rosters are read again and again by a batch; a few stay open in memory.
 _KEPT = 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a statement is answered with.
+
+    table       as `engines.RolledUp`, sorted by the dims, the remainder last
+    undecided   as there
+    commitment  to the unprotected finest partition of the cube: an auditor who builds it again, on whatever engine,
+                knows whether the atoms were made of it
+    """
+
+    table: pa.Table
+    undecided: int
+    commitment: str
 
 
 class Vault:
@@ -78,7 +95,7 @@ class Vault:
         self._engine = engine or DuckDbEngine(self._segments)
         self._published = published or published_segments
         self._states = StateStore(folder / "states", keyring)
-        self._cubes: dict[tuple[str, str, str, CubeSpec], OpenCube] = {}
+        self._cubes: dict[tuple[str, str, str, CubeSpec], tuple[OpenCube, str]] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Numbers] = {}
         self.subjects = SubjectBook(folder / "subjects", keyring)
@@ -115,17 +132,19 @@ class Vault:
 
     # --- answers out --------------------------------------------------------------------------------
 
-    def run(self, permit: AnswerPermit, dataset: Dataset) -> RolledUp:
+    def run(self, permit: AnswerPermit, dataset: Dataset) -> Answer:
         """Return the exact roll-up of published atoms that a statement asks for.
 
-        Sorted by the dims, the remainder last. No atom, no row. How many finest cells an atom holds is not told: it
+        No atom, no row. How many finest cells an atom holds is not told: it
         would say how many of them are not empty.
         """
         self._check(permit, AnswerPermit)
         if permit.statement.dataset != dataset.name:
             raise VaultFault("couldn't answer: the permit is for another dataset")
-        answer = self._opened(permit, dataset).answer(permit.statement)
-        return RolledUp(cubes.in_public_order(answer.table, permit.statement.dims), answer.undecided)
+        cube, commitment = self._opened(permit, dataset)
+        rolled_up = cube.answer(permit.statement)
+        table = cubes.in_public_order(rolled_up.table, permit.statement.dims)
+        return Answer(table, rolled_up.undecided, commitment)
 
     def evidence(
         self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject | None, at: date
@@ -190,8 +209,15 @@ class Vault:
         return crypt.open_sealed(self._keyring.key(purpose), sealed, aad, f"sealed {purpose}")
 
     def commitment(self, message: bytes) -> str:
-        """Return a keyed digest that commits to an exact result without telling it (CONTRACTS 5)."""
-        return "hmac-sha256:" + self._keyring.hmac("commitments", message).hex()
+        """Return what commits to an exact, unprotected result without telling it, for the auditor (CONTRACTS 5)."""
+        return self._keyed("auditor-commitments", message)
+
+    def question_digest(self, message: bytes) -> str:
+        """Return a keyed digest of a question: all else being known from the log, its subject could be guessed."""
+        return self._keyed("questions", message)
+
+    def _keyed(self, purpose: str, message: bytes) -> str:
+        return "hmac-sha256:" + self._keyring.hmac(purpose, message).hex()
 
     # --- order in the house -------------------------------------------------------------------------
 
@@ -255,15 +281,16 @@ class Vault:
                 return
         self._states.write_newest(dataset.name, permit.snapshot, item, Newer(newer.onto, changes))
 
-    def _opened(self, permit: AnswerPermit, dataset: Dataset) -> OpenCube:
-        """Return the cube of the permit's snapshot; snapshots never change, so one that is open stays true."""
+    def _opened(self, permit: AnswerPermit, dataset: Dataset) -> tuple[OpenCube, str]:
+        """Return the cube of the permit's snapshot, and its commitment. Snapshots never change: an open one stays true."""
         wanted = cubes.cube_schema(dataset, permit.cube)
 
-        def read() -> OpenCube:
+        def read() -> tuple[OpenCube, str]:
             atoms = self._states.cube(dataset.name, permit.snapshot, permit.cube.name)
             if atoms.schema != wanted:
                 raise VaultFault("couldn't answer: the cube was built under another contract version")
-            return self._engine.opened(dataset, permit.cube, atoms)
+            made_of = canonical([dataset.name, permit.snapshot, permit.cube.name, cubes.exact_of(atoms)])
+            return self._engine.opened(dataset, permit.cube, atoms), self.commitment(made_of)
 
         return _remember(self._cubes, (dataset.name, dataset.digest, permit.snapshot, permit.cube), read)
 
