@@ -451,6 +451,25 @@ def test_checks_work_on_slices():
             }
 
 
+@pytest.mark.parametrize("kind", LogicalType)
+def test_values_that_repeat_are_read_like_single_ones(kind):
+    values = ["x" * 40, "", "12.5", "-3", "=1", "2026-01-01", "2026-02-30", "是", "市南区", "", "1" * 20]
+    one = item(kind, required=True, max_length=30, **({"scale": 1} if kind is LogicalType.NUMBER else {}))
+    many = texts(*(values * 1_000)[3:])
+    assert many.distinct() is not None
+    column, broken = check_column(one, many)
+    single, each = check_column(one, texts(*values))
+    assert column.to_pylist() == (single.to_pylist() * 1_000)[3:]
+    assert {code: where.tolist() for code, where in broken.items()} == {
+        code: (where.tolist() * 1_000)[3:] for code, where in each.items() if where.any()
+    }
+
+
+def test_values_that_hardly_repeat_are_not_gathered_first():
+    assert texts(*map(str, range(4_000))).distinct() is None
+    assert texts("a", "a").distinct() is None
+
+
 def test_repeated_values_are_all_found():
     columns = [pa.array(["a", "b", None]), pa.array(["c", "a", None])]
     found = repeated(columns)

@@ -107,6 +107,15 @@ def check_column(
 
     odd  whether the file holds characters at all that a text should not hold; the parser has looked
     """
+    if item.subject is None and (repeated := texts.distinct()) is not None:
+        distinct, places = repeated
+        values, broken = _check_values(item, distinct, odd=odd, encoding=encoding)
+        column = texts.nulled() if item.type is LogicalType.STRING else values.take(pa.array(places))
+        return column, {code: where[places] for code, where in broken.items() if where.any()}
+    return _check_values(item, texts, odd=odd, encoding=encoding)
+
+
+def _check_values(item: Item, texts: Texts, *, odd: bool, encoding: str) -> tuple[pa.Array, dict[str, Mask]]:
     broken: dict[str, Mask] = {}
     if item.required and texts.any_missing:
         broken["required"] = texts.missing

@@ -135,11 +135,15 @@ def _as_delivered(
     dataset: Dataset, file: int, rows: Rows, bad: Mask, faults: dict[int, list[tuple[str, str]]]
 ) -> Iterator[BadRow]:
     places = pa.array(np.flatnonzero(bad))
-    columns = [texts.take(places).to_pylist() for texts in rows.texts]
+    columns = [_unmarked_all(texts.take(places), odd=rows.odd) for texts in rows.texts]
     headers = _headers(dataset)
-    for at, row in enumerate(rows.numbers[bad].tolist()):
-        values = {header: _unmarked(column[at]) for header, column in zip(headers, columns, strict=True)}
-        yield BadRow(file, row, tuple(faults[row]), values)
+    for row, values in zip(rows.numbers[bad].tolist(), zip(*columns, strict=True), strict=True):
+        yield BadRow(file, row, tuple(faults[row]), dict(zip(headers, values, strict=True)))
+
+
+def _unmarked_all(texts: pa.Array, *, odd: bool) -> list[str]:
+    values: list[str] = texts.to_pylist()
+    return [_unmarked(text) for text in values] if odd else values
 
 
 def _unmarked(text: str) -> str:

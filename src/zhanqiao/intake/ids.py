@@ -7,6 +7,7 @@ seconds. python-stdnum is the judge in the tests.
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from zhanqiao.intake.texts import Mask, Texts
@@ -39,17 +40,16 @@ def check_ids(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:
 def _check_each_spelling(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:
     """Check what is written as it should be at once, and the others after bringing them into that spelling."""
     valid = np.zeros(len(texts), np.bool_)
-    spelt = np.flatnonzero(texts.lengths == ID_LENGTH)
-    valid[spelt] = _valid(kind, texts.matrix(spelt, ID_LENGTH))
-    other = np.flatnonzero(~valid & ~texts.missing)
-    if not len(other):
-        return texts.nulled(), ~valid & ~texts.missing
-    respelt = [_respell(kind, text) for text in texts.array.take(pa.array(other)).to_pylist()]
+    spelt = texts.lengths == ID_LENGTH
+    valid[spelt] = _valid(kind, Texts(texts.array.filter(pa.array(spelt))).matrix(None, ID_LENGTH))
+    other = ~valid & ~texts.missing
+    if not other.any():
+        return texts.nulled(), other
+    respelt = [_respell(kind, text) for text in texts.array.filter(pa.array(other)).to_pylist()]
     written = [text if text.isascii() and len(text) == ID_LENGTH else _NO_ID for text in respelt]
     valid[other] = _valid(kind, np.frombuffer("".join(written).encode(), np.uint8).reshape(-1, ID_LENGTH))
-    values = texts.array.to_numpy(zero_copy_only=False)
-    values[other] = respelt
-    return pa.array(values, pa.string(), mask=~valid), ~valid & ~texts.missing
+    values = pc.replace_with_mask(texts.array, pa.array(other), pa.array(respelt, pa.string()))
+    return pc.if_else(pa.array(valid), values, pa.scalar(None, pa.string())), ~valid & ~texts.missing
 
 
 def _respell(kind: SubjectKind, text: str) -> str:

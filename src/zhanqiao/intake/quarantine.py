@@ -20,6 +20,7 @@ from zhanqiao.vault.house import House
 FOLDER = "quarantine"
 _PURPOSE = "quarantine"
 _PART_BYTES = 4 << 20
+_as_line = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode  # made once: a delivery has many bad rows
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Waiting:
 
     def add(self, row: BadRow) -> None:
         """Put one row aside."""
-        line = json.dumps(vars(row), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        line = _as_line(vars(row)).encode("utf-8", "surrogatepass")
         self._lines.append(line)
         self._size += len(line)
         if self._size >= _PART_BYTES:

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+
+# A column is looked at value by value when so many of its first rows hold fewer than a quarter as many values.
+_SAMPLE_ROWS = 2_048
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,14 @@ class Texts:
     @cached_property
     def any_missing(self) -> bool:
         return bool(self.missing.any())
+
+    def distinct(self) -> "tuple[Texts, NDArray[np.int32]] | None":
+        """Return each value once, and which of them stands in each row; None where too few rows repeat one."""
+        sample = self.array.slice(0, _SAMPLE_ROWS)
+        if len(sample) < _SAMPLE_ROWS or pc.count_distinct(sample).as_py() * 4 > _SAMPLE_ROWS:
+            return None
+        encoded = self.array.dictionary_encode()
+        return Texts(encoded.dictionary), encoded.indices.to_numpy()
 
     def matrix(self, places: NDArray[np.intp] | None, width: int) -> NDArray[np.uint8]:
         """Return the bytes of values that all have `width` bytes, one row for each; all values where places is None."""
