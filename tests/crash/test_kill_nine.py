@@ -27,7 +27,7 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.desk.scenarios import find_service
-from zhanqiao.intake import quarantine
+from zhanqiao.intake import quarantine, sweep
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
 from zhanqiao.terms.subjects import SubjectKind
@@ -178,9 +178,10 @@ def _check_swept(pier: Pier) -> None:
     numbers = pier.house.vault.subjects.numbers(SubjectKind.PERSON, sorted(everybody))
     assert len(set(numbers.tolist())) == len(everybody)
     assert min(numbers.tolist()) >= 0
-    snapshots = shelf.snapshots()
-    known = {one.id for one in snapshots} | {name for one in snapshots for name in one.segments}
-    pier.house.vault.sweep(known)
+    sweep(pier.house, "chen-sysadmin", wait=True)
+    places = [pier.home / place for place in ("vault", "quarantine", "landing")]
+    assert not [path for place in places for path in place.rglob("*.part*")]
+    assert sweep(pier.house, "chen-sysadmin", wait=True) == {}
     released(pier.ask(BY_DISTRICT))
 
 

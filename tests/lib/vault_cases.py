@@ -29,6 +29,7 @@ from zhanqiao.vault.engines import Engine
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.reference import ReferenceEngine
 from zhanqiao.vault.segments import SegmentStore, stored_schema
+from zhanqiao.vault.vault import Vault
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 ENGINES = ("reference", "duckdb")
@@ -113,6 +114,13 @@ def statement(dims: Sequence[str] = (), where: Predicate | None = None, *measure
 
 
 # --- permits: only tests make them by hand ------------------------------------------------------------
+
+
+def swept(vault: Vault, known: set[str]) -> list[str]:
+    """Sweep when nobody else is in the vault."""
+    with vault.alone(wait=True) as sweep:
+        assert sweep is not None
+        return sweep(known)
 
 
 def load_permit(described: Dataset, snapshot: str = "s1", **more: object) -> LoadPermit:

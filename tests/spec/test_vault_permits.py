@@ -22,6 +22,7 @@ from lib.vault_cases import (
     load_permit,
     row,
     statement,
+    swept,
 )
 from zhanqiao.policy.ir import Compare, Operator
 from zhanqiao.terms.services import Evidence, Operation, Trace
@@ -415,8 +416,8 @@ def test_what_no_state_knows_is_swept(vault, tmp_path):
     vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, [lost])
     (tmp_path / "vault" / "states" / "half.part").write_bytes(b"")
     (tmp_path / "vault" / "scratch" / "spill-1").mkdir(parents=True)
-    gone = vault.sweep({*segments, "s1"})
-    assert {lost, "employment/s2", "states/half.part", "scratch/spill-1"} == set(gone)
+    gone = swept(vault, {*segments, "s1"})
+    assert {f"segments/{lost}", "states/employment/s2", "states/half.part", "scratch/spill-1"} == set(gone)
     assert vault.run(answer_permit(statement()), BY_PERSON).table.num_rows == 1
-    assert vault.sweep({*segments, "s1"}) == []
+    assert swept(vault, {*segments, "s1"}) == []
     assert vault.run(answer_permit(statement((), Compare("district", Operator.EQ, "A"))), BY_PERSON).table.num_rows == 1

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stewards do, for commands, demo and console alike: describe their department's data, and deliver it."""
+"""What is done to data, for commands, demo and console alike: stewards describe and deliver it, the operator sweeps."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from zhanqiao import intake
 from zhanqiao.catalogue import contracts, shelf
-from zhanqiao.identity.directory import check_steward
+from zhanqiao.identity.directory import check_actor, check_steward
+from zhanqiao.identity.people import Role
 from zhanqiao.intake import LoadReport
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -31,3 +32,13 @@ def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadR
     if reasons := check_steward(by, found.department):
         return Refusal(reasons)
     return intake.load(house, dataset, files, by)
+
+
+def sweep(house: House, by: str) -> dict[str, int] | Refusal:
+    """Remove what dead loads left, once nobody is at work, if `by` runs the platform; return how much went of what."""
+    if reasons := check_actor(by, Role.SYSTEM_ADMIN):
+        return Refusal(reasons)
+    removed = intake.sweep(house, by, wait=True)
+    assert removed is not None, "it waits"
+    house.book.publish()
+    return removed

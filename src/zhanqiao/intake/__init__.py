@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intake (归集): collect, check, mask, publish. `load` is the whole of it."""
+"""Intake (归集): collect, check, mask, publish. `load` is the whole of it, `sweep` removes what a dead load left."""
 
 from zhanqiao.intake.load import load
 from zhanqiao.intake.report import LoadReport
+from zhanqiao.intake.sweep import sweep
 
-__all__ = ["LoadReport", "load"]
+__all__ = ["LoadReport", "load", "sweep"]

@@ -2,7 +2,8 @@
 """Where a delivery waits while it is worked on: in memory, or in a nameless file of sealed chunks.
 
 Neither has a name in any folder, and the key of a sealed file is made for it and lives in this process alone. So a
-crash, a stolen disk or a curious operator finds nothing to read, and nothing is left to clean up.
+crash, a stolen disk or a curious operator finds nothing to read. Where a file system has no nameless files, one has a
+name for a moment: a crash in that moment leaves it, empty, to `sweep`.
 """
 
 import fcntl
@@ -17,8 +18,10 @@ from typing import Protocol, Self
 
 from zhanqiao.vault import crypt
 
+FOLDER = "landing"
 CHUNK = 4 << 20
 MEMORY_BYTES = 1 << 30
+_PREFIX = "landed-"
 _IMMUTABLE = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -80,7 +83,7 @@ class SealedFile:
 
     def __init__(self, folder: Path, dice: Callable[[int], bytes]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  closed by __exit__
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0, prefix=_PREFIX)  # noqa: SIM115  closed by __exit__
         self._key = dice(crypt.KEY_BYTES)
         self._ends = [0]
 
@@ -155,3 +158,11 @@ class Workspace:
             return self.sealed_file()
         self.memory_bytes -= size
         return self._files.enter_context(MemoryFile())
+
+
+def sweep(home: Path) -> list[str]:
+    """Remove files that a crash left with a name; only while nobody loads."""
+    left = sorted((home / FOLDER).glob(f"{_PREFIX}*"))
+    for path in left:
+        path.unlink()
+    return [str(path.relative_to(home)) for path in left]

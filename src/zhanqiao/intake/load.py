@@ -18,10 +18,12 @@ from zhanqiao.catalogue.shelf import ContractMoved, Snapshot
 from zhanqiao.intake import quarantine
 from zhanqiao.intake.collect import Delivery, collect
 from zhanqiao.intake.examination import Examined, examine
+from zhanqiao.intake.landing import FOLDER as LANDING
 from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, identity_kind, numbered
 from zhanqiao.intake.published import published_values
 from zhanqiao.intake.report import LoadReport, headers_of
+from zhanqiao.intake.sweep import sweep
 from zhanqiao.ledger import durable
 from zhanqiao.policy.decide import decide_build, decide_load
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
@@ -32,7 +34,6 @@ from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.house import House
 from zhanqiao.vault.subjects import UNKNOWN
 
-LANDING = "landing"
 MAX_BAD_PERCENT = 20
 # Rows whose subjects are numbered at once: one durable write of the subject book for each group with new subjects.
 _GROUP_ROWS = 1_000_000
@@ -49,10 +50,16 @@ def load(
         return refuse("load-dataset-unknown", dataset=dataset_name)
     landing = house.home / LANDING
     # One load of a dataset at a time: an appended segment stands on those before it.
-    with durable.only_writer(landing / f".{dataset.name}.lock"), Workspace(landing, house.dice) as workspace:
+    with (
+        durable.only_writer(landing / f".{dataset.name}.lock"),
+        house.vault.inside(),
+        Workspace(landing, house.dice) as workspace,
+    ):
         outcome = _load(house, dataset, files, by, workspace, max_bad_percent)
     if isinstance(outcome, Refusal):
         _note(house, dataset, outcome, by)
+    # What an earlier load left when it died. Whoever is at work now sweeps when they end.
+    sweep(house, by, wait=False)
     house.book.publish()
     return outcome
 
@@ -80,24 +87,22 @@ def _load(
     # (4) Number the subjects and put direct identifiers apart. A crash leaves numbers that no row carries and names
     #     that no row needs; the same delivery finds both again.
     numbers = _number_subjects(house, dataset, examined)
-    # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published.
+    # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published, for a sweep.
     quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
-    # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names: `Vault.sweep`,
-    #     which waits while we are here.
-    with house.vault.writing():
-        permit = decide_load(
-            request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
-        )
-        if isinstance(permit, Refusal):
-            return permit
-        segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
-        refusal = _build(house, dataset, request, snapshot, segment, before)
-        if refusal is not None:
-            return refusal
-        # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
-        #     it has lost nothing.
-        report = _report(dataset, delivery, examined, snapshot, started)
-        return _publish(house, dataset, request, report, segment, before, by)
+    # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names, for a sweep.
+    permit = decide_load(
+        request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
+    )
+    if isinstance(permit, Refusal):
+        return permit
+    segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
+    refusal = _build(house, dataset, request, snapshot, segment, before)
+    if refusal is not None:
+        return refusal
+    # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
+    #     it has lost nothing.
+    report = _report(dataset, delivery, examined, snapshot, started)
+    return _publish(house, dataset, request, report, segment, before, by)
 
 
 def _publish(

@@ -8,6 +8,7 @@ to one place: moved elsewhere they do not open.
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,18 @@ def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
         for line in plain.split(b"\n"):
             row = json.loads(line)
             yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
+
+
+def sweep(house: House, known: set[str]) -> list[str]:
+    """Remove the bad rows of loads that published nothing, and unfinished files; only while the vault is held alone."""
+    root = house.home / FOLDER
+    gone = [folder for folder in sorted(root.glob("*/*")) if folder.name not in known]
+    for folder in gone:
+        shutil.rmtree(folder)
+    parts = sorted(root.rglob(f"*{durable.PART}"))
+    for part in parts:
+        part.unlink()
+    return [str(path.relative_to(house.home)) for path in (*gone, *parts)]
 
 
 def _folder(house: House, dataset: str, snapshot: str) -> Path:

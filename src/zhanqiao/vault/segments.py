@@ -5,7 +5,7 @@
 
 A name is never used twice, so that nothing is ever written over; readers attach read-only and never wait for a writer.
 Each file has a key of its own, derived from the segments key and its name: a file put in another's place does not open.
-What a load that failed left is known to no snapshot, and `Vault.sweep` removes it.
+What a load that failed left is known to no snapshot, and a sweep removes it.
 """
 
 import secrets

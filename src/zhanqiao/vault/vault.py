@@ -51,6 +51,9 @@ from zhanqiao.vault.traces import RosterBlock, State
 # (dataset, snapshot) -> segments; what was never published has none.
 SegmentsOf = Callable[[str, str], Sequence[str]]
 
+# Names of segments and ids of snapshots that the catalogue knows -> what was removed: the rest, and unfinished files.
+Sweep = Callable[[set[str]], list[str]]
+
 _Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
 
@@ -106,12 +109,12 @@ class Vault:
     def load(self, permit: LoadPermit, dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> str:
         """Write one segment (columns: `segments.stored_schema`) and return its name.
 
-        It is nobody's until the catalogue publishes a snapshot with it; a crash before that leaves it to `sweep`.
+        It is nobody's until the catalogue publishes a snapshot with it; a crash before that leaves it to a sweep.
         """
         self._check(permit, LoadPermit)
         if (permit.dataset, permit.contract_digest) != (dataset.name, dataset.digest):
             raise VaultFault("couldn't load: the permit is for another dataset or contract version")
-        with self.writing():
+        with self.inside():
             return self._engine.load(dataset, permit.snapshot, batches)
 
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
@@ -123,7 +126,7 @@ class Vault:
         if permit.dataset != dataset.name:
             raise VaultFault("couldn't build: the permit is for another dataset")
         _check_segments(dataset.name, permit.snapshot, segments)
-        with self.writing():
+        with self.inside():
             if isinstance(permit.build, CubeSpec):
                 atoms = self._engine.cube(dataset, permit.build, segments)
                 self._states.write_cube(dataset.name, permit.snapshot, permit.build.name, atoms)
@@ -141,8 +144,9 @@ class Vault:
         self._check(permit, AnswerPermit)
         if permit.statement.dataset != dataset.name:
             raise VaultFault("couldn't answer: the permit is for another dataset")
-        cube, commitment = self._opened(permit, dataset)
-        rolled_up = cube.answer(permit.statement)
+        with self.inside():
+            cube, commitment = self._opened(permit, dataset)
+            rolled_up = cube.answer(permit.statement)
         table = cubes.in_public_order(rolled_up.table, permit.statement.dims)
         return Answer(table, rolled_up.undecided, commitment)
 
@@ -157,14 +161,17 @@ class Vault:
         self._check_evidence(permit, datasets)
         if subject is not None and subject.kind is not permit.subject_kind:
             raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
-        known = None if subject is None else self.subjects.number_of(subject)
-        number = UNKNOWN if known is None else known
-        found = self._figures(permit, datasets, number, at)
-        for trace in permit.traces:
-            state = self._trace(permit, datasets[trace.dataset])
-            found[trace.dataset] = traces.as_date(int(traces.days_of(state, np.array([number], np.int32))[0]))
-        on_roster = permit.roster is None or bool(self._on_roster(permit, datasets, np.array([number], np.int32))[0])
-        return found if known is not None and on_roster else None
+        with self.inside():
+            known = None if subject is None else self.subjects.number_of(subject)
+            number = UNKNOWN if known is None else known
+            found = self._figures(permit, datasets, number, at)
+            for trace in permit.traces:
+                state = self._trace(permit, datasets[trace.dataset])
+                found[trace.dataset] = traces.as_date(int(traces.days_of(state, np.array([number], np.int32))[0]))
+            on_roster = permit.roster is None or bool(
+                self._on_roster(permit, datasets, np.array([number], np.int32))[0]
+            )
+            return found if known is not None and on_roster else None
 
     def roster_evidence(
         self,
@@ -178,13 +185,14 @@ class Vault:
         self._check_evidence(permit, datasets)
         if kind is not permit.subject_kind:
             raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
-        numbers = self.subjects.numbers(kind, ids)
-        asked = self._on_roster(permit, datasets, numbers)
-        states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
-        block = RosterBlock(numbers, {name: traces.days_of(state, numbers) for name, state in states.items()})
-        for place, number in enumerate(numbers.tolist()):
-            figures = self._figures(permit, datasets, number, at) if asked[place] else {}
-            yield figures | block.evidence(place) if asked[place] else None
+        with self.inside():
+            numbers = self.subjects.numbers(kind, ids)
+            asked = self._on_roster(permit, datasets, numbers)
+            states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
+            block = RosterBlock(numbers, {name: traces.days_of(state, numbers) for name, state in states.items()})
+            for place, number in enumerate(numbers.tolist()):
+                figures = self._figures(permit, datasets, number, at) if asked[place] else {}
+                yield figures | block.evidence(place) if asked[place] else None
 
     def roster(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Iterator[RosterBlock]:
         """Return the newest date of every trace for the whole roster, ascending by subject number, in blocks.
@@ -192,11 +200,12 @@ class Vault:
         This is what certifies a city's pensioners in milliseconds: arrays in, arrays out, no row is read.
         """
         self._check_evidence(permit, datasets)
-        numbers = self._roster_of(permit, datasets)
-        states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
-        for start in range(0, len(numbers), _BLOCK):
-            some = numbers[start : start + _BLOCK]
-            yield RosterBlock(some, {name: traces.days_of(state, some) for name, state in states.items()})
+        with self.inside():
+            numbers = self._roster_of(permit, datasets)
+            states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
+            for start in range(0, len(numbers), _BLOCK):
+                some = numbers[start : start + _BLOCK]
+                yield RosterBlock(some, {name: traces.days_of(state, some) for name, state in states.items()})
 
     # --- sealed things ------------------------------------------------------------------------------
 
@@ -222,42 +231,48 @@ class Vault:
     # --- order in the house -------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold while something is loaded that is not published yet: `sweep` waits for its end, other loads do not.
+    def inside(self) -> Iterator[None]:
+        """Hold while something is read, or put away that is not published yet: nothing is swept meanwhile.
 
-        Held by `load` and `build` themselves; a caller that loads and then publishes holds it around both.
+        Every call of the vault holds it for itself; a caller that loads and then publishes holds it around both.
         """
         with self._lock(fcntl.LOCK_SH):
             yield
 
-    def sweep(self, known: set[str]) -> list[str]:
-        """Remove segments and snapshots that no state knows, and unfinished files; return the names of what went.
+    @contextmanager
+    def alone(self, *, wait: bool) -> Iterator[Sweep | None]:
+        """Hold the vault alone and hand out the one way to sweep it.
 
-        known  names of segments and ids of snapshots that the catalogue has
+        wait  until nobody is inside, in whatever process; else None is handed out when somebody is
+
+        What the catalogue knows is to be asked inside: nobody publishes meanwhile. Whatever is in writing or in use by
+        somebody alive is never seen here, so that all that looks unfinished is what a crash left.
         """
-        with self._lock(fcntl.LOCK_EX):
-            gone = [name for name in self._engine.names() if name not in known]
-            for name in gone:
-                self._engine.drop(name)
-            for dataset, snapshot in self._states.snapshots():
-                if snapshot not in known:
-                    self._states.remove(dataset, snapshot)
-                    gone.append(f"{dataset}/{snapshot}")
-            for part in sorted(self._folder.rglob(f"*{durable.PART}*")):
-                part.unlink()
-                gone.append(str(part.relative_to(self._folder)))
-            for spill in sorted(self._scratch.glob("*")):
-                shutil.rmtree(spill)
-                gone.append(str(spill.relative_to(self._folder)))
+        with self._lock(fcntl.LOCK_EX, wait=wait) as held:
+            yield self._sweep if held else None
+
+    def _sweep(self, known: set[str]) -> list[str]:
+        gone = [f"segments/{name}" for name in self._engine.names() if name not in known]
+        for name in gone:
+            self._engine.drop(name.removeprefix("segments/"))
+        for dataset, snapshot in self._states.snapshots():
+            if snapshot not in known:
+                self._states.remove(dataset, snapshot)
+                gone.append(f"states/{dataset}/{snapshot}")
+        for part in sorted(self._folder.rglob(f"*{durable.PART}*")):
+            part.unlink()
+            gone.append(str(part.relative_to(self._folder)))
+        for spill in sorted(self._scratch.glob("*")):
+            shutil.rmtree(spill)
+            gone.append(str(spill.relative_to(self._folder)))
         return gone
 
     @contextmanager
-    def _lock(self, mode: int) -> Iterator[None]:
-        durable.make_folder(self._folder)
+    def _lock(self, mode: int, *, wait: bool = True) -> Iterator[bool]:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, mode)
-            yield
+            yield _locked(descriptor, mode if wait else mode | fcntl.LOCK_NB)
         finally:
             os.close(descriptor)
 
@@ -359,6 +374,14 @@ class Vault:
             if name not in permit.snapshots or name not in datasets or datasets[name].name != name:
                 raise VaultFault(f"couldn't read evidence: the permit names no snapshot of {name}")
             key_item(datasets[name], permit.subject_kind)
+
+
+def _locked(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def published_segments(dataset: str, snapshot: str) -> tuple[str, ...]:

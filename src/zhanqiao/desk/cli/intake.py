@@ -43,3 +43,24 @@ def load(
         show_data(report.as_data())
         return
     console.print(report.as_text(spoken))
+
+
+@app.command()
+def sweep(
+    who: WhoOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what loads that died have left; waits until nobody is at work. 清扫中断的装载所留。"""
+    spoken = language(lang)
+    with opened(home, spoken, as_json=as_json) as house:
+        by = speaker(house, who, spoken, as_json=as_json)
+        removed = unwrap(stewardship.sweep(house, by), spoken, as_json=as_json)
+    if as_json:
+        show_data({"removed": removed})
+        return
+    if not removed:
+        console.print("无可清扫。" if spoken == "zh" else "Nothing to remove.")
+    for place, count in removed.items():
+        console.print(f"{place}: {count}")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sweep against whoever is at work: what is being read, numbered, written or about to be published stays."""
+
+import threading
+from itertools import chain
+
+import pytest
+
+from lib.vault_cases import (
+    BY_PERSON,
+    NOW,
+    TRACED,
+    answer_permit,
+    batch,
+    build_permit,
+    dataset,
+    evidence_permit,
+    keyring,
+    load_permit,
+    row,
+    statement,
+    swept,
+)
+from zhanqiao.terms.services import Trace
+from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault.vault import Vault
+
+ROSTER = dataset("uscc", name="pension_roster")
+DATASETS = {ROSTER.name: ROSTER, TRACED.name: TRACED}
+
+
+@pytest.fixture
+def vault(tmp_path):
+    shelf: dict[tuple[str, str], tuple[str, ...]] = {}
+    opened = Vault(
+        tmp_path / "vault", keyring(tmp_path), lambda: NOW, published=lambda name, snapshot: shelf[name, snapshot]
+    )
+    opened.shelf = shelf
+    return opened
+
+
+def elsewhere(tmp_path):
+    """The same vault in another process: no memory in common, only the folder."""
+    return Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+
+
+def known(vault):
+    return {snapshot for _, snapshot in vault.shelf} | set(chain.from_iterable(vault.shelf.values()))
+
+
+def load(vault, described, rows, snapshot="s1"):
+    segment = vault.load(load_permit(described, snapshot), described, [batch(described, rows)])
+    for build in (*described.cubes, *([described.latest] if described.latest else [])):
+        vault.build(build_permit(described, build, snapshot), described, [segment])
+    return segment
+
+
+def is_busy(vault):
+    with vault.alone(wait=False) as sweep:
+        return sweep is None
+
+
+def test_a_batch_that_is_being_read_keeps_its_scratch_and_its_snapshots(vault, tmp_path):
+    number = vault.subjects.numbers(SubjectKind.PERSON, ["370202194910010018"], allocate=True).tolist()[0]
+    for described in (ROSTER, TRACED):
+        vault.shelf[described.name, "s1"] = (load(vault, described, [row(number, settled_on=NOW.date())]),)
+    permit = evidence_permit(
+        traces=[Trace(TRACED.name, "medical")], roster=ROSTER.name, **dict.fromkeys(DATASETS, "s1")
+    )
+    read = vault.roster_evidence(permit, DATASETS, SubjectKind.PERSON, ["370202194910010018"] * 2, NOW.date())
+    assert next(read)
+    assert is_busy(elsewhere(tmp_path))
+    assert next(read)
+    assert not list(read)
+    assert not is_busy(elsewhere(tmp_path))
+    blocks = vault.roster(permit, DATASETS)
+    assert len(next(blocks)) == 1
+    assert is_busy(elsewhere(tmp_path))
+    # Who leaves off in the middle leaves the vault, too.
+    blocks.close()
+    assert not is_busy(elsewhere(tmp_path))
+
+
+def test_a_segment_in_writing_is_not_swept(vault, tmp_path):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        yield batch(BY_PERSON, [row(1)])
+        started.set()
+        assert go_on.wait(30)
+        yield batch(BY_PERSON, [row(2)])
+
+    names = []
+    loading = threading.Thread(
+        target=lambda: names.append(vault.load(load_permit(BY_PERSON), BY_PERSON, slowly())), daemon=True
+    )
+    loading.start()
+    try:
+        assert started.wait(30)
+        assert is_busy(elsewhere(tmp_path))
+        assert list((tmp_path / "vault").rglob("*.part*")), "it is in writing"
+    finally:
+        go_on.set()
+        loading.join(30)
+    assert swept(elsewhere(tmp_path), set(names)) == []
+
+
+def test_a_sweep_that_waits_asks_what_is_known_when_it_is_alone(vault, tmp_path):
+    """Between load and publication a segment is nobody's: who asked before would take it."""
+    gone, waiting = [], threading.Event()
+    other = elsewhere(tmp_path)
+
+    def sweep():
+        waiting.set()
+        with other.alone(wait=True) as sweep_vault:
+            gone.extend(sweep_vault(known(vault)))
+
+    with vault.inside():
+        segment = load(vault, BY_PERSON, [row(number, district="A", birth_year=1950) for number in range(12)])
+        sweeping = threading.Thread(target=sweep, daemon=True)
+        sweeping.start()
+        assert waiting.wait(30)
+        sweeping.join(0.2)
+        assert sweeping.is_alive(), "it waits"
+        vault.shelf[BY_PERSON.name, "s1"] = (segment,)
+    sweeping.join(30)
+    assert gone == []
+    assert vault.run(answer_permit(statement()), BY_PERSON).table.num_rows == 1
+
+
+def test_a_sweep_that_asked_before_takes_what_was_published_since(vault, tmp_path):
+    """The attack on which the order above rests: with an old answer of the catalogue, published data goes."""
+    before = known(vault)
+    segment = load(vault, BY_PERSON, [row(1)])
+    vault.shelf[BY_PERSON.name, "s1"] = (segment,)
+    assert f"segments/{segment}" in swept(elsewhere(tmp_path), before)
