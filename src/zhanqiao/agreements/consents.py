@@ -31,7 +31,7 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject
 
-__all__ = ["Consent", "can_use", "check", "items_to_warn_of", "open", "sign", "use", "withdraw"]
+__all__ = ["Consent", "can_use", "check", "items_to_warn_of", "open", "sign", "use", "uses_left", "withdraw"]
 
 MAX_DAYS = 366
 
@@ -83,6 +83,14 @@ def check(
 def can_use(consent: Consent, at: datetime) -> bool:
     """Whether a use is left, now: neither expired, nor withdrawn, nor used up."""
     return not _check_time(consent, at) and not _check_state(consent)
+
+
+def uses_left(consent: Consent) -> int:
+    """Return how often the consent can still be used, going by what was counted; none once it is withdrawn."""
+    row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
+    if row is None:
+        return consent.uses
+    return 0 if row.withdrawn is not None else max(0, consent.uses - row.used)
 
 
 def items_to_warn_of(

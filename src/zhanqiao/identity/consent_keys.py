@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from zhanqiao.identity.attempts import note_refusal
-from zhanqiao.identity.directory import check_actor, find_organisation
+from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
@@ -46,6 +46,12 @@ def find_consent_key(issuer: str) -> ConsentKey | None:
         return None
     kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
     return ConsentKey(row.issuer, bytes(row.public), row.organisation_id, kind, row.salt, row.digest)
+
+
+def issuer_of(public: bytes) -> str | None:
+    """Return under which name this key may sign consents now."""
+    row = ConsentKeyRow.objects.filter(public=public, revoked=None).first()
+    return None if row is None else str(row.issuer)
 
 
 def register_consent_authority(
@@ -105,7 +111,8 @@ def revoke_consent_key(book: Book, issuer: str, by: str) -> Refusal | None:
 
 def _check_free(issuer: str, public: bytes) -> list[Reason]:
     reasons = []
-    if ConsentKeyRow.objects.filter(pk=issuer).exists():
+    # Nor a person's id: an issuer withdraws what it signed in its own name, and nobody else may pass for it.
+    if ConsentKeyRow.objects.filter(pk=issuer).exists() or find_person(issuer) is not None:
         reasons.append(Reason("id-taken", {"id": issuer}))
     if ConsentKeyRow.objects.filter(public=public).exists():
         reasons.append(Reason("key-taken"))

@@ -32,6 +32,12 @@ def people(organisation: str | None = None) -> tuple[Person, ...]:
     return tuple(_person(row) for row in (rows if organisation is None else rows.filter(organisation_id=organisation)))
 
 
+def holder_of(public: bytes) -> str | None:
+    """Return who uses this key now; a replaced key has no holder."""
+    row = KeyRow.objects.filter(public=public, until=None).first()
+    return None if row is None else str(row.person_id)
+
+
 def keys_of(holders: Mapping[str, str]) -> dict[str, bytes]:
     """Return the public keys, by key id, that people have or had: for checking what they signed.
 

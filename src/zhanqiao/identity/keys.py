@@ -32,6 +32,7 @@ DEMO = "demo"
 MIN_PASSPHRASE = 12
 _MAX_FILE_BYTES = 4_096
 _COSTS = (32_768, 8, 1)
+_PUBLIC = re.compile(r"[0-9a-f]{64}")
 _HEAD = re.compile(rb"\Azhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\n")
 
 
@@ -63,6 +64,20 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
     except FileExistsError:
         return refuse("key-file-exists", file=path.name)
     return None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a key file says that it takes a passphrase."""
+    try:
+        with path.open("rb") as file:
+            return _HEAD.match(file.read(_MAX_FILE_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def parse_public(text: str) -> bytes | Refusal:
+    """Read a public key as `people key new` prints it: 64 hexadecimal digits."""
+    return bytes.fromhex(text) if _PUBLIC.fullmatch(text) else refuse("key-malformed")
 
 
 def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed25519PrivateKey | Refusal:

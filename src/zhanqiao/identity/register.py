@@ -21,7 +21,7 @@ from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.keys import key_id
-from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow, RoleRow
+from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.terms.events import Event
@@ -200,7 +200,8 @@ def _check_new_organisation(new: NewOrganisation) -> list[Reason]:
 
 
 def _check_new_person(new: NewPerson, natural: str) -> list[Reason]:
-    reasons = _check_id(new.id, taken=PersonRow.objects.filter(pk=new.id).exists())
+    taken = PersonRow.objects.filter(pk=new.id).exists() or ConsentKeyRow.objects.filter(pk=new.id).exists()
+    reasons = _check_id(new.id, taken=taken)
     if PersonRow.objects.filter(natural=natural).exists():
         reasons.append(Reason("natural-person-taken", {"person": new.id}))
     return [*reasons, *_check_key(new.key)]

@@ -18,7 +18,7 @@ from zhanqiao.desk import state
 state.prepare()
 
 from zhanqiao.desk import deployment, personas  # noqa: E402
-from zhanqiao.desk.cli import agreement, catalogue, doors, intake, ledger, people, verify  # noqa: E402
+from zhanqiao.desk.cli import agreement, catalogue, consent, doors, intake, ledger, people, resident, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
 from zhanqiao.desk.cli.output import (  # noqa: E402
     HomeOption,
@@ -30,6 +30,7 @@ from zhanqiao.desk.cli.output import (  # noqa: E402
     say,
     show_data,
 )
+from zhanqiao.desk.cli.session import command  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 app = typer.Typer(
@@ -72,11 +73,12 @@ def init(
 app.command()(demo)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(intake.app, name="intake")
-app.add_typer(people.people_app, name="people")
-app.add_typer(people.resident_app, name="resident")
+app.add_typer(people.app, name="people")
+app.add_typer(resident.app, name="resident")
 app.add_typer(agreement.app, name="agreement")
-app.command()(doors.ask)
-app.command()(doors.decide)
+app.add_typer(consent.app, name="consent")
+command(app, acts=True)(doors.ask)
+command(app, acts=True)(doors.decide)
 app.command("verify")(verify.verify_files)
 app.add_typer(ledger.app, name="ledger")
 

@@ -9,19 +9,8 @@ import typer
 from zhanqiao.agreements import lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.states import NAMES
-from zhanqiao.desk.cli.output import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    LangOption,
-    WhoOption,
-    console,
-    language,
-    say,
-    show_data,
-    show_table,
-)
-from zhanqiao.desk.cli.session import key_of, opened, speaker, unwrap
+from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.desk.scenarios import all_services
 from zhanqiao.terms.refusals import Lang
 
@@ -37,63 +26,42 @@ _VERBS = {
 }
 
 
-@app.command()
+@command(app, acts=True)
 def draft(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML. 合约草案。")],
-    who: WhoOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    lang: LangOption = "",
-    as_json: JsonOption = False,
+    call: Call, file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML. 合约草案。")]
 ) -> None:
     """Make a contract from a draft, or name every problem with its line. 起草。"""
-    spoken = language(lang)
-    with opened(home, spoken, as_json=as_json) as house:
-        by = speaker(house, who, spoken, as_json=as_json)
-        text = file.read_text(encoding="utf-8", errors="replace")
-        agreement = unwrap(lifecycle.draft(house.book, text, by, services=all_services()), spoken, as_json=as_json)
-    _show(agreement, spoken, as_json=as_json)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    agreement = call.unwrap(lifecycle.draft(call.house.book, text, call.by, services=all_services()))
+    _show(call, agreement)
 
 
-@app.command()
-def seal(
-    agreement: NumberArgument,
-    who: WhoOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    lang: LangOption = "",
-    as_json: JsonOption = False,
-) -> None:
+@command(app, acts=True)
+def seal(call: Call, agreement: NumberArgument) -> None:
     """Sign the exact digest of a contract for one's organisation. 签章。"""
-    spoken = language(lang)
-    with opened(home, spoken, as_json=as_json) as house:
-        by = speaker(house, who, spoken, as_json=as_json)
-        key = key_of(house, by, spoken, as_json=as_json)
-        sealed = unwrap(lifecycle.seal(house.book, agreement, by, key), spoken, as_json=as_json)
-    _show(sealed, spoken, as_json=as_json)
+    sealed = call.unwrap(lifecycle.seal(call.house.book, agreement, call.by, call.signing_key()))
+    _show(call, sealed)
 
 
-@app.command()
+@command(app)
 def show(
+    call: Call,
     agreement: Annotated[str, typer.Argument(help="Its number; all agreements when left out. 合约编号。")] = "",
-    home: HomeOption = DEFAULT_HOME,
-    lang: LangOption = "",
-    as_json: JsonOption = False,
 ) -> None:
     """Show where an agreement stands. 查看状态。"""
-    spoken = language(lang)
-    with opened(home, spoken, as_json=as_json) as house:
-        if agreement:
-            shown = unwrap(lifecycle.show(agreement, house.clock()), spoken, as_json=as_json)
-            _show(shown, spoken, as_json=as_json)
-            return
-        listed = lifecycle.listing(house.clock())
-    if as_json:
+    if agreement:
+        shown = call.unwrap(lifecycle.show(agreement, call.house.clock()))
+        _show(call, shown)
+        return
+    listed = lifecycle.listing(call.house.clock())
+    if call.as_json:
         show_data([one.as_data() for one in listed])
         return
     show_table(
         ["乙方", "门", "目的", "状态", "剩余", "合约编号", "名称"]
-        if spoken == "zh"
+        if call.lang == "zh"
         else ["resident", "doors", "purpose", "state", "left", "agreement", "name"],
-        sorted(_row(one, spoken) for one in listed),
+        sorted(_row(one, call.lang) for one in listed),
     )
 
 
@@ -108,45 +76,35 @@ def _verb(name: str) -> None:
     """Add the command of a verb that needs only a number and a name."""
     verb, about = _VERBS[name]
 
-    def act(
-        agreement: NumberArgument,
-        who: WhoOption = "",
-        home: HomeOption = DEFAULT_HOME,
-        lang: LangOption = "",
-        as_json: JsonOption = False,
-    ) -> None:
-        spoken = language(lang)
-        with opened(home, spoken, as_json=as_json) as house:
-            by = speaker(house, who, spoken, as_json=as_json)
-            done = unwrap(verb(house.book, agreement, by), spoken, as_json=as_json)
-        _show(done, spoken, as_json=as_json)
+    def act(call: Call, agreement: NumberArgument) -> None:
+        _show(call, call.unwrap(verb(call.house.book, agreement, call.by)))
 
-    app.command(name, help=about)(act)
+    command(app, name, acts=True, about=about)(act)
 
 
 for _name in _VERBS:
     _verb(_name)
 
 
-def _show(agreement: Agreement, lang: Lang, *, as_json: bool) -> None:
-    if as_json:
+def _show(call: Call, agreement: Agreement) -> None:
+    if call.as_json:
         show_data(agreement.as_data())
         return
     zh, en = NAMES[agreement.state]
     contract = agreement.contract
     console.print(f"[bold]{agreement.id}[/bold]  {contract.name}")
-    say(lang, f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
-    say(lang, f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
+    call.say(f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
+    call.say(f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
     sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
     missing = ", ".join(agreement.missing_seals) or "-"
-    say(lang, f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
+    call.say(f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
     for part in contract.granted:
         items = ", ".join(part.items)
-        say(lang, f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
+        call.say(f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
     for name in contract.services:
-        say(lang, f"  服务：{name}", f"  service: {name}")
+        call.say(f"  服务：{name}", f"  service: {name}")
     for part in contract.reads:
         items = ", ".join(part.items) or "-"
-        say(lang, f"  服务读取：{part.dataset}（{items}）", f"  services read: {part.dataset} ({items})")
+        call.say(f"  服务读取：{part.dataset}（{items}）", f"  services read: {part.dataset} ({items})")
     if agreement.remaining is not None:
-        say(lang, f"  剩余次数：{agreement.remaining}", f"  answers left: {agreement.remaining}")
+        call.say(f"  剩余次数：{agreement.remaining}", f"  answers left: {agreement.remaining}")

@@ -9,82 +9,58 @@ import typer
 
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
-from zhanqiao.desk.cli.output import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    LangOption,
-    WhoOption,
-    console,
-    language,
-    refused,
-    say,
-    show_data,
-    show_table,
-)
-from zhanqiao.desk.cli.session import opened, speaker, unwrap
+from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.terms.datasets import Dataset, Item
-from zhanqiao.terms.refusals import Lang, refuse
 
 _SHOWN_VALUES = 6
 
 app = typer.Typer(no_args_is_help=True, help="Describe datasets by data contracts. 目录与数据契约。")
 
 
-@app.command()
+@command(app, acts=True)
 def add(
+    call: Call,
     contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file. 数据契约文件。")],
-    who: WhoOption = "",
-    home: HomeOption = DEFAULT_HOME,
-    lang: LangOption = "",
-    as_json: JsonOption = False,
 ) -> None:
     """Describe a dataset, or a new version of its contract. 编目：登记数据契约。"""
-    spoken = language(lang)
-    with opened(home, spoken, as_json=as_json) as house:
-        by = speaker(house, who, spoken, as_json=as_json)
-        dataset = unwrap(stewardship.describe(house, contract.read_bytes(), by), spoken, as_json=as_json)
-    if as_json:
+    dataset = call.unwrap(stewardship.describe(call.house, contract.read_bytes(), call.by))
+    if call.as_json:
         show_data(
             {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}
         )
         return
-    say(
-        spoken,
+    call.say(
         f"已编目：{dataset.zh}（{dataset.name} {dataset.version}），{len(dataset.items)} 个信息项",
         f"Described: {dataset.en} ({dataset.name} {dataset.version}), {len(dataset.items)} items",
     )
 
 
-@app.command()
+@command(app)
 def show(
+    call: Call,
     dataset: Annotated[
         str, typer.Argument(help="A dataset's name; the whole catalogue when left out. 数据集名。")
     ] = "",
-    home: HomeOption = DEFAULT_HOME,
-    lang: LangOption = "",
-    as_json: JsonOption = False,
 ) -> None:
     """Show the catalogue and count what is open, or one dataset with its items. 查看目录或一个数据集。"""
-    spoken = language(lang)
-    with opened(home, spoken, as_json=as_json):
-        if dataset:
-            found = shelf.find(dataset)
-            if found is None:
-                refused(refuse("unknown-dataset", dataset=dataset), spoken, as_json=as_json)
-            _show_one(found, spoken, as_json=as_json)
-        else:
-            _show_all(spoken, as_json=as_json)
+    if dataset:
+        found = shelf.find(dataset)
+        if found is None:
+            call.refuse("unknown-dataset", dataset=dataset)
+        _show_one(call, found)
+    else:
+        _show_all(call)
 
 
-def _show_all(lang: Lang, *, as_json: bool) -> None:
+def _show_all(call: Call) -> None:
     datasets = shelf.all()
     opened_sets = [dataset for dataset in datasets if dataset.open]
     categories, items = len(opened_sets), sum(len(dataset.items) for dataset in opened_sets)
     records = {dataset.name: snapshot.rows for dataset in datasets if (snapshot := shelf.snapshot_of(dataset.name))}
     open_records = sum(records.get(dataset.name, 0) for dataset in opened_sets)
     domains = Counter(dataset.domain for dataset in opened_sets)
-    if as_json:
+    if call.as_json:
         show_data(
             {
                 "open": {"categories": categories, "items": items, "records": open_records, "domains": dict(domains)},
@@ -107,7 +83,7 @@ def _show_all(lang: Lang, *, as_json: bool) -> None:
         return
     show_table(
         ["数据集", "信息项", "记录数", "开放", "部门", "领域", "目录"]
-        if lang == "zh"
+        if call.lang == "zh"
         else ["dataset", "items", "records", "opening", "department", "domain", "title"],
         [
             [
@@ -117,21 +93,20 @@ def _show_all(lang: Lang, *, as_json: bool) -> None:
                 entry.opening.value,
                 entry.department,
                 entry.domain,
-                entry.zh if lang == "zh" else entry.en,
+                entry.zh if call.lang == "zh" else entry.en,
             ]
             for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code))
         ],
     )
     by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
-    say(
-        lang,
+    call.say(
         f"开放目录：{categories} 类 {items} 项，已归集 {open_records:,} 条记录（{by_domain}）",
         f"Open catalogue: {categories} categories, {items} items, {open_records:,} records collected ({by_domain})",
     )
 
 
-def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
-    if as_json:
+def _show_one(call: Call, dataset: Dataset) -> None:
+    if call.as_json:
         show_data(
             {
                 "name": dataset.name,
@@ -149,7 +124,7 @@ def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
     console.print(f"[bold]{dataset.zh}[/bold]  {dataset.en}  ({dataset.name} {dataset.version})")
     show_table(
         ["信息项", "名称", "类型", "级别", "脱敏", "能力", "值域"]
-        if lang == "zh"
+        if call.lang == "zh"
         else ["item", "name", "type", "level", "mask", "capabilities", "domain"],
         [
             [
@@ -165,8 +140,7 @@ def _show_one(dataset: Dataset, lang: Lang, *, as_json: bool) -> None:
         ],
     )
     for cube in dataset.cubes:
-        say(
-            lang,
+        call.say(
             f"立方体 {cube.name}：维度 {', '.join(cube.dims)}；度量 {', '.join(cube.measures) or '无'}",
             f"cube {cube.name}: dimensions {', '.join(cube.dims)}; measures {', '.join(cube.measures) or 'none'}",
         )

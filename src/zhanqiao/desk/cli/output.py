@@ -31,6 +31,20 @@ WhoOption = Annotated[
     str,
     typer.Option("--as", help="Act as this person; demo profile only. 以此人身份操作，仅限 demo。", show_default=False),
 ]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", help="Act as the person whose key file this is. 以此密钥文件的持有人身份操作。", dir_okay=False
+    ),
+]
+FdOption = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        help="Read the key file's passphrase from this open file descriptor; else it is asked for. 口令的文件描述符。",
+    ),
+]
 DEFAULT_HOME = Path("zhanqiao-home")
 
 # Lines of commands are for copying: never wrapped.

@@ -1,25 +1,133 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening a deployment for one command, and knowing who speaks."""
+"""What every command that works in a deployment has in common, in one place.
 
-from collections.abc import Iterator
+`command` adds the options, opens the deployment, settles language and speaker, and hands the command a `Call`.
+
+Who speaks is proven by a key file that opens (`--key`), whose public half the register knows. `--as` names a person
+without proof, and works in the demo profile only. A passphrase is typed at the terminal, or read from a file
+descriptor; it is never an argument, which process lists and shell histories would keep.
+"""
+
+import getpass
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
+import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connections
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
-from zhanqiao.desk.cli.output import refused
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    FdOption,
+    HomeOption,
+    JsonOption,
+    KeyOption,
+    LangOption,
+    WhoOption,
+    language,
+    refused,
+    say,
+)
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_file
-from zhanqiao.identity.keys import read_key_file
+from zhanqiao.identity.consent_keys import issuer_of
+from zhanqiao.identity.directory import holder_of
+from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+# Longest standard input that is read: 2 million identifiers.
+MOST_BYTES = 64 * 1024 * 1024
+# The longest passphrase that is read from a file descriptor.
+_LONGEST = 1_024
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command as it was given.
+
+    by          who acts; empty where a command takes nobody
+    own_key     the private key that proved it, when one did
+    """
+
+    house: House
+    lang: Lang
+    as_json: bool
+    by: str = ""
+    own_key: Ed25519PrivateKey | None = None
+
+    def unwrap(self, outcome: T | Refusal) -> T:
+        """Return what was done, or print the refusal and end."""
+        return unwrap(outcome, self.lang, as_json=self.as_json)
+
+    def refuse(self, code: str, **facts: str) -> NoReturn:
+        """Print a refusal with one reason and end."""
+        refused(refuse(code, **facts), self.lang, as_json=self.as_json)
+
+    def done(self, refusal: Refusal | None) -> None:
+        """Go on when nothing was refused."""
+        if refusal is not None:
+            refused(refusal, self.lang, as_json=self.as_json)
+
+    def say(self, zh: str, en: str) -> None:
+        """Print one line of words."""
+        say(self.lang, zh, en)
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""
+        if self.own_key is not None:
+            return self.own_key
+        return self.unwrap(read_key_file(key_file(self.house.home, self.by), passphrase=None, profile=DEMO))
+
+
+def command(
+    group: typer.Typer, name: str | None = None, *, acts: bool = False, about: str | None = None
+) -> Callable[[Callable[Concatenate[Call, P], None]], Callable[Concatenate[Call, P], None]]:
+    """Add a command that works in a deployment; `acts` when it acts in somebody's name."""
+    shared: dict[str, tuple[Any, Any]] = {"who": (WhoOption, ""), "key": (KeyOption, None), "fd": (FdOption, None)}
+    shared = {
+        **(shared if acts else {}),
+        "home": (HomeOption, DEFAULT_HOME),
+        "lang": (LangOption, ""),
+        "as_json": (JsonOption, False),
+    }
+
+    def add(body: Callable[Concatenate[Call, P], None]) -> Callable[Concatenate[Call, P], None]:
+        def run(**given: Any) -> None:
+            common = {option: given.pop(option) for option in shared}
+            lang, as_json = language(common["lang"]), common["as_json"]
+            with opened(common["home"], lang, as_json=as_json) as house:
+                call = Call(house, lang, as_json)
+                if acts:
+                    call = _spoken(call, common["who"], common["key"], common["fd"])
+                body(call, **given)  # type: ignore[call-arg]  # typer hands over what the signature asks for
+
+        own = list(inspect.signature(body).parameters.values())[1:]
+        added = [
+            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for option, (kind, default) in shared.items()
+        ]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        run.__name__ = body.__name__
+        group.command(name, help=about or inspect.getdoc(body))(run)
+        return body
+
+    return add
 
 
 @contextmanager
@@ -40,6 +148,17 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
         connections.close_all()
 
 
+def id_from_input(call: Call) -> str:
+    """Read {"id": "..."} from standard input: who somebody is never comes as an argument."""
+    try:
+        named = json.loads(sys.stdin.read(MOST_BYTES))
+    except ValueError:
+        named = None
+    if not isinstance(named, dict) or set(named) != {"id"} or not isinstance(named["id"], str):
+        call.refuse("subject-malformed")
+    return str(named["id"])
+
+
 def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:
     """Return what was done, or print the refusal and end."""
     if isinstance(outcome, Refusal):
@@ -47,16 +166,50 @@ def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:
     return outcome
 
 
-def speaker(house: House, who: str, lang: Lang, *, as_json: bool) -> str:
-    """Return the person in whose name a command acts. `--as` is for the demo profile; elsewhere people sign in."""
-    if not who:
-        refused(refuse("who-missing"), lang, as_json=as_json)
-    if house.profile != "demo":
-        refused(refuse("as-outside-demo", profile=house.profile), lang, as_json=as_json)
-    return who
+def passphrase_of(fd: int | None, prompt: str) -> str | Refusal:
+    """Read a passphrase: a line of an open file descriptor, or typed at the terminal."""
+    if fd is not None:
+        return _line_of(fd)
+    try:
+        # Where there is no terminal, getpass would read standard input with echo; that may hold a subject.
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return refuse("passphrase-not-asked")
+    return getpass.getpass(prompt)
 
 
-def key_of(house: House, who: str, lang: Lang, *, as_json: bool) -> Ed25519PrivateKey:
-    """Return the private key of a persona of the demo profile."""
-    key = read_key_file(key_file(house.home, who), passphrase=None, profile=house.profile)
-    return unwrap(key, lang, as_json=as_json)
+def open_key(path: Path, fd: int | None, profile: str) -> Ed25519PrivateKey | Refusal:
+    """Open a key file, with its passphrase where it has one."""
+    passphrase = passphrase_of(fd, f"{path.name}: ") if is_locked(path) else None
+    if isinstance(passphrase, Refusal):
+        return passphrase
+    return read_key_file(path, passphrase=passphrase, profile=profile)
+
+
+def _spoken(call: Call, who: str, key: Path | None, fd: int | None) -> Call:
+    """Settle in whose name the command acts."""
+    if key is None:
+        if not who:
+            call.refuse("who-missing")
+        if call.house.profile != DEMO:
+            call.refuse("as-outside-demo", profile=call.house.profile)
+        return Call(call.house, call.lang, call.as_json, who)
+    if who:
+        raise typer.BadParameter("--key proves who acts, --as only says it: give one of them")
+    own = call.unwrap(open_key(key, fd, call.house.profile))
+    public = public_bytes(own)
+    holder = holder_of(public) or issuer_of(public)
+    if holder is None:
+        call.refuse("key-not-registered", file=key.name)
+    return Call(call.house, call.lang, call.as_json, holder, own)
+
+
+def _line_of(fd: int) -> str | Refusal:
+    # Byte by byte: what follows the line, a subject for example, is somebody else's to read.
+    line = bytearray()
+    try:
+        while (byte := os.read(fd, 1)) not in {b"", b"\n"} and len(line) < _LONGEST:
+            line += byte
+    except OSError:
+        return refuse("passphrase-not-asked")
+    return line.decode("utf-8", errors="surrogateescape").removesuffix("\r")

@@ -452,6 +452,12 @@ ROWS: dict[str, Rule] = {
         "请原样提交同意书文件。",
         http_status=400,
     ),
+    "consent-file-exists": Rule(
+        "{file} exists; a consent is never written over another file.",
+        "{file} 已存在，同意书不会覆盖其他文件。",
+        "Choose another file name.",
+        "请更换文件名。",
+    ),
     "consent-issuer-unknown": Rule(
         "Nobody registered under {issuer} may sign consents.",
         "{issuer} 未登记为同意签署方，或已撤销。",
