@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from bench.measure import Spent, cpu_of, in_turn, spent, wall_of
 from bench.table import Figure, at_least
-from bench.town import days, describe, done, found, plain_database, publish, rows, seal, show, store
+from bench.town import days, describe, done, found, load_permit, plain_database, publish, rows, seal, show, store
 from zhanqiao import agreements
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import deployment, personas
@@ -154,13 +154,14 @@ def _fill_roster(
     house: House, service: Service, dataset: Dataset, plain: duckdb.DuckDBPyConnection, dice: np.random.Generator
 ) -> None:
     """Put pensioners on the roster; the first ones have identifiers that the door can be asked about."""
-    house.vault.subjects.numbers(SubjectKind.PERSON, _ids(), allocate=True)
+    snapshot = f"{dataset.name}-day0"
+    house.vault.number(load_permit(house, dataset, snapshot), dataset, SubjectKind.PERSON, _ids())
     others = dice.permutation(np.arange(ASKED, PEOPLE, dtype=np.int32))[: PENSIONERS - ASKED]
     people = pa.array(dice.permutation(np.concatenate([np.arange(ASKED, dtype=np.int32), others])))
     [(item, states)] = service.roster_where
     columns = {"person_id": people, item: pa.repeat(pa.scalar(states[0]), PENSIONERS)}
     _plainly(plain, "roster", {"person_id": people})
-    publish(house, dataset, f"{dataset.name}-day0", rows(dataset, columns, PENSIONERS), [])
+    publish(house, dataset, snapshot, rows(dataset, columns, PENSIONERS), [])
 
 
 def _ids() -> pa.Array:

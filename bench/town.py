@@ -23,6 +23,7 @@ from zhanqiao.desk import deployment, personas  # noqa: E402
 from zhanqiao.desk.scenarios import all_services  # noqa: E402
 from zhanqiao.identity.keys import read_key_file  # noqa: E402
 from zhanqiao.policy.decide import decide_build, decide_load  # noqa: E402
+from zhanqiao.policy.permits import LoadPermit  # noqa: E402
 from zhanqiao.scenarios.city.delivery import CONTRACTS  # noqa: E402
 from zhanqiao.terms.canonical import digest  # noqa: E402
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask  # noqa: E402
@@ -72,14 +73,14 @@ def publish(
 
 def store(house: House, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
     """Write one segment and return its name."""
+    return house.vault.load(load_permit(house, dataset, snapshot), dataset, batches)
+
+
+def load_permit(house: House, dataset: Dataset, snapshot: str) -> LoadPermit:
+    """Return the permit for a made-up delivery."""
     batch = digest([dataset.name, snapshot])
-    return house.vault.load(
-        done(
-            decide_load(f"load-{snapshot}", dataset, dataset.name, dataset.digest, batch, snapshot, house.clock(), None)
-        ),
-        dataset,
-        batches,
-    )
+    at = house.clock()
+    return done(decide_load(f"load-{snapshot}", dataset, dataset.name, dataset.digest, batch, snapshot, at, None))
 
 
 def show(house: House, dataset: Dataset, snapshot: str, segments: tuple[str, ...]) -> None:

@@ -51,8 +51,8 @@ def wide_rows(numbers: np.ndarray, texts: pa.Array) -> list[pa.RecordBatch]:
 def test_planted_identifiers_are_in_no_file(tmp_path):
     vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
     planted = [canary(n) for n in range(PLANTED)]
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, planted, allocate=True)
-    vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"id_number": planted, "full_name": planted}))
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, planted, allocate=True)
+    vault._identities.put(SubjectKind.PERSON, numbers, pa.table({"id_number": planted, "full_name": planted}))
     segment = vault.load(load_permit(BY_PERSON), BY_PERSON, wide_rows(numbers, pa.array(planted)))
     vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, [segment])
     dated = [row(number, settled_on=NOW.date()) for number in numbers.tolist()]

@@ -61,7 +61,7 @@ def is_busy(vault):
 
 
 def test_a_batch_that_is_being_read_keeps_its_scratch_and_its_snapshots(vault, tmp_path):
-    number = vault.subjects.numbers(SubjectKind.PERSON, ["370202194910010018"], allocate=True).tolist()[0]
+    number = vault._subjects.numbers(SubjectKind.PERSON, ["370202194910010018"], allocate=True).tolist()[0]
     for described in (ROSTER, TRACED):
         vault.shelf[described.name, "s1"] = (load(vault, described, [row(number, settled_on=NOW.date())]),)
     permit = evidence_permit(

@@ -175,7 +175,7 @@ def _check_log(pier: Pier) -> None:
 def _check_swept(pier: Pier) -> None:
     """What the accident left is removed, and only that: each subject has one number, each segment a snapshot."""
     everybody = {row.id for row in (*WAGES, *NEXT)}
-    numbers = pier.house.vault.subjects.numbers(SubjectKind.PERSON, sorted(everybody))
+    numbers = pier.house.vault._subjects.numbers(SubjectKind.PERSON, sorted(everybody))
     assert len(set(numbers.tolist())) == len(everybody)
     assert min(numbers.tolist()) >= 0
     sweep(pier.house, "chen-sysadmin", wait=True)

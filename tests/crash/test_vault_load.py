@@ -81,7 +81,7 @@ def rows(numbers, district):
 
 def first_delivery(home: Path) -> list[str]:
     vault = open_vault(home)
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, IDS[:20], allocate=True).tolist()
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, IDS[:20], allocate=True).tolist()
     segment = vault.load(load_permit(BY_PERSON), BY_PERSON, [batch(BY_PERSON, rows(numbers, "A"))])
     vault.build(build_permit(BY_PERSON, CUBE), BY_PERSON, [segment])
     traces = [row(number, settled_on=date(2026, 1, 1)) for number in range(400)]
@@ -95,8 +95,8 @@ def second_delivery(home: Path) -> None:
     import pyarrow as pa
 
     vault = open_vault(home)
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, IDS, allocate=True)
-    vault.identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["1"]}))
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, IDS, allocate=True)
+    vault._identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["1"]}))
     segment = vault.load(load_permit(BY_PERSON, "s2"), BY_PERSON, [batch(BY_PERSON, rows(numbers.tolist(), "B"))])
     vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, [segment])
     # The first is kept as changes; the second makes them so many that the whole is written anew.
@@ -134,7 +134,7 @@ def check_after_death(home: Path, known: set[str], numbers: list[int]) -> None:
     # What was published answers as before, in spite of everything that lies about.
     assert answer(home, "s1") == [{"district": "A", "rows": 20}]
     vault = open_vault(home)
-    assert vault.subjects.numbers(SubjectKind.PERSON, IDS[:20]).tolist() == numbers
+    assert vault._subjects.numbers(SubjectKind.PERSON, IDS[:20]).tolist() == numbers
     # The sweep takes what nobody knows, and nothing else.
     gone = swept(vault, known)
     assert not {name.removeprefix("segments/") for name in gone} & known
@@ -148,7 +148,7 @@ def check_after_death(home: Path, known: set[str], numbers: list[int]) -> None:
     second_delivery(home)
     assert answer(home, "s2") == [{"district": "B", "rows": 40}]
     assert [seen_anew(home, snapshot) for snapshot in ("s2", "s3")] == [5, 60]
-    assert sorted(vault.subjects.numbers(SubjectKind.PERSON, IDS).tolist()) == list(range(40))
+    assert sorted(vault._subjects.numbers(SubjectKind.PERSON, IDS).tolist()) == list(range(40))
 
 
 def _explore(tmp_path: Path, steps: list[int]) -> int:
@@ -157,7 +157,7 @@ def _explore(tmp_path: Path, steps: list[int]) -> int:
     founded = tmp_path / "founded"
     founded.mkdir()
     known = {*first_delivery(founded), "s1"}
-    numbers = open_vault(founded).subjects.numbers(SubjectKind.PERSON, IDS[:20]).tolist()
+    numbers = open_vault(founded)._subjects.numbers(SubjectKind.PERSON, IDS[:20]).tolist()
     deaths = 0
     for stop in steps:
         home = tmp_path / f"dies-{stop}"

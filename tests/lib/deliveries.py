@@ -148,7 +148,7 @@ def published_rows(house: House, dataset: str = "enrolment") -> list[dict[str, o
 
 
 def number_of(house: House, identifier: str) -> int | None:
-    return house.vault.subjects.number_of(Subject(SubjectKind.PERSON, identifier))
+    return house.vault._subjects.number_of(Subject(SubjectKind.PERSON, identifier))
 
 
 def parse(content: bytes, headers: tuple[str, ...]) -> list[Piece]:

@@ -65,7 +65,7 @@ def test_direct_identifiers_stand_apart(house, enrolment, tmp_path):
     loaded(house, deliver(tmp_path, *GOOD))
     number = number_of(house, LI)
     assert number is not None
-    assert house.vault.identities.find(SubjectKind.PERSON, number) == {"full_name": "李秀英"}
+    assert house.vault._identities.find(SubjectKind.PERSON, number) == {"full_name": "李秀英"}
 
 
 def test_both_encodings_give_the_same_rows(house, enrolment, tmp_path):
@@ -104,7 +104,7 @@ def test_several_files_are_one_delivery(house, enrolment, tmp_path):
 
 def test_quoted_fields_are_read_as_they_are(house, enrolment, tmp_path):
     loaded(house, deliver(tmp_path, f'"{WANG}","王 ""小"" 伟",1949-12-31,"市南区",5000,,"一,二\n三"'))
-    assert house.vault.identities.find(SubjectKind.PERSON, number_of(house, WANG)) == {"full_name": '王 "小" 伟'}
+    assert house.vault._identities.find(SubjectKind.PERSON, number_of(house, WANG)) == {"full_name": '王 "小" 伟'}
 
 
 def test_the_derived_things_are_there(house, enrolment, tmp_path):
@@ -231,7 +231,7 @@ def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
     assert "7 of 8 rows" in refusal.reasons[0].message("en")
     assert shelf.snapshot_of("enrolment") is None
     assert not (house.home / "quarantine").exists()
-    assert house.vault.subjects.count(SubjectKind.PERSON) == 0
+    assert house.vault._subjects.count(SubjectKind.PERSON) == 0
     assert house.vault._segments.names() == []
 
 

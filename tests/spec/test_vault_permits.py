@@ -164,7 +164,7 @@ def evidence(name, operation, **more):
 @pytest.fixture
 def known(vault):
     """Two persons with rows; what the test asks about them."""
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, [ID, OTHER], allocate=True).tolist()
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, [ID, OTHER], allocate=True).tolist()
     rows = [
         row(numbers[0], district="A", wage=Decimal("100.10"), months=3, settled_on=date(2026, 11, 25), insured=True),
         row(numbers[0], district="B", wage=Decimal("200.20"), months=None, settled_on=date(2025, 11, 26)),
@@ -252,7 +252,7 @@ def test_only_the_permits_snapshots_are_read(known, vault):
 def certified(vault):
     """A roster of two (one no longer drawing), traces of both and of a stranger to the roster."""
     ids = [ID, OTHER, STRANGER]
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, ids, allocate=True).tolist()
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, ids, allocate=True).tolist()
     roster = dataset("uscc", name="pension_roster")
     publish(vault, roster, [row(numbers[0], insured=True), row(numbers[1], insured=False)])
     publish(
@@ -399,15 +399,15 @@ def test_memos_open_for_their_purpose_and_place(vault):
 def test_identities_are_kept_apart(vault, tmp_path):
     import pyarrow as pa
 
-    numbers = vault.subjects.numbers(SubjectKind.PERSON, [ID, "nobody"], allocate=True)
-    vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"full_name": ["王秀英", "不存在"], "tel": ["1", "2"]}))
-    vault.identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["3"], "address": [None]}))
-    assert vault.identities.find(SubjectKind.PERSON, int(numbers[0])) == {"full_name": "王秀英", "tel": "3"}
-    assert vault.identities.find(SubjectKind.PERSON, -1) == {}
+    numbers = vault._subjects.numbers(SubjectKind.PERSON, [ID, "nobody"], allocate=True)
+    vault._identities.put(SubjectKind.PERSON, numbers, pa.table({"full_name": ["王秀英", "不存在"], "tel": ["1", "2"]}))
+    vault._identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["3"], "address": [None]}))
+    assert vault._identities.find(SubjectKind.PERSON, int(numbers[0])) == {"full_name": "王秀英", "tel": "3"}
+    assert vault._identities.find(SubjectKind.PERSON, -1) == {}
     for path in (tmp_path / "vault" / "identities").rglob("*.sealed"):
         assert "王秀英".encode() not in path.read_bytes()
     with pytest.raises(VaultFault, match="differ in count"):
-        vault.identities.put(SubjectKind.PERSON, numbers, pa.table({"tel": ["3"]}))
+        vault._identities.put(SubjectKind.PERSON, numbers, pa.table({"tel": ["3"]}))
 
 
 def test_what_no_state_knows_is_swept(vault, tmp_path):

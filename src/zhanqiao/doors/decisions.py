@@ -200,7 +200,7 @@ def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment:
     return Sealing(
         purpose=grant.purpose,
         statement_digest=digest({"service": service.name, "pack": service.pack}),
-        snapshot=permit.snapshots,
+        snapshot=dict(permit.snapshots),
         rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],
         withheld=[],
         commitment=commitment,

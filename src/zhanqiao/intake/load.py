@@ -26,6 +26,7 @@ from zhanqiao.intake.report import LoadReport, headers_of
 from zhanqiao.intake.sweep import sweep
 from zhanqiao.ledger import durable
 from zhanqiao.policy.decide import decide_build, decide_load
+from zhanqiao.policy.permits import LoadPermit
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
 from zhanqiao.terms.datasets import Delivery as DeliveryKind
 from zhanqiao.terms.events import Event
@@ -76,25 +77,23 @@ def _load(
     known = shelf.known_batch(dataset, delivery.digest)
     if known is not None:
         return _recognised(dataset, delivery, known, started)
+    snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
+    request = f"load-{snapshot}"
+    permit = decide_load(request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock())
+    if isinstance(permit, Refusal):
+        return permit
     # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.
     before = shelf.snapshot_of(dataset.name) if dataset.delivery is DeliveryKind.APPEND else None
-    seen = published_values(house, dataset, before)
+    seen = published_values(house, permit, dataset, before)
     examined = examine(dataset, delivery, workspace, seen, max_bad_percent=max_bad_percent)
     if isinstance(examined, Refusal):
         return examined
-    snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
-    request = f"load-{snapshot}"
     # (4) Number the subjects and put direct identifiers apart. A crash leaves numbers that no row carries and names
     #     that no row needs; the same delivery finds both again.
-    numbers = _number_subjects(house, dataset, examined)
+    numbers = _number_subjects(house, permit, dataset, examined)
     # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published, for a sweep.
     quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
     # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names, for a sweep.
-    permit = decide_load(
-        request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock(), known
-    )
-    if isinstance(permit, Refusal):
-        return permit
     segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
     refusal = _build(house, dataset, request, snapshot, segment, before)
     if refusal is not None:
@@ -126,7 +125,7 @@ def _publish(
     return report
 
 
-def _number_subjects(house: House, dataset: Dataset, examined: Examined) -> Numbers:
+def _number_subjects(house: House, permit: LoadPermit, dataset: Dataset, examined: Examined) -> Numbers:
     """Return the subject numbers of every key column, over all good rows; keep direct identifiers on the way."""
     keys = [item for item in dataset.items if item.mask is Mask.TOKEN and item.subject is not None]
     found: dict[str, list[NDArray[np.int32]]] = {item.name: [] for item in keys}
@@ -135,18 +134,20 @@ def _number_subjects(house: House, dataset: Dataset, examined: Examined) -> Numb
         for item in keys:
             assert item.subject is not None, "chosen so"
             ids = pa.chunked_array([masked.stored[item.name] for masked in group])
-            found[item.name].append(_numbers_of(house, item.subject, ids))
+            found[item.name].append(_numbers_of(house, permit, dataset, item.subject, ids))
         if whose is not None:
             kind, key = whose
             table = pa.Table.from_batches([pa.RecordBatch.from_pydict(masked.identities) for masked in group])
-            house.vault.identities.put(kind, found[key.name][-1], table)
+            house.vault.keep_identities(permit, dataset, kind, found[key.name][-1], table)
     return {name: np.concatenate(parts) for name, parts in found.items() if parts}
 
 
-def _numbers_of(house: House, kind: SubjectKind, ids: pa.ChunkedArray) -> NDArray[np.int32]:
+def _numbers_of(
+    house: House, permit: LoadPermit, dataset: Dataset, kind: SubjectKind, ids: pa.ChunkedArray
+) -> NDArray[np.int32]:
     """Return the subject number of each row, asking once for each subject: most deliveries name one in many rows."""
     encoded = ids.combine_chunks().dictionary_encode()
-    of_each = house.vault.subjects.numbers(kind, encoded.dictionary, allocate=True)
+    of_each = house.vault.number(permit, dataset, kind, encoded.dictionary)
     places = encoded.indices.fill_null(len(of_each)).to_numpy()
     numbers: NDArray[np.int32] = np.append(of_each, np.int32(UNKNOWN))[places]
     return numbers

@@ -10,20 +10,17 @@ from zhanqiao.catalogue.shelf import Snapshot
 from zhanqiao.intake.examination import Published
 from zhanqiao.intake.texts import Mask
 from zhanqiao.intake.unique import known_before
+from zhanqiao.policy.permits import LoadPermit
 from zhanqiao.terms.datasets import Dataset, Item
 from zhanqiao.vault.house import House
 
 
-def published_values(house: House, dataset: Dataset, before: Snapshot | None) -> Published:
+def published_values(house: House, permit: LoadPermit, dataset: Dataset, before: Snapshot | None) -> Published:
     """Return the function that the examination asks about an item's delivered values."""
 
     def stand(item: Item, values: pa.ChunkedArray) -> Mask | None:
         if before is None or item.subject is None or item != dataset.key_of(item.subject) or not item.stored:
             return None
-        numbers = house.vault.subjects.numbers(item.subject, values)
-        # The vault asks for a permit before it answers anybody; this asks nobody, and tells the department only what it
-        # has delivered itself. Until the vault has that question, its engine is asked directly.
-        held = house.vault._engine.roster(dataset, before.segments, item.subject, ())  # noqa: SLF001
-        return known_before(numbers, held)
+        return known_before(*house.vault.standing(permit, dataset, item.subject, values, before.segments))
 
     return stand

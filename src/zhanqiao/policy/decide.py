@@ -25,6 +25,8 @@ from zhanqiao.terms.requests import StatisticsRequest
 from zhanqiao.terms.services import Service
 
 PERMIT_LIFE = timedelta(minutes=5)
+# A city's delivery is examined and numbered for longer than that; publication looks at the contract once more.
+LOAD_PERMIT_LIFE = timedelta(hours=12)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -143,7 +145,7 @@ def decide_load(
         reasons.append(Reason("load-nothing-kept", {"dataset": name}))
     if reasons:
         return _refusal(reasons)
-    return LoadPermit(request, at + PERMIT_LIFE, MARK, dataset.name, contract_digest, batch_digest, snapshot)
+    return LoadPermit(request, at + LOAD_PERMIT_LIFE, MARK, dataset.name, contract_digest, batch_digest, snapshot)
 
 
 def decide_build(

@@ -2,11 +2,19 @@
 """Permits: the only thing that the vault runs. Only `policy` makes them.
 
 A permit names its request and expires. It is built by `policy.decide` and by nobody else: the constructor wants the
-mark of this package, and a test walks the tree for any other caller.
+mark of this package, which no permit carries on, and a test walks the tree for any other caller. What was built is kept
+in mind, by identity and with what it says. So a permit that was put together without the constructor, copied, unpickled,
+replaced in part or changed afterwards is none, and the vault refuses it.
+
+What this can hold: data, arguments and honest code, whatever they hand over. What it cannot: code that runs in this
+process and means harm can import the mark, as it can read this process's memory. Against that stands the process's edge.
 """
 
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from zhanqiao.policy.ir import Statement
 from zhanqiao.terms.datasets import CubeSpec
@@ -19,6 +27,8 @@ class _Mark:
 
 
 MARK = _Mark()
+# By identity: the permit, as long as somebody holds it, and what it said when it was made.
+_made: dict[int, tuple["weakref.ref[Permit]", str]] = {}
 
 
 @dataclass(frozen=True)
@@ -27,11 +37,19 @@ class Permit:
 
     request: str
     expires: datetime
-    mark: object = field(repr=False, compare=False)
+    mark: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.mark is not MARK:
+    def __post_init__(self, mark: object) -> None:
+        if mark is not MARK:
             raise TypeError("only policy makes permits")
+        place = id(self)
+        _made[place] = (weakref.ref(self, lambda _: _made.pop(place, None)), repr(self))
+
+
+def is_made_here(permit: object) -> bool:
+    """Whether this very permit was made by `policy`, and says what it said then."""
+    permit_made, said = _made.get(id(permit), (None, ""))
+    return permit_made is not None and permit_made() is permit and said == repr(permit)
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,12 @@ class EvidencePermit(Permit):
     traces: tuple[Trace, ...]
     roster: str | None
     roster_where: tuple[tuple[str, tuple[str, ...]], ...]
-    snapshots: dict[str, str]
+    snapshots: Mapping[str, str]
+
+    def __post_init__(self, mark: object) -> None:
+        # A copy of ours that nobody can write to.
+        object.__setattr__(self, "snapshots", MappingProxyType(dict(self.snapshots)))
+        super().__post_init__(mark)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhanqiao.ledger import durable
-from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit
+from zhanqiao.policy.permits import AnswerPermit, BuildPermit, EvidencePermit, LoadPermit, Permit, is_made_here
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
@@ -101,19 +101,45 @@ class Vault:
         self._cubes: dict[tuple[str, str, str, CubeSpec], tuple[OpenCube, str]] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Numbers] = {}
-        self.subjects = SubjectBook(folder / "subjects", keyring)
-        self.identities = IdentityStore(folder / "identities", keyring)
+        self._subjects = SubjectBook(folder / "subjects", keyring)
+        self._identities = IdentityStore(folder / "identities", keyring)
 
     # --- rows in ------------------------------------------------------------------------------------
+
+    def number(self, permit: LoadPermit, dataset: Dataset, kind: SubjectKind, ids: pa.Array) -> Numbers:
+        """Return the subject numbers of a delivery's identifiers; new subjects get theirs, durable when this returns."""
+        self._check_load(permit, dataset)
+        key_item(dataset, kind)
+        with self.inside():
+            return self._subjects.numbers(kind, ids, allocate=True)
+
+    def keep_identities(
+        self, permit: LoadPermit, dataset: Dataset, kind: SubjectKind, numbers: Numbers, table: pa.Table
+    ) -> None:
+        """Put a delivery's direct identifiers apart, durable when this returns."""
+        self._check_load(permit, dataset)
+        with self.inside():
+            self._identities.put(kind, numbers, table)
+
+    def standing(
+        self, permit: LoadPermit, dataset: Dataset, kind: SubjectKind, ids: pa.ChunkedArray, segments: Sequence[str]
+    ) -> tuple[Numbers, Numbers]:
+        """Return the numbers of a delivery's identifiers, and those that published segments of its dataset hold.
+
+        Who delivers learns which of its own rows came before, and nothing about anybody else.
+        """
+        self._check_load(permit, dataset)
+        if not all(name.startswith(f"{dataset.name}/") for name in segments):
+            raise VaultFault(f"couldn't read {dataset.name}: the segments are another dataset's")
+        with self.inside():
+            return self._subjects.numbers(kind, ids), self._engine.roster(dataset, segments, kind, ())
 
     def load(self, permit: LoadPermit, dataset: Dataset, batches: Iterable[pa.RecordBatch]) -> str:
         """Write one segment (columns: `segments.stored_schema`) and return its name.
 
         It is nobody's until the catalogue publishes a snapshot with it; a crash before that leaves it to a sweep.
         """
-        self._check(permit, LoadPermit)
-        if (permit.dataset, permit.contract_digest) != (dataset.name, dataset.digest):
-            raise VaultFault("couldn't load: the permit is for another dataset or contract version")
+        self._check_load(permit, dataset)
         with self.inside():
             return self._engine.load(dataset, permit.snapshot, batches)
 
@@ -162,7 +188,7 @@ class Vault:
         if subject is not None and subject.kind is not permit.subject_kind:
             raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
         with self.inside():
-            known = None if subject is None else self.subjects.number_of(subject)
+            known = None if subject is None else self._subjects.number_of(subject)
             number = UNKNOWN if known is None else known
             found = self._figures(permit, datasets, number, at)
             for trace in permit.traces:
@@ -186,7 +212,7 @@ class Vault:
         if kind is not permit.subject_kind:
             raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
         with self.inside():
-            numbers = self.subjects.numbers(kind, ids)
+            numbers = self._subjects.numbers(kind, ids)
             asked = self._on_roster(permit, datasets, numbers)
             states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
             block = RosterBlock(numbers, {name: traces.days_of(state, numbers) for name, state in states.items()})
@@ -361,11 +387,16 @@ class Vault:
     # --- checks -------------------------------------------------------------------------------------
 
     def _check(self, permit: Permit, wanted: type[Permit]) -> None:
-        # The mark is looked at again: a permit can be put together without its constructor.
-        if type(permit) is not wanted or permit.mark is not MARK:
+        # Looked at again: a permit can be put together or changed without its constructor.
+        if type(permit) is not wanted or not is_made_here(permit):
             raise VaultFault("couldn't run: only permits that policy made are run here")
         if permit.expires <= self._clock():
             raise VaultFault("couldn't run: the permit has expired")
+
+    def _check_load(self, permit: LoadPermit, dataset: Dataset) -> None:
+        self._check(permit, LoadPermit)
+        if (permit.dataset, permit.contract_digest) != (dataset.name, dataset.digest):
+            raise VaultFault("couldn't load: the permit is for another dataset or contract version")
 
     def _check_evidence(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> None:
         self._check(permit, EvidencePermit)
