@@ -242,6 +242,7 @@ def test_unknown_and_not_granted_datasets_look_alike() -> None:
         ],
     }
     assert str(absent.as_data("zh")).replace("court_cast", "court_case") == str(hidden.as_data("zh"))
+    assert hidden.exit_status == absent.exit_status == 4
 
 
 @pytest.mark.parametrize(

@@ -55,19 +55,6 @@ CONSTRAINTS: dict[tuple[str, str], str] = {
     ("recipient", "eq"): "the organisation of the grant",
     ("recipient", "isAnyOf"): "the organisation of the grant",
 }
-# National codes of the operators, for import and export.
-OPERATOR_CODES = {
-    "eq": "01",
-    "gt": "02",
-    "gteq": "03",
-    "isPartOf": "04",
-    "isA": "05",
-    "isAllOf": "06",
-    "isAnyOf": "07",
-    "lt": "10",
-    "lteq": "11",
-    "neq": "12",
-}
 _MANY_SUBJECTS = {Door.STATISTICS, Door.OPENDATA}
 
 

@@ -70,11 +70,6 @@ def check_organisation_step(organisation: str, step: Step) -> tuple[Reason, ...]
     return check_step(organisation, Admission(found.admission), step)
 
 
-def can_step(organisation: str, step: Step) -> bool:
-    """Whether `step` is possible for the organisation now."""
-    return not check_organisation_step(organisation, step)
-
-
 def _check_assessor(by: str) -> tuple[Reason, ...]:
     return check_actor(by, Role.ASSESSOR, kind=OrganisationKind.AUTHORITY)
 

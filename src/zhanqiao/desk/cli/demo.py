@@ -17,9 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zhanqiao.desk import demo_story, deployment
 from zhanqiao.desk.cli.output import LangOption, console, language, refused, say
 from zhanqiao.desk.demo_story import Stage, Story
-from zhanqiao.terms.refusals import Lang, Refusal
+from zhanqiao.terms.refusals import USAGE, Lang, Refusal
 
 _PERSONAS_HOME = Path("demo-home")
+# Lies in a city folder that the demo made: only such a folder is ever removed.
+_MARK = ".zhanqiao-demo-city"
 
 
 def demo(
@@ -46,12 +48,15 @@ def demo(
     behind = deployment.seconds_since(day.date()) if day else 0
     if behind < 0:
         raise typer.BadParameter("the city's day lies ahead: certificates of the future are not valid")
-    _clear(home, spoken)
+    city = home.with_name(home.name + "-city")
+    _clear(home, city, spoken)
     started = time.monotonic()
     house = deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.demo/qingdao", behind))
     if isinstance(house, Refusal):
         refused(house, spoken, as_json=False)
-    story = Story(house, home.with_name(home.name + "-city"), people, seed, house.clock().date())
+    city.mkdir(exist_ok=True)
+    (city / _MARK).touch()
+    story = Story(house, city, people, seed, house.clock().date())
     for number, stage in enumerate(demo_story.STAGES, start=1):
         _chapter(number, stage, story, spoken)
     seconds = time.monotonic() - started
@@ -85,17 +90,24 @@ def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
         console.print(line)
 
 
-def _clear(home: Path, lang: Lang) -> None:
-    """Remove a former demo, and nothing that is not one."""
-    if not home.exists():
-        return
+def _clear(home: Path, city: Path, lang: Lang) -> None:
+    """Remove a former demo with its city, and nothing that is not one; first look at both, then touch either."""
     settings = home / deployment.SETTINGS_FILE
-    if not settings.exists() or 'profile = "demo"' not in settings.read_text(encoding="utf-8"):
+    a_demo = settings.exists() and 'profile = "demo"' in settings.read_text(encoding="utf-8")
+    if home.exists() and not a_demo:
         say(
             lang,
             f"{home} 已存在且不是演示部署；请用 --home 另选目录。",
             f"{home} exists and is no demo deployment; choose another folder with --home.",
         )
-        raise typer.Exit(2)
-    shutil.rmtree(home)
-    shutil.rmtree(home.with_name(home.name + "-city"), ignore_errors=True)
+        raise typer.Exit(USAGE)
+    if city.exists() and not (city / _MARK).is_file():
+        say(
+            lang,
+            f"{city} 已存在且不是演示生成的城市数据；请用 --home 另选目录。",
+            f"{city} exists and was not made by a demo; choose another folder with --home.",
+        )
+        raise typer.Exit(USAGE)
+    for folder in (home, city):
+        if folder.exists():
+            shutil.rmtree(folder)

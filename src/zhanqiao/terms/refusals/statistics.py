@@ -6,7 +6,7 @@ says whether the form is not offered yet or never will be), `statement-*` (names
 `{example}` is a statement that would be answered under the caller's agreement as it stands.
 """
 
-from zhanqiao.terms.refusals.rule import Rule
+from zhanqiao.terms.refusals.rule import NOT_FOUND, Rule
 
 _BAD_REQUEST = 400
 
@@ -299,6 +299,9 @@ ROWS: dict[str, Rule] = {
         "本协议范围内没有数据集 {dataset}。",
         "Granted are: {granted}.",
         "已授权的数据集：{granted}。",
+        # The same whether nobody has such a dataset or others have it: a stranger learns nothing of either.
+        exit_status=NOT_FOUND,
+        http_status=404,
     ),
     "statement-item-unknown": Rule(
         "The dataset {dataset} has no item {item}.",
