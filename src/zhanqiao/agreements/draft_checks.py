@@ -156,7 +156,7 @@ def _check_dataset(named: DraftDataset, draft: Draft, world: World) -> list[Reas
         return [Reason("draft-dataset-unknown", {"line": line, "dataset": name[:64]})]
     recipient = world.organisation_of(draft.resident.text) if draft.resident else None
     reasons = _check_source(dataset, line, draft, world)
-    if dataset.opening is Opening.CLOSED and recipient and recipient.kind is OrganisationKind.RESIDENT:
+    if recipient and is_closed_to(recipient.kind, dataset):
         reasons.append(Reason("draft-dataset-closed", {"line": line, "dataset": name}))
     only_statistics = {door for door, _ in draft.doors} <= {Door.STATISTICS, Door.OPENDATA}
     for word in named.items:
@@ -196,11 +196,21 @@ def _check_reads(word: Scalar, draft: Draft, world: World) -> list[Reason]:
     return reasons
 
 
+def is_closed_to(recipient: OrganisationKind, dataset: Dataset) -> bool:
+    """Whether tables from a dataset may not go to such an organisation: closed data goes to departments only."""
+    return dataset.opening is Opening.CLOSED and recipient is OrganisationKind.RESIDENT
+
+
+def is_forbidden(item: Item) -> bool:
+    """Whether the credit law lets nobody use an item for credit."""
+    return item.category is not None and CATEGORIES.get(item.category) is CreditClass.FORBIDDEN
+
+
 def _check_category(dataset: Dataset, name: str, line: str) -> list[Reason]:
     item = dataset.item(name)
-    if item is None or item.category is None or CATEGORIES.get(item.category) is not CreditClass.FORBIDDEN:
+    if item is None or not is_forbidden(item):
         return []
-    facts = {"line": line, "dataset": dataset.name, "item": name, "category": item.category}
+    facts = {"line": line, "dataset": dataset.name, "item": name, "category": str(item.category)}
     return [Reason("draft-item-forbidden", facts)]
 
 

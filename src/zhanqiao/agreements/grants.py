@@ -5,7 +5,7 @@
     (2) both parties' seals stand and verify, with keys of the register, over exactly that digest
     (3) the date lies within the term, nobody has suspended or terminated it
     (4) a resident that takes part is admitted, and answers are left
-    (5) items that their department holds back are left out
+    (5) items that their department holds back, or has put into a class that may not go there since, are left out
 
 Because of (2), whoever can only write the database cannot make a grant: he would need a private key of both parties.
 """
@@ -17,17 +17,18 @@ from functools import lru_cache
 from django.db.models import Exists, F, OuterRef, Q
 
 from zhanqiao.agreements.contract import Contract, Granted, read_contract
-from zhanqiao.agreements.draft_checks import narrowed
+from zhanqiao.agreements.draft_checks import is_closed_to, is_forbidden, narrowed
 from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement
 from zhanqiao.agreements.states import state_at
+from zhanqiao.catalogue import shelf
 from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.directory import find_organisation, find_person, keys_of
 from zhanqiao.identity.people import OrganisationKind, Role, check_acts
 from zhanqiao.ledger.book import Recording
 from zhanqiao.terms.agreements import AgreementState, Grant
 from zhanqiao.terms.canonical import digest_bytes
-from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.datasets import Dataset, Item, Sharing
 from zhanqiao.terms.refusals import Reason, Refusal
 
 _NOTHING_OPENS_YET = {AgreementState.INITIATED, AgreementState.NEGOTIATING}
@@ -161,8 +162,10 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     if contract is None:
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
     reasons = _check_standing(standing, contract, at)
-    items, reads = (_left_of(parts, standing) for parts in (contract.granted, contract.reads))
-    if (contract.granted or contract.reads) and not (items or reads):
+    items, reads = _left_of(contract, standing)
+    if (contract.granted or contract.reads) and not (items or reads) and not standing.held_items_by:
+        reasons.append(Reason("agreement-reclassified", {"agreement": agreement}))
+    elif (contract.granted or contract.reads) and not (items or reads):
         facts = {"agreement": agreement, "by": ", ".join(standing.held_items_by)}
         reasons.append(Reason("agreement-suspended", facts))
     if reasons:
@@ -182,9 +185,33 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     )
 
 
-def _left_of(parts: tuple[Granted, ...], standing: Standing) -> dict[str, frozenset[str]]:
-    """Return dataset -> items, without those that their department holds back."""
-    return {part.dataset: frozenset(part.items) for part in parts if part.department not in standing.held_items_by}
+def _left_of(contract: Contract, standing: Standing) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+    """Return what statements may touch and what services may read: dataset -> items that are still theirs to use.
+
+    The class of a dataset, and the category of an item, are those of today: a department that closes its data closes it
+    to agreements that were sealed before as well.
+    """
+    described = shelf.among({part.dataset for part in (*contract.granted, *contract.reads)})
+    recipient = find_organisation(contract.resident)
+    kind = OrganisationKind.RESIDENT if recipient is None else recipient.kind
+
+    def left(parts: tuple[Granted, ...], *, tables: bool) -> dict[str, frozenset[str]]:
+        found = {}
+        for part in parts:
+            dataset = described.get(part.dataset)
+            if dataset is None or dataset.sharing is Sharing.WITHHELD or part.department in standing.held_items_by:
+                continue
+            if tables and is_closed_to(kind, dataset):
+                continue
+            found[part.dataset] = frozenset(name for name in part.items if _may_use(dataset.item(name), kind))
+        return found
+
+    return left(contract.granted, tables=True), left(contract.reads, tables=False)
+
+
+def _may_use(item: Item | None, recipient: OrganisationKind) -> bool:
+    """Whether an item may be used today; one that went from the contract is nobody's business here."""
+    return item is None or recipient is not OrganisationKind.RESIDENT or not is_forbidden(item)
 
 
 def _check_standing(standing: Standing, contract: Contract, at: datetime) -> list[Reason]:

@@ -7,7 +7,7 @@ under which it was loaded: from the moment a new contract is in force, nothing i
 anew, because masks and bounds of the former contract protected the former snapshot.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -106,6 +106,7 @@ class _Standing:
 
     digest: str | None
     version: str | None
+    department: str | None
     code_holder: str | None
 
 
@@ -113,13 +114,18 @@ def _standing(dataset: Dataset) -> _Standing:
     row = StandingRow.objects.filter(pk=dataset.name).values_list("contract_id", "contract__version").first()
     digest, version = row or (None, None)
     holder = StandingRow.objects.filter(code=dataset.code).values_list("dataset", flat=True).first()
-    return _Standing(digest, version, holder)
+    department = None if digest is None else _dataset(digest).department
+    return _Standing(digest, version, department, holder)
 
 
 def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
     if standing.code_holder not in {None, dataset.name}:
         facts = {"code": dataset.code, "dataset": str(standing.code_holder)}
         return Refusal((Reason("dataset-code-taken", facts),))
+    if standing.department not in {None, dataset.department}:
+        # A steward of one department would take the data of another, under agreements that were sealed before.
+        facts = {"dataset": dataset.name, "department": str(standing.department), "named": dataset.department}
+        return refuse("contract-department-changed", **facts)
     if standing.version is not None and _order(dataset.version) <= _order(standing.version):
         facts = {"dataset": dataset.name, "current": standing.version, "version": dataset.version}
         return refuse("contract-version-not-higher", **facts)
@@ -164,6 +170,12 @@ def find(name: str) -> Dataset | None:
     """Return the dataset of that name under its contract in force, or None."""
     digest = StandingRow.objects.filter(pk=name).values_list("contract_id", flat=True).first()
     return None if digest is None else _dataset(digest)
+
+
+def among(names: Collection[str]) -> dict[str, Dataset]:
+    """Return those of the named datasets that are described, under their contracts in force."""
+    rows = StandingRow.objects.filter(dataset__in=names).values_list("dataset", "contract_id")
+    return {name: _dataset(digest) for name, digest in rows}
 
 
 def all() -> tuple[Dataset, ...]:  # noqa: A001  read as shelf.all()

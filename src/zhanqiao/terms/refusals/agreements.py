@@ -237,6 +237,12 @@ ROWS: dict[str, Rule] = {
         "Choose a dataset of the catalogue.",
         "请选择目录中的数据集。",
     ),
+    "agreement-reclassified": Rule(
+        "Nothing of agreement {agreement} may go to its resident any more: the departments have changed their data's class.",
+        "协议 {agreement} 涉及的数据已被部门调整类别，不得再提供给乙方。",
+        "Ask the departments, or draft an agreement about other data.",
+        "请向数源部门查询，或就其他数据另行起草协议。",
+    ),
     "draft-dataset-withheld": Rule(
         "Line {line}: {dataset} is not shared (不予共享).",
         "第 {line} 行：{dataset} 属于不予共享。",

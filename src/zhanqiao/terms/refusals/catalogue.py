@@ -444,6 +444,12 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请在 id 中为新数据集使用单独的代码。",
         http_status=409,
     ),
+    "contract-department-changed": Rule(
+        "The dataset {dataset} belongs to {department}; a contract that names {named} cannot take it over.",
+        "数据集 {dataset} 属于 {department}，写明 {named} 的契约不能接管它。",
+        "Keep the department, or describe the data under a new name and code.",
+        "请保持部门不变，或以新的名称和编码另行描述。",
+    ),
     "contract-version-not-higher": Rule(
         en="{dataset} stands at version {current}, and this other contract calls itself {version}.",
         zh="{dataset} 的当前版本为 {current}，而这份不同的契约版本号为 {version}。",

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new contract for described data: it takes nobody's data over, and a stricter class binds older agreements at once."""
+
+import pytest
+
+from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
+from lib.town import CONTRACTS, codes, done
+from zhanqiao.catalogue import shelf
+from zhanqiao.desk.stewardship import deliver, describe
+
+CONTRACT = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
+STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+NEXT = ("version: 1.0.0", "version: 1.0.1")
+CLOSED = ("{property: opening, value: conditional}", "{property: opening, value: closed}")
+WITHHELD = ("{property: sharing, value: conditional}", "{property: sharing, value: withheld}")
+CONDITIONS = (
+    ("      - {property: sharingCondition, value: 社会保险业务核验}\n", ""),
+    ("      - {property: openingCondition, value: 签订授权协议}\n", ""),
+)
+
+
+def edited(*edits: tuple[str, str]) -> bytes:
+    text = CONTRACT
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return text.encode()
+
+
+@pytest.mark.parametrize("by", ["bureau-officer", "hrss-officer"])
+def test_no_contract_takes_over_the_data_of_another_department(pier: Pier, by: str) -> None:
+    before = shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")
+    taken = edited(NEXT, ("department, value: hrss", "department, value: bureau"))
+    outcome = describe(pier.house, taken, by)
+    # Neither the thief's own steward nor somebody who acts for all departments.
+    assert set(codes(outcome)) <= {"contract-department-changed", "not-of-organisation"}
+    assert (shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")) == before
+    released(pier.ask(STATEMENT))
+
+
+def _reclassified(pier: Pier, *edits: tuple[str, str]) -> None:
+    done(describe(pier.house, edited(NEXT, *edits), "hrss-officer"))
+    done(deliver(pier.house, "pension_enrolment", [write_wages(pier.home / "again.csv")], "hrss-officer"))
+
+
+def test_data_that_was_closed_stays_in_under_older_agreements(pier: Pier) -> None:
+    released(pier.ask(STATEMENT))
+    _reclassified(pier, CLOSED, CONDITIONS[1])
+    assert codes(pier.ask(STATEMENT)) == ["statement-dataset-not-granted"]
+    # Its agreement covers more than that.
+    released(pier.ask("SELECT sector, count(*) AS firms FROM firm_turnover GROUP BY sector"))
+    # A subject who consents is still answered: closed data reaches nobody by a decision.
+    known = WAGES[60].id
+    released(pier.decide(CITIZEN_CREDIT, known, consent=pier.consent(CITIZEN_CREDIT, known)))
+
+
+def test_data_that_was_withheld_answers_nobody(pier: Pier) -> None:
+    _reclassified(pier, CLOSED, WITHHELD, *CONDITIONS)
+    known = WAGES[60].id
+    assert codes(pier.ask(STATEMENT)) == ["statement-dataset-not-granted"]
+    refused = pier.decide(CITIZEN_CREDIT, known, consent=pier.consent(CITIZEN_CREDIT, known))
+    assert codes(refused) == ["service-reads-beyond-agreement"]
+
+
+def test_a_category_that_the_law_forbids_binds_older_agreements(pier: Pier) -> None:
+    _reclassified(pier, ("category, value: income", "category, value: disease"))
+    known = WAGES[60].id
+    refused = pier.decide(CITIZEN_CREDIT, known, consent=pier.consent(CITIZEN_CREDIT, known))
+    assert codes(refused) == ["service-reads-beyond-agreement"]
+    assert "contribution_base" in refused.reasons[0].message("en")
