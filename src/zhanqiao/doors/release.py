@@ -23,7 +23,7 @@ from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import canonical
-from zhanqiao.terms.events import Event
+from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import RequestId
 from zhanqiao.vault.house import House
@@ -198,12 +198,12 @@ def charge_and_hand_over(
 def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason: str | None = None) -> Refusal:
     """Log that a request was refused: codes only, no text of the request. Refusals cost nothing."""
     facts: dict[str, object] = {
-        "agreement": asked.agreement,
+        "agreement": as_named(asked.agreement),
         "codes": [reason.code for reason in refusal.reasons],
     }
     if sealed_reason is not None:
         facts["sealed_reason"] = sealed_reason
-    with house.book.recording(Event(f"{asked.door.value}.refused", asked.by, asked.id, facts)):
+    with house.book.recording(Event(f"{asked.door.value}.refused", as_named(asked.by), asked.id, facts)):
         pass
     return refusal
 
