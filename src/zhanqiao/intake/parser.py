@@ -288,7 +288,7 @@ def transcode(block: Block, lines: int) -> Block:
     except UnicodeDecodeError as fault:
         raise Refused("intake-encoding", line=lines + marked.count(b"\n", 0, fault.start) + 1) from None
     octets = text.encode()
-    # Their first byte, which begins nothing but private-use characters, is found five times as fast as two.
+    # Their first byte begins nothing but private-use characters, so that most texts are done with one quick look.
     if _OF_2022_LEADS[0][:1] in octets and any(lead in octets for lead in _OF_2022_LEADS):
         return text.translate(_OF_2022).encode()
     return octets
