@@ -4,20 +4,26 @@
 Each thread is a caller with a connection of its own, as in a server; some tests use processes, as at the command line.
 """
 
+import fcntl
+import itertools
 import json
+import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
 from lib.town import codes
 from zhanqiao.desk.scenarios import find_service
+from zhanqiao.doors import decisions, release, statistics
 from zhanqiao.doors.release import Release
 from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.requests import BatchDecisionRequest, RequestId, StatisticsRequest
 
 THREADS = 16
 BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
@@ -73,6 +79,114 @@ def test_one_request_raced_by_sixteen_is_one_charge_and_the_same_bytes(pier: Pie
     assert kinds[f"{'decisions' if door == 'batch' else door}.released"] == 1
     assert max(kinds.values()) == 1
     assert pier.verify(outcomes[0]).valid
+    _audited(pier)
+
+
+class Between:
+    """Lets `act` happen in another thread right before the n-th statement that this thread sends to the state.
+
+    Not inside of a write or while the log is being shown, when everybody else waits.
+    """
+
+    def __init__(self, nth: int, act: Callable[[], object], lock: Path) -> None:
+        self._nth, self._act, self._lock = nth, act, lock
+        self.statements, self.acted = 0, False
+
+    def __call__(self, execute, sql, params, many, context):
+        self.statements += 1
+        if self.statements >= self._nth and not self.acted and self._others_can_work():
+            self.acted = True
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(self._alone).result()
+        return execute(sql, params, many, context)
+
+    def _others_can_work(self) -> bool:
+        if connection.transaction_mode == "IMMEDIATE":
+            return False
+        with self._lock.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def _alone(self) -> None:
+        try:
+            self._act()
+        finally:
+            connections.close_all()
+
+
+def _leave(pier: Pier, agreement: str, answers: int) -> int:
+    """Make the agreement end after so many more answers; returns what it has spent."""
+    connections.close_all()
+    with sqlite3.connect(pier.home / "state.sqlite3") as state:
+        where = (pier.agreements[agreement],)
+        state.execute('UPDATE agreements_agreement SET spent = "limit" - ? WHERE id = ?', (answers, *where))
+        (spent,) = state.execute("SELECT spent FROM agreements_agreement WHERE id = ?", where).fetchone()
+    state.close()
+    return int(spent)
+
+
+def _asking(
+    pier: Pier, door: str, request: RequestId, token: str
+) -> tuple[Callable[[], Outcome], Callable[[], object]]:
+    """Return the question, and its first half: what an attempt did that crashed after its charge, or is at work."""
+    service = find_service("silent-certification")
+    assert service is not None
+    if door == "decisions":
+        call = lambda: pier.decide(CITIZEN_CREDIT, KNOWN, consent=token, agreement="few-credit", request=request)  # noqa: E731
+        return call, call  # reserved and released in one
+    if door == "statistics":
+        asked = statistics._asked(StatisticsRequest(request, pier.agreements["few"], "bank-analyst", BY_DISTRICT))
+        return (
+            lambda: pier.ask(BY_DISTRICT, agreement="few", request=request),
+            lambda: release.reserve(asked, pier.house),
+        )
+    ids = pier.pensioners()[:3]
+    batch = BatchDecisionRequest(request, pier.agreements["few-pension"], "hrss-officer", service.name)
+    asked = decisions._asked_batch(batch, service, ids, pier.house)
+    return (
+        lambda: pier.batch(service, ids, agreement="few-pension", request=request),
+        lambda: release.reserve(asked, pier.house),
+    )
+
+
+# door, and whether the twin only charged: because it crashed, or is at work. A single decision does all in one.
+TWINS = [("statistics", False), ("statistics", True), ("decisions", False), ("batch", False), ("batch", True)]
+
+
+def _race_at_each(statements: Iterable[int], pier: Pier, door: str, half: bool) -> None:
+    """Let a twin act before each of the statements in turn, with exactly one request's answers left."""
+    agreement, charge = {"statistics": ("few", 1), "decisions": ("few-credit", 1), "batch": ("few-pension", 3)}[door]
+    for nth in statements:
+        spent, request, token = _leave(pier, agreement, charge), pier.number(), pier.consent(CITIZEN_CREDIT, KNOWN)
+        whole, first = _asking(pier, door, request, token)
+        twin: list[object] = []
+        act = first if half else whole
+        lock = pier.home / "ledger" / "lock"
+        between = Between(nth, lambda act=act, told=twin: told.append(act()), lock)
+        with connection.execute_wrapper(between):
+            mine = whole()
+        if not between.acted:
+            assert nth > 10, "the twin came between"
+            return
+        assert isinstance(mine, Release), (door, nth, mine)
+        assert half or twin == [mine], "the twin got the same bytes"
+        assert pier.spent(agreement) == spent + charge, "one charge for both"
+
+
+@pytest.mark.parametrize(("door", "half"), TWINS, ids=lambda of: {True: "charged", False: "answered"}.get(of, of))
+def test_the_last_answer_is_a_twins_too_wherever_it_comes_between(pier: Pier, door: str, half: bool) -> None:
+    """Neither a second charge nor a false refusal: `count-exhausted`, or a consent that is used up, by oneself."""
+    _race_at_each(range(1, 16), pier, door, half)
+    _audited(pier)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("door", "half"), TWINS, ids=lambda of: {True: "charged", False: "answered"}.get(of, of))
+def test_the_last_answer_is_a_twins_too_before_every_statement(pier: Pier, door: str, half: bool) -> None:
+    _race_at_each(itertools.count(1), pier, door, half)
     _audited(pier)
 
 

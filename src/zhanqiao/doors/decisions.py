@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from zhanqiao import agreements
 from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
@@ -32,14 +31,12 @@ from zhanqiao.vault.house import House
 def answer(request: DecisionRequest, service: Service, *, house: House) -> Release | Refusal:
     """Answer one service for one subject, or say that there is no answer."""
     asked = _asked(request, service, house)
-    # (1) Who asks acts for the agreement's resident; a request that was answered before is answered from the book.
-    if (before := release.opening(asked, house)) is not None:
-        return before
-    # (2) Find the promise, and what stands against this subject being asked about.
+    # (1) Find the promise this request stands on; who was answered before is answered from the book.
+    grant = release.opening(asked, house)
+    if not isinstance(grant, Grant):
+        return grant
+    # (2) Find what stands against this subject being asked about.
     at = house.clock()
-    grant = agreements.find_grant(request.agreement, at)
-    if grant is None:
-        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at), house)
     consent, hidden = _consent_of(request, service, grant, at)
     # (3) Decide, without touching data.
     permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
@@ -50,7 +47,8 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     if evidence is None:
         hidden = (*hidden, Reason("not-answered"))
     if hidden or evidence is None:
-        return _not_answered(asked, hidden, house)
+        # A twin of this very request may have used the consent up, for an answer that is this one's too.
+        return release.earlier(asked, house) or _not_answered(asked, hidden, house)
     # (5) The service's pure rule, and nothing beyond its output schema.
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, at.date()), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
@@ -66,15 +64,12 @@ def answer_batch(
     Whoever is not on the roster that the duty rests on gets `not-answered`, as an unknown subject does.
     """
     asked = _asked_batch(request, service, ids, house)
-    if (before := release.opening(asked, house)) is not None:
-        return before
+    grant = release.opening(asked, house)
+    if not isinstance(grant, Grant):
+        return grant
     if service.roster is None:
         return release.note_refusal(asked, refuse("batch-without-duty", service=service.name), house)
     at = house.clock()
-    charged = release.charged(asked, house)
-    grant = agreements.find_grant(request.agreement, at, charged=charged)
-    if grant is None:
-        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at, charged=charged), house)
     permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)

@@ -20,8 +20,8 @@ from django.db import IntegrityError
 from zhanqiao import agreements
 from zhanqiao.agreements import grants
 from zhanqiao.ledger import certificate
-from zhanqiao.ledger.book import AlreadyReleased, Recording
-from zhanqiao.terms.agreements import Door
+from zhanqiao.ledger.book import AlreadyReleased, Recording, RequestRecord
+from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
@@ -103,34 +103,46 @@ class _TurnedDown(Exception):  # noqa: N818  rolls a recording back and carries 
         self.refusal = refusal
 
 
-def opening(asked: Asked, house: House) -> Release | Refusal | None:
-    """Return what is settled before anything is decided: a stranger's refusal, an earlier answer, or None."""
+def opening(asked: Asked, house: House) -> Grant | Release | Refusal:
+    """Return the grant that the request stands on, or what settles it: a refusal, or the answer it got before.
+
+    Who asks, what this id was charged and what the agreement allows are read as of one moment. Else a twin that takes
+    the agreement's last answer in between would leave this one without a grant that both have paid for.
+    """
     # Types say so already; what comes from outside of our own code (a wire protocol) may not hold to them. Not logged:
     # there is no id to log it under.
     if not isinstance(asked.id, RequestId):
         return refuse("request-id-malformed")
-    strange = grants.check_caller(asked.agreement, asked.by)
+    at = house.clock()
+    with house.book.moment():
+        strange = grants.check_caller(asked.agreement, asked.by)
+        record = house.book.request(asked.id)
+        # Whoever charged it, an attempt that crashed or a twin at work: the charge is this very request's.
+        charged = asked.charge if record is not None and record.digest == asked.digest else 0
+        grant = agreements.find_grant(asked.agreement, at, charged=charged)
+        fallen = agreements.why_no_grant(asked.agreement, at, charged=charged) if grant is None else None
     if strange:
         return note_refusal(asked, Refusal(strange), house)
-    return earlier(asked, house)
+    if record is not None and (before := _settled(asked, record, house)) is not None:
+        return before
+    if grant is None:
+        assert fallen is not None, "read in the same moment"
+        return note_refusal(asked, fallen, house)
+    return grant
 
 
 def earlier(asked: Asked, house: House) -> Release | Refusal | None:
     """Return the answer that this request id got before, a refusal if the id stands for another question, or None."""
     record = house.book.request(asked.id)
-    if record is None:
-        return None
+    return None if record is None else _settled(asked, record, house)
+
+
+def _settled(asked: Asked, record: RequestRecord, house: House) -> Release | Refusal | None:
     if record.digest != asked.digest:
         return note_refusal(asked, refuse("request-id-taken", request=asked.id), house)
     if record.memo is None or record.index is None:
         return None
     return _from_memo(asked.id, record.memo, record.index, house)
-
-
-def charged(asked: Asked, house: House) -> int:
-    """Return what this very request was charged already: by an attempt that crashed, or by a twin that is at work."""
-    record = house.book.request(asked.id)
-    return asked.charge if record is not None and record.digest == asked.digest else 0
 
 
 def reserve(asked: Asked, house: House) -> Refusal | None:
@@ -148,7 +160,9 @@ def reserve(asked: Asked, house: House) -> Refusal | None:
             return turned.refusal
     # The charge of a crashed attempt, or of a twin, stands, and the work is repeated. Another question under the same id
     # must not go on: it would be free, and its answer could be handed over as that of the first.
-    return None if charged(asked, house) else refuse("request-id-taken", request=asked.id)
+    record = house.book.request(asked.id)
+    same = record is not None and record.digest == asked.digest
+    return None if same else refuse("request-id-taken", request=asked.id)
 
 
 def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: House) -> Release | Refusal:

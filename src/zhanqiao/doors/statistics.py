@@ -10,7 +10,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Any
 
-from zhanqiao import agreements
 from zhanqiao.agreements import grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.doors import release
@@ -18,7 +17,7 @@ from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.policy import decide, guard
 from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
-from zhanqiao.terms.agreements import Door
+from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
@@ -38,15 +37,12 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     Figures of one cube are exact and the same for everybody; a repeated request id gets the same bytes, free.
     """
     asked = _asked(request)
-    # (1) Who asks acts for the agreement's resident; a request that was answered before is answered from the book.
-    if (before := release.opening(asked, house)) is not None:
-        return before
-    # (2) Find the promise this request stands on, and read the statement within it.
+    # (1) Find the promise this request stands on; who was answered before is answered from the book.
+    grant = release.opening(asked, house)
+    if not isinstance(grant, Grant):
+        return grant
+    # (2) Read the statement within it.
     at = house.clock()
-    charged = release.charged(asked, house)
-    grant = agreements.find_grant(request.agreement, at, charged=charged)
-    if grant is None:
-        return release.note_refusal(asked, agreements.why_no_grant(request.agreement, at, charged=charged), house)
     narrowed = _seen_under(request.agreement)
     statement = _STATEMENTS.read(request.statement, second_parser.tree_of, narrowed, grant)
     # (3) Decide, without touching data. A refusal names every reason.

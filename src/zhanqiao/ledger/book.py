@@ -142,6 +142,12 @@ class Book:
 
     # --- reading ----------------------------------------------------------------------------------
 
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Read inside as of one moment: what others commit meanwhile is not seen. Nothing can be recorded inside."""
+        with transaction.atomic():
+            yield
+
     def request(self, request: RequestId) -> RequestRecord | None:
         """Return what was charged under that id, or None."""
         row = Request.objects.filter(pk=request).first()

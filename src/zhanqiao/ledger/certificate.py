@@ -53,6 +53,8 @@ SALT_BYTES = 16
 
 # An envelope fits a log entry (64 kB), which base64 makes a third longer; the rest is two proofs and a note.
 MAX_CERTIFICATE_BYTES = 256 * 1024
+# The longest answer is that of a batch: an outcome of some 150 bytes for each of several million lines.
+MAX_ANSWER_BYTES = 1 << 30
 # A tree that int64 can count is no higher.
 _MAX_PATH = 63
 
@@ -194,6 +196,8 @@ def read_statement(payload: bytes) -> Statement:
 
 def read_answer(content: bytes) -> str:
     """Return the digest of an answer file `{"answer": {...}, "salt": hex}`; raises `Unsound`."""
+    if len(content) > MAX_ANSWER_BYTES:
+        raise Unsound("answer-too-large", bytes=len(content), limit=MAX_ANSWER_BYTES)
     try:
         match exact_json(content):
             case {"answer": dict(answer), "salt": str(salt), **more} if not more and _SALT.fullmatch(salt):

@@ -78,6 +78,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     # 8 the answer
     "answer-malformed": ("The answer file cannot be read: {cause}.", "无法读取答复文件：{cause}。"),
+    "answer-too-large": (
+        "The answer file has {bytes} bytes or more; at most {limit} are read.",
+        "答复文件有 {bytes} 字节以上；至多读取 {limit} 字节。",
+    ),
     "answer-other": (
         "This certificate was made for another answer, or the answer was altered.",
         "本证书属于另一答复，或答复已被改动。",
@@ -111,7 +115,7 @@ class Problem:
         """Return the sentence in `lang`."""
         english, chinese = PROBLEMS[self.code]
         return (chinese if lang == "zh" else english).format_map(
-            {name: _printable(fact) for name, fact in self.facts.items()}
+            {name: _short(printable(fact)) for name, fact in self.facts.items()}
         )
 
 
@@ -123,7 +127,10 @@ class Unsound(ValueError):  # noqa: N818  the name says what is so
         super().__init__(self.problem.message("en"))
 
 
-def _printable(fact: str) -> str:
-    """Foreign text reaches a terminal here: no control characters, no surrogates, not too long."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in fact)
+def printable(foreign: str) -> str:
+    """Return foreign text as a terminal may have it: no control characters, no surrogates."""
+    return "".join(letter if letter.isprintable() else "?" for letter in foreign)
+
+
+def _short(shown: str) -> str:
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

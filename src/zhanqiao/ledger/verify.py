@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Literal
 
 from zhanqiao.ledger.certificate import (
+    MAX_ANSWER_BYTES,
     MAX_CERTIFICATE_BYTES,
     PAYLOAD_TYPE,
     Member,
@@ -43,11 +44,11 @@ from zhanqiao.ledger.certificate import (
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.dsse import open_envelope
 from zhanqiao.ledger.note import Opened, open_signed
-from zhanqiao.ledger.problems import Problem, Unsound
+from zhanqiao.ledger.problems import Problem, Unsound, printable
 from zhanqiao.ledger.tree import ProofWrong, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
 
-__all__ = ["STEPS", "Outcome", "Problem", "Step", "Trust", "Unsound", "Verdict", "verify"]
+__all__ = ["STEPS", "Outcome", "Problem", "Step", "Trust", "Unsound", "Verdict", "read_bounded", "verify"]
 
 Lang = Literal["zh", "en"]
 
@@ -240,6 +241,7 @@ def _expect_past(statement: Statement, opened: Opened, latest: datetime) -> None
 # --- alone on the command line --------------------------------------------------------------------
 
 _VALID, _INVALID, _USAGE = 0, 1, 2
+_PIECE_BYTES = 1 << 20
 
 
 def main(arguments: Sequence[str], now: datetime) -> int:
@@ -249,10 +251,11 @@ def main(arguments: Sequence[str], now: datetime) -> int:
         sys.stderr.write("--answer goes with one certificate\n")
         return _USAGE
     try:
-        trust = Trust.parse(_read(options.trust, MAX_TRUST_BYTES))
-        answer = None if options.answer is None else _read(options.answer, MAX_CERTIFICATE_BYTES * 64)
+        trust = Trust.parse(read_bounded(options.trust, MAX_TRUST_BYTES))
+        answer = None if options.answer is None else read_bounded(options.answer, MAX_ANSWER_BYTES)
         verdicts = {
-            str(file): verify(_read(file, MAX_CERTIFICATE_BYTES), trust, answer, now=now) for file in options.files
+            str(file): verify(read_bounded(file, MAX_CERTIFICATE_BYTES), trust, answer, now=now)
+            for file in options.files
         }
     except Unsound as flaw:
         sys.stderr.write(flaw.problem.message(options.lang) + "\n")
@@ -279,10 +282,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_bounded(path: Path, limit: int) -> bytes:
     """Read one byte more than allowed, so that a huge file is refused and not loaded."""
+    pieces, size = [], 0
     with path.open("rb") as file:
-        return file.read(limit + 1)
+        # By pieces: memory for the limit is not asked for where the file is small, or is a pipe.
+        while size <= limit and (piece := file.read(min(_PIECE_BYTES, limit + 1 - size))):
+            pieces.append(piece)
+            size += len(piece)
+    return b"".join(pieces)
 
 
 _MARKS = {Outcome.PASSED: "+", Outcome.FAILED: "!", Outcome.NOT_ASKED: "-", Outcome.NOT_REACHED: " "}
@@ -294,7 +302,7 @@ _WORDS = {
 
 def _shown(name: str, verdict: Verdict, lang: Lang) -> str:
     words = _WORDS[lang]
-    lines = [f"{name}: {words['valid' if verdict.valid else 'invalid']}"]
+    lines = [f"{printable(name)}: {words['valid' if verdict.valid else 'invalid']}"]
     lines += [
         f"  {_MARKS[step.outcome]} {step.number} {step.name(lang)}{words.get(step.outcome, '')}"
         for step in verdict.steps

@@ -3,6 +3,8 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +53,9 @@ def ask(
 ) -> None:
     """Ask the statistics door: a table over many subjects. 统计门：提问。"""
     asked = StatisticsRequest(_request_id(call, request), agreement, call.by, statement)
-    release = call.unwrap(statistics.answer(asked, house=call.house))
+    with _repeatable(call, asked.id):
+        outcome = statistics.answer(asked, house=call.house)
+    release = call.unwrap(outcome)
     certificate = call.unwrap(write_release(release, out or call.house.home / "answers"))
     if call.as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
@@ -79,7 +83,9 @@ def decide(
     declared = service_named(call, service)
     if batch:
         asked = BatchDecisionRequest(identifier, agreement, call.by, service)
-        outcome = decisions.answer_batch(asked, declared, _ids_from_input(call), house=call.house)
+        ids = _ids_from_input(call)
+        with _repeatable(call, identifier):
+            outcome = decisions.answer_batch(asked, declared, ids, house=call.house)
     else:
         outcome = _decide_one(call, declared, identifier, agreement, consent)
     release = call.unwrap(outcome)
@@ -104,6 +110,18 @@ def _request_id(call: Call, text: str | None) -> RequestId:
     return new_request_id(call.house.dice) if text is None else call.unwrap(RequestId.parse(text))
 
 
+@contextmanager
+def _repeatable(call: Call, request: RequestId) -> Iterator[None]:
+    """Name the request when a fault ends it: it may be charged, and by its id alone the answer is found again."""
+    try:
+        yield
+    except Exception:
+        zh = f"请求 {request}：请加 --request {request} 重复；已计的费不再计"
+        en = f"Request {request}: repeat it with --request {request}; what was charged is not charged again"
+        typer.echo(zh if call.lang == "zh" else en, err=True)
+        raise
+
+
 def _decide_one(
     call: Call, service: Service, identifier: RequestId, agreement: str, consent: Path | None
 ) -> Release | Refusal:
@@ -111,7 +129,8 @@ def _decide_one(
     # What is no text is no token either, and is refused as one.
     token = consent.read_text(encoding="utf-8", errors="replace").strip() if consent is not None else None
     asked = DecisionRequest(identifier, agreement, call.by, service.name, subject, token)
-    return decisions.answer(asked, service, house=call.house)
+    with _repeatable(call, identifier):
+        return decisions.answer(asked, service, house=call.house)
 
 
 def _ids_from_input(call: Call) -> list[str]:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from zhanqiao.desk.cli.output import console, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
+from zhanqiao.ledger.book import Book
+from zhanqiao.ledger.entries import LoggedEvent
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
 
@@ -25,9 +27,7 @@ def show(
     ] = "",
 ) -> None:
     """Read events in log order. 按顺序查看记录。"""
-    every = call.house.book.events(start, kind or None)
-    # A release is two entries, and one line: the envelope is shown to those who ask for its kind.
-    events = list(islice((event for event in every if kind or not event.is_envelope), most))
+    events = _lines(call.house.book, start, kind, most)
     if call.as_json:
         show_data([_as_data(event) for event in events])
         return
@@ -68,7 +68,13 @@ def reason(call: Call, index: Annotated[int, typer.Argument(min=0, help="Number 
     call.say("已记入账本：何人启封", "The ledger says who opened it")
 
 
-def _as_data(event: object) -> dict[str, object]:
+def _lines(book: Book, start: int, kind: str, most: int) -> list[LoggedEvent]:
+    """Read what is shown. A release is two entries and one line: its envelope is for those who ask for its kind."""
+    every = book.events(start, kind or None)
+    return list(islice((event for event in every if kind or not event.is_envelope), most))
+
+
+def _as_data(event: LoggedEvent) -> dict[str, object]:
     fields = dict(vars(event))
     fields["leaf"] = json.loads(fields["leaf"])
     return fields

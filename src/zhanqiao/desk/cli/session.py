@@ -38,6 +38,7 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_file
+from zhanqiao.desk.state import is_busy
 from zhanqiao.identity.consent_keys import issuer_of
 from zhanqiao.identity.directory import holder_of
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
@@ -142,7 +143,10 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
         refused(refuse("ledger-damaged", cause=str(damage)), lang, as_json=as_json)
     except (VaultFault, KeyFault) as damage:
         refused(refuse("vault-damaged", cause=str(damage)), lang, as_json=as_json)
-    except (ShelfDamaged, DatabaseError) as damage:
+    except DatabaseError as cause:
+        busy = refuse("state-busy") if is_busy(cause) else refuse("state-damaged", cause=str(cause))
+        refused(busy, lang, as_json=as_json)
+    except ShelfDamaged as damage:
         refused(refuse("state-damaged", cause=str(damage)), lang, as_json=as_json)
     finally:
         connections.close_all()

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from zhanqiao.desk.answers import answer_path
-from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangOption, console, language, show_data
-from zhanqiao.ledger.problems import Unsound
+from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangOption, console, language, say, show_data
+from zhanqiao.desk.deployment import utc_now
+from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
+from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.trust import Trust
-from zhanqiao.ledger.verify import Verdict, verify
+from zhanqiao.ledger.verify import Verdict, read_bounded, verify
 from zhanqiao.terms.refusals import FAULT, Lang
 
 TrustOption = Annotated[
@@ -35,7 +38,10 @@ def verify_files(
         trusted = Trust.parse(path.read_bytes())
     except Unsound as flaw:
         raise typer.BadParameter(f"the trust file cannot be used: {flaw.problem.message(spoken)}") from flaw
-    verdicts = [(file, verify(file.read_bytes(), trusted, _answer_beside(file))) for file in files]
+    try:
+        verdicts = [(file, _verdict(file, trusted)) for file in files]
+    except OSError as cause:
+        raise typer.BadParameter(f"couldn't read {cause.filename}: {cause.strerror}") from cause
     if as_json:
         show_data([{"file": str(file), **verdict.as_data(spoken)} for file, verdict in verdicts])
     else:
@@ -45,13 +51,23 @@ def verify_files(
         raise typer.Exit(FAULT)
 
 
-def _answer_beside(certificate: Path) -> bytes | None:
-    path = answer_path(certificate)
-    return path.read_bytes() if path.exists() else None
+def _verdict(file: Path, trusted: Trust) -> Verdict:
+    answer = answer_path(file)
+    return verify(
+        read_bounded(file, MAX_CERTIFICATE_BYTES),
+        trusted,
+        read_bounded(answer, MAX_ANSWER_BYTES) if answer.exists() else None,
+        now=utc_now(),
+    )
 
 
 def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
     mark = "[green]✓[/green]" if verdict.valid else "[red]✗[/red]"
-    console.print(f"{mark} {file.name}")
+    # Name and problems hold foreign text, which is not markup.
+    console.print(f"{mark} {escape(printable(file.name))}")
     for problem in verdict.problems:
-        console.print(f"  {problem.message(lang)}")
+        console.print(f"  {escape(problem.message(lang))}")
+    if verdict.valid and not answer_path(file).exists():
+        say(
+            lang, "  旁边没有答复文件：只核验了声明", "  no answer file lies beside it: the statement alone was checked"
+        )

@@ -44,6 +44,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "state-busy": Rule(
+        en="The platform's state could not be had in time: another process was writing to it.",
+        zh="未能及时取得平台状态：另一进程正在写入。",
+        remedy_en="Try again. Nothing was half done; a request that was given a number is repeated under that number.",
+        remedy_zh="请重试。没有半途而废的操作；已有编号的请求请以原编号重复。",
+        exit_status=FAULT,
+        http_status=503,
+    ),
     "state-damaged": Rule(
         en="The platform's state cannot be used: {cause}.",
         zh="平台状态无法使用：{cause}。",

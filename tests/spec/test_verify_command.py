@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao verify`: what a receiver sees of a certificate, in files as they come."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lib.pier import Pier, released
+from zhanqiao.desk.answers import answer_path, write_release
+from zhanqiao.desk.cli import app
+from zhanqiao.desk.deployment import utc_now
+from zhanqiao.ledger import certificate as certificates
+from zhanqiao.ledger import verify as verifier
+from zhanqiao.ledger.problems import Unsound
+
+STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+def verify(pier: Pier, *words: object):
+    given = ["verify", *map(str, words), "--trust", str(pier.home / "public" / "trust.txt"), "--lang", "en"]
+    return CliRunner().invoke(app, given)
+
+
+@pytest.fixture
+def kept(pier: Pier, tmp_path: Path) -> Path:
+    path = write_release(released(pier.reopened(utc_now).ask(STATEMENT)), tmp_path / "answers")
+    assert isinstance(path, Path)
+    return path
+
+
+def test_a_certificate_with_its_answer_is_valid(pier: Pier, kept: Path) -> None:
+    told = verify(pier, kept)
+    assert (told.exit_code, told.output) == (0, f"✓ {kept.name}\n")
+
+
+def test_a_certificate_without_its_answer_says_that_it_speaks_of_none(pier: Pier, kept: Path) -> None:
+    answer_path(kept).unlink()
+    told = verify(pier, kept)
+    assert told.exit_code == 0
+    assert "no answer file lies beside it" in told.output
+
+
+def test_a_certificate_from_the_future_is_told(pier: Pier, tmp_path: Path) -> None:
+    tomorrow = pier.reopened(lambda: utc_now() + timedelta(days=1))
+    path = write_release(released(tomorrow.ask(STATEMENT)), tmp_path / "answers")
+    told = verify(pier, path)
+    assert told.exit_code == 1
+    assert "has not come yet" in told.output
+    (verdict,) = json.loads(verify(pier, path, "--json").output)
+    assert [problem["code"] for problem in verdict["problems"]] == ["from-the-future"]
+
+
+@pytest.mark.parametrize("name", ["[red]a.cert", "[bold red]a[link=b].cert", "\x1b[2Ja.cert", "a\nb.cert"], ids=repr)
+def test_a_foreign_file_name_is_neither_markup_nor_control(pier: Pier, kept: Path, name: str) -> None:
+    odd = kept.with_name(name)
+    odd.write_bytes(kept.read_bytes())
+    told = verify(pier, odd)
+    assert told.exit_code == 0, told.output
+    assert "\x1b" not in told.output
+    assert name.replace("\x1b", "?").replace("\n", "?") in told.output
+
+
+def test_a_huge_file_is_refused_without_being_loaded(pier: Pier, kept: Path) -> None:
+    with kept.open("ab") as file:
+        file.truncate(1 << 40)
+    told = verify(pier, kept)
+    assert told.exit_code == 1
+    assert "a certificate has at most" in told.output
+
+
+def test_a_huge_answer_is_refused_as_what_it_is(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
+    monkeypatch.setattr(certificates, "MAX_ANSWER_BYTES", 100)
+    content = verifier.read_bounded(answer_path(kept), 100)
+    assert len(content) == 101
+    with pytest.raises(Unsound, match="at most 100 are read"):
+        certificates.read_answer(content)
