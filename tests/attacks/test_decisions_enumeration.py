@@ -229,8 +229,13 @@ def test_nobody_but_an_auditor_opens_a_reason_and_trying_is_on_the_record(pier: 
     told = reasons.reveal(index, by, pier.house)
     assert codes(told) == (["person-unknown"] if by in {"nobody", ""} else ["role-missing"])
     last = pier.events()[-1]
-    assert (last["kind"], last["by"]) == ("ledger.refused", by)
-    assert last["facts"]["about"] == str(index)  # type: ignore[index]
+    assert (last["kind"], last["by"]) == ("ledger.refused", by or "-")
+    assert last["facts"]["about"] == f"entry-{index}"  # type: ignore[index]
+
+
+def test_a_citizen_id_where_an_entry_belongs_is_not_written_down(pier: Pier) -> None:
+    reasons.reveal(int(KNOWN[:17]), "bank-analyst", pier.house)
+    assert pier.events()[-1]["facts"]["about"] == "-"  # type: ignore[index]
 
 
 def test_an_entry_without_a_sealed_reason_is_told(pier: Pier) -> None:

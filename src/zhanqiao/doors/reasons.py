@@ -12,7 +12,7 @@ from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger.entries import read_leaf
-from zhanqiao.terms.events import Event
+from zhanqiao.terms.events import UNNAMED, Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -40,7 +40,9 @@ def reveal(index: int, by: str, house: House) -> tuple[Reason, ...] | Refusal:
     """Open the reason that log entry `index` keeps, for an auditor; that it was opened, and by whom, is an event."""
     if strange := check_actor(by, Role.AUDITOR):
         with house.book.recording() as tx:
-            return note_refusal(tx, "ledger.reason", by, str(index), strange)
+            # A number that is no entry may be anything, a citizen's id too.
+            about = f"entry-{index}" if 0 <= index < house.book.size else UNNAMED
+            return note_refusal(tx, "ledger.reason", by, about, strange)
     entry = next(house.book.events(index), None)
     facts = None if entry is None or entry.index != index else read_leaf(entry.leaf).get("facts")
     if entry is None or not isinstance(facts, dict) or _FACT not in facts:
