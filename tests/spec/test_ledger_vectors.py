@@ -82,6 +82,9 @@ def test_verify_runs_alone_without_django(tmp_path: Path):
     passed = run(good, *trust, "--answer", str(VECTORS / "answer.json"), "--lang", "en")
     assert (passed.returncode, passed.stderr) == (0, "")
     assert "good-single.cert: valid" in passed.stdout
+    alone = run(good, *trust, "--lang", "en")
+    assert alone.returncode == 4
+    assert "good-single.cert: the statement is sound; no answer was checked" in alone.stdout
     failed = run(good, bad, *trust, "--json")
     assert failed.returncode == 1
     verdicts = json.loads(failed.stdout)

@@ -39,8 +39,21 @@ def test_a_certificate_with_its_answer_is_valid(pier: Pier, kept: Path) -> None:
 def test_a_certificate_without_its_answer_says_that_it_speaks_of_none(pier: Pier, kept: Path) -> None:
     answer_path(kept).unlink()
     told = verify(pier, kept)
-    assert told.exit_code == 0
-    assert "no answer file lies beside it" in told.output
+    assert told.exit_code == 4
+    assert told.output == (
+        f"? {kept.name}\n"
+        f"  The statement is sound; no answer was checked: {answer_path(kept).name} does not lie beside it.\n"
+    )
+    (verdict,) = json.loads(verify(pier, kept, "--json").output)
+    assert (verdict["valid"], verdict["answer_checked"]) == (True, False)
+
+
+def test_what_is_not_valid_counts_before_an_answer_that_is_missing(pier: Pier, kept: Path, tmp_path: Path) -> None:
+    answer_path(kept).unlink()
+    broken = tmp_path / "broken.cert"
+    broken.write_bytes(kept.read_bytes()[:-9])
+    assert verify(pier, kept, broken).exit_code == 1
+    assert verify(pier, broken, kept).exit_code == 1
 
 
 def test_a_certificate_from_the_future_is_told(pier: Pier, tmp_path: Path) -> None:
@@ -57,6 +70,7 @@ def test_a_certificate_from_the_future_is_told(pier: Pier, tmp_path: Path) -> No
 def test_a_foreign_file_name_is_neither_markup_nor_control(pier: Pier, kept: Path, name: str) -> None:
     odd = kept.with_name(name)
     odd.write_bytes(kept.read_bytes())
+    answer_path(odd).write_bytes(answer_path(kept).read_bytes())
     told = verify(pier, odd)
     assert told.exit_code == 0, told.output
     assert "\x1b" not in told.output

@@ -16,14 +16,15 @@ The steps, in order; the first that fails ends the walk, for nothing behind it c
     9  the dates        have come
 
 Whoever calls still owes two things: a trust file from a source other than the certificate's, and, without `answer` and
-`now`, the two last steps. What fails is a verdict, never an exception. Imports: terms, this floor's pure parts and
+`now`, the two last steps. A verdict without the answer speaks of the statement alone: it is valid, `answer_checked` is
+false, and the command line neither calls it valid nor ends with 0. What fails is a verdict, never an exception. Imports: terms, this floor's pure parts and
 `cryptography`; a bank or a citizen can run it alone.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -48,7 +49,18 @@ from zhanqiao.ledger.problems import Problem, Unsound, printable
 from zhanqiao.ledger.tree import ProofWrong, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
 
-__all__ = ["STEPS", "Outcome", "Problem", "Step", "Trust", "Unsound", "Verdict", "read_bounded", "verify"]
+__all__ = [
+    "STEPS",
+    "Outcome",
+    "Problem",
+    "Step",
+    "Trust",
+    "Unsound",
+    "Verdict",
+    "exit_status",
+    "read_bounded",
+    "verify",
+]
 
 Lang = Literal["zh", "en"]
 
@@ -63,6 +75,8 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("the answer is the one that was certified", "答复即所证明的答复"),
     ("no date lies in the future", "日期均已到来"),
 )
+
+_ANSWER_STEP = 8
 
 # Clocks differ; nobody gains by five minutes.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -102,10 +116,16 @@ class Verdict:
     def failed_step(self) -> int | None:
         return next((step.number for step in self.steps if step.outcome is Outcome.FAILED), None)
 
+    @property
+    def answer_checked(self) -> bool:
+        """Whether an answer was at hand and is the one that was certified; valid without it is the statement alone."""
+        return self.valid and self.steps[_ANSWER_STEP - 1].outcome is Outcome.PASSED
+
     def as_data(self, lang: Lang) -> dict[str, object]:
         """Return the form of `--json` output."""
         return {
             "valid": self.valid,
+            "answer_checked": self.answer_checked,
             "steps": [
                 {"step": step.number, "name": step.name(lang), "outcome": step.outcome.value} for step in self.steps
             ],
@@ -240,12 +260,15 @@ def _expect_past(statement: Statement, opened: Opened, latest: datetime) -> None
 
 # --- alone on the command line --------------------------------------------------------------------
 
-_VALID, _INVALID, _USAGE = 0, 1, 2
+_VALID, _INVALID, _USAGE, _NO_ANSWER = 0, 1, 2, 4
 _PIECE_BYTES = 1 << 20
 
 
 def main(arguments: Sequence[str], now: datetime) -> int:
-    """Verify the named files; returns the exit status: 0 all valid, 1 not, 2 the call itself is wrong."""
+    """Verify the named files; returns the exit status.
+
+    0 all valid with their answers, 1 one is not valid, 2 the call itself is wrong, 4 sound, but no answer was checked.
+    """
     options = _parser().parse_args(arguments)
     if options.answer is not None and len(options.files) > 1:
         sys.stderr.write("--answer goes with one certificate\n")
@@ -269,7 +292,15 @@ def main(arguments: Sequence[str], now: datetime) -> int:
     else:
         for name, verdict in verdicts.items():
             sys.stdout.write(_shown(name, verdict, options.lang))
-    return _VALID if all(verdict.valid for verdict in verdicts.values()) else _INVALID
+    return exit_status(verdicts.values())
+
+
+def exit_status(verdicts: Iterable[Verdict]) -> int:
+    """Return how a check of several ends: what is wrong comes before what was not looked at."""
+    judged = list(verdicts)
+    if not all(verdict.valid for verdict in judged):
+        return _INVALID
+    return _VALID if all(verdict.answer_checked for verdict in judged) else _NO_ANSWER
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -295,14 +326,20 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 _MARKS = {Outcome.PASSED: "+", Outcome.FAILED: "!", Outcome.NOT_ASKED: "-", Outcome.NOT_REACHED: " "}
 _WORDS = {
-    "zh": {"valid": "有效", "invalid": "无效", Outcome.NOT_ASKED: "（未要求）"},
-    "en": {"valid": "valid", "invalid": "NOT valid", Outcome.NOT_ASKED: " (not required)"},
+    "zh": {"valid": "有效", "invalid": "无效", "alone": "声明无误；未核验任何答复", Outcome.NOT_ASKED: "（未要求）"},
+    "en": {
+        "valid": "valid",
+        "invalid": "NOT valid",
+        "alone": "the statement is sound; no answer was checked",
+        Outcome.NOT_ASKED: " (not required)",
+    },
 }
 
 
 def _shown(name: str, verdict: Verdict, lang: Lang) -> str:
     words = _WORDS[lang]
-    lines = [f"{printable(name)}: {words['valid' if verdict.valid else 'invalid']}"]
+    found = "valid" if verdict.answer_checked else "alone" if verdict.valid else "invalid"
+    lines = [f"{printable(name)}: {words[found]}"]
     lines += [
         f"  {_MARKS[step.outcome]} {step.number} {step.name(lang)}{words.get(step.outcome, '')}"
         for step in verdict.steps

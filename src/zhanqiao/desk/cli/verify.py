@@ -13,8 +13,8 @@ from zhanqiao.desk.deployment import utc_now
 from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
 from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.trust import Trust
-from zhanqiao.ledger.verify import Verdict, read_bounded, verify
-from zhanqiao.terms.refusals import FAULT, Lang
+from zhanqiao.ledger.verify import Verdict, exit_status, read_bounded, verify
+from zhanqiao.terms.refusals import Lang
 
 TrustOption = Annotated[
     Path | None,
@@ -29,7 +29,7 @@ def verify_files(
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Check certificates offline, each with the answer file beside it; exit 0 when all are valid, else 1. 离线核验凭证。"""
+    """Check certificates offline, each with the answer beside it. Exit 1: one is false; 4: no answer to check. 离线核验。"""
     spoken = language(lang)
     path = trust or home / "public" / "trust.txt"
     if not path.exists():
@@ -47,8 +47,7 @@ def verify_files(
     else:
         for file, verdict in verdicts:
             _show(file, verdict, spoken)
-    if not all(verdict.valid for _, verdict in verdicts):
-        raise typer.Exit(FAULT)
+    raise typer.Exit(exit_status(verdict for _, verdict in verdicts))
 
 
 def _verdict(file: Path, trusted: Trust) -> Verdict:
@@ -62,12 +61,16 @@ def _verdict(file: Path, trusted: Trust) -> Verdict:
 
 
 def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
-    mark = "[green]✓[/green]" if verdict.valid else "[red]✗[/red]"
+    # A certificate whose answer is renamed, lost or withheld proves a statement, and must not look like a checked answer.
+    mark = "[green]✓[/green]" if verdict.answer_checked else "[yellow]?[/yellow]" if verdict.valid else "[red]✗[/red]"
     # Name and problems hold foreign text, which is not markup.
     console.print(f"{mark} {escape(printable(file.name))}")
     for problem in verdict.problems:
         console.print(f"  {escape(problem.message(lang))}")
-    if verdict.valid and not answer_path(file).exists():
+    if verdict.valid and not verdict.answer_checked:
+        beside = escape(printable(answer_path(file).name))
         say(
-            lang, "  旁边没有答复文件：只核验了声明", "  no answer file lies beside it: the statement alone was checked"
+            lang,
+            f"  声明无误；未核验任何答复：旁边没有 {beside}",
+            f"  The statement is sound; no answer was checked: {beside} does not lie beside it.",
         )
