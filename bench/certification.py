@@ -5,8 +5,10 @@ The peer is plain DuckDB on subject numbers, no identifier and no encryption: th
 newest date; the better of two forms counts. Both sides give one newest date for each pensioner, and they are compared.
 Traces are made up at a whole city's scale, as many of each source as its departments would send, evenly over people.
 
-A day's maintenance is what `intake` does with a day of an appended delivery once its rows are stored: the newest dates
-of nine sources are merged, sealed and written; then a new process opens them and reads the roster.
+A day's maintenance is what `intake` does with a day of an appended delivery once its rows are stored: the day's rows are
+read back, their newest dates join the changes that stand beside each source's array, and the changes are sealed and
+written; then a new process opens arrays and changes, lays them together and reads the roster. The array itself is
+written anew when its changes have grown to a quarter of it, every other week for the largest source: not in these days.
 The door does more than both, so it has no goal here: a rule and a result for each pensioner, one sealed and signed
 answer.
 """
@@ -105,7 +107,7 @@ def measure(folder: Path) -> list[Figure]:
             "x cpu",
             RUNS,
             at_least(5),
-            f"{total // _YEAR:,} new traces merged and sealed {_took(merged)}; opened and read anew {_took(opened)}",
+            f"{total // _YEAR:,} new traces joined and sealed {_took(merged)}; opened and read anew {_took(opened)}",
         ),
         Figure(
             "certification",
@@ -223,7 +225,7 @@ def _days(city: _City) -> range:
 
 
 def _merge(city: _City, day: int) -> None:
-    """Merge one day into every state, and publish it."""
+    """Join one day to the changes of every source, and publish it."""
     house = city.house
     for name in TRACES:
         dataset, snapshot = city.datasets[name], f"{name}-day{day}"
