@@ -21,7 +21,6 @@ from zhanqiao.catalogue import shelf  # noqa: E402
 from zhanqiao.catalogue.shelf import Snapshot  # noqa: E402
 from zhanqiao.desk import deployment, personas  # noqa: E402
 from zhanqiao.desk.scenarios import all_services  # noqa: E402
-from zhanqiao.identity.keys import read_key_file  # noqa: E402
 from zhanqiao.policy.decide import decide_build, decide_load  # noqa: E402
 from zhanqiao.policy.permits import LoadPermit  # noqa: E402
 from zhanqiao.scenarios.city.delivery import CONTRACTS  # noqa: E402
@@ -98,7 +97,7 @@ def seal(house: House, text: str, signatory: str) -> str:
     text = text.replace("__UNTIL__", str(today + timedelta(days=365)))
     agreement = done(lifecycle.draft(house.book, text, "li-officer", services=all_services())).id
     for who in (signatory, "li-officer"):
-        key = done(read_key_file(personas.key_file(house.home, who), passphrase=None, profile="demo"))
+        key = done(personas.key_of(house.home, who))
         done(lifecycle.seal(house.book, agreement, who, key))
     return agreement
 

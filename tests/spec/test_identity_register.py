@@ -90,6 +90,7 @@ def test_a_founding_with_a_flaw_leaves_nothing(book):
 
 def test_admission_takes_evidence_and_two_assessors(town: Town):
     done(register.register_organisation(town.book, NewOrganisation("new", OrganisationKind.RESIDENT, "新"), "sysadmin"))
+    assert done(residents.show("new")).evidence == {}
     assert codes(residents.admit(town.book, "new", "first-assessor")) == ["admission-step"]
     assert codes(residents.assess(town.book, "new", {}, "first-assessor")) == ["criterion-missing"] * len(CRITERIA)
     assert codes(residents.assess(town.book, "new", EVIDENCE, "bank-officer")) == [
@@ -97,7 +98,7 @@ def test_admission_takes_evidence_and_two_assessors(town: Town):
         "not-of-organisation",
     ]
     assert done(residents.assess(town.book, "new", EVIDENCE, "first-assessor")).admission == "assessed"
-    assert residents.evidence_of("new") == EVIDENCE
+    assert done(residents.show("new")).evidence == EVIDENCE
     assert codes(residents.admit(town.book, "new", "first-assessor")) == ["second-person-needed"]
     assert done(residents.hand_back(town.book, "new", "second-assessor")).admission == "applicant"
     assert done(residents.assess(town.book, "new", EVIDENCE, "second-assessor")).admission == "assessed"
@@ -110,6 +111,8 @@ def test_a_resident_may_leave_by_itself_but_not_throw_another_out(town: Town):
     assert codes(residents.leave(town.book, "rival", "bank-officer")) == ["role-missing", "not-of-organisation"]
     assert done(residents.leave(town.book, "bank", "bank-officer")).admission == "exit"
     assert codes(residents.assess(town.book, "hrss", EVIDENCE, "first-assessor")) == ["admission-not-resident-kind"]
+    assert codes(residents.show("hrss")) == ["admission-not-resident-kind"]
+    assert codes(residents.show("nowhere")) == ["organisation-unknown"]
 
 
 def test_who_was_dismissed_acts_no_more(town: Town):

@@ -74,6 +74,8 @@ def resident(shell: Shell) -> Shell:
     evidence = [word for code in ("R1", "R2", "R3", "R4", "R5", "R6") for word in ("--evidence", f"{code}=doc")]
     shell.run("resident", "assess", "ocean-bank", *evidence, by="first")
     assert shell.refused("resident", "admit", "ocean-bank", by="first") == ["second-person-needed"]
+    handed_in = shell.run("resident", "show", "ocean-bank")
+    assert (handed_in["admission"], set(handed_in["evidence"].values())) == ("assessed", {"doc"})
     assert shell.run("resident", "admit", "ocean-bank", by="second")["admission"] == "resident"
     return shell
 
@@ -126,6 +128,7 @@ def test_names_that_are_not_registered_end_with_four_and_half_a_command_with_two
     assert shell.refused("people", "role", "nobody", "analyst", by="sec", status=4) == ["person-unknown"]
     assert shell.refused("people", "dismiss", "nobody", by="sys", status=4) == ["person-unknown"]
     assert shell.refused("resident", "leave", "nowhere", by="first", status=4) == ["organisation-unknown"]
+    assert shell.refused("resident", "show", "nowhere", status=4) == ["organisation-unknown"]
     shell.run("people", "role", "officer", "captain", by="sec", status=2)
     shell.run("people", "add", "late", by="sys", status=2)
     public = "0" * 63

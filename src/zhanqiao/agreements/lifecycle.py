@@ -2,7 +2,7 @@
 """The life of an agreement as acts of people: draft, seal, file, suspend, resume, terminate, show.
 
 Each act is one recording: look at what stands, give every reason against it, then change rows and log, together. Who
-may do what stands in `check_act`, so that a button and its enforcement share one rule.
+may do what:
 
     seal                    a signatory of a party that has not sealed yet, with the registered key; never the same person twice
     file                    an officer of the authority
@@ -257,16 +257,6 @@ def listing(at: datetime, organisation: str | None = None) -> tuple[Agreement, .
     rows = AgreementRow.objects.order_by("id")
     shown = (show(row.id, at) for row in rows if organisation in {None, row.issuer, row.resident})
     return tuple(agreement for agreement in shown if isinstance(agreement, Agreement))
-
-
-def check_act(agreement: str, by: str, verb: Verb, at: datetime) -> tuple[Reason, ...]:
-    """Give every reason why `by` cannot do `verb` to the agreement now; a seal's signature is judged when it comes."""
-    return tuple(_look(agreement, by, verb, at)[2])
-
-
-def can_act(agreement: str, by: str, verb: Verb, at: datetime) -> bool:
-    """Whether `by` can do `verb` to the agreement now."""
-    return not check_act(agreement, by, verb, at)
 
 
 # --- checks -----------------------------------------------------------------------------------------

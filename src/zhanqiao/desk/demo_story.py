@@ -28,7 +28,7 @@ from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
 from zhanqiao.identity import consent_keys, residents
 from zhanqiao.identity.admission import CRITERIA
-from zhanqiao.identity.keys import make_key, public_bytes, read_key_file
+from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.intake import LoadReport
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.ledger.trust import Trust
@@ -212,8 +212,7 @@ def seal_agreements(story: Story, lang: Lang) -> Lines:
             story.expect(isinstance(early, Refusal), "an agreement answered before both seals")
             lines += _refused(early, lang, _(lang, "盖章之前提问：", "Asked before both seals:"))
         for who in (signatory, "li-officer"):
-            key = done(read_key_file(personas.key_file(story.house.home, who), passphrase=None, profile="demo"))
-            done(lifecycle.seal(story.house.book, agreement, who, key))
+            done(lifecycle.seal(story.house.book, agreement, who, done(personas.key_of(story.house.home, who))))
         lines.append(f"  {name}: {agreement}")
     return [
         *lines,

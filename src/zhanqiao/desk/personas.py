@@ -6,7 +6,9 @@ All names are made up. Keys are plain files, which the demo profile alone allows
 
 from pathlib import Path
 
-from zhanqiao.identity.keys import make_key, public_bytes, write_key_file
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from zhanqiao.identity.keys import DEMO, make_key, public_bytes, read_key_file, write_key_file
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson, found
 from zhanqiao.terms.refusals import Refusal
@@ -79,6 +81,11 @@ def settle(house: House) -> Refusal | None:
 def steward_of(department: str) -> str:
     """Return who delivers a department's data."""
     return "hrss-officer" if department == "hrss" else f"{department}-steward"
+
+
+def key_of(home: Path, who: str) -> Ed25519PrivateKey | Refusal:
+    """Return the key of a persona: what `--as` names signs with it."""
+    return read_key_file(key_file(home, who), passphrase=None, profile=DEMO)
 
 
 def key_file(home: Path, who: str) -> Path:

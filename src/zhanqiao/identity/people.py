@@ -119,11 +119,6 @@ def check_role(person: Person, role: Role) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def can_hold(person: Person, role: Role) -> bool:
-    """Whether `person` can be given `role`."""
-    return not check_role(person, role)
-
-
 def check_acts(person: Person, role: Role, organisation: str | None = None) -> tuple[Reason, ...]:
     """Give every reason why `person` cannot act in `role` (for `organisation`, where one is named)."""
     reasons = []

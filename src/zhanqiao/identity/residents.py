@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Admission of residents as acts of the authority: assess, admit by a second person, return, leave."""
+"""Admission of residents as acts of the authority: assess, admit by a second person, return, leave; and what was handed in."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from zhanqiao.identity.admission import TRANSITIONS, Admission, Step, check_evidence, check_step
 from zhanqiao.identity.attempts import note_refusal
@@ -11,6 +12,14 @@ from zhanqiao.identity.people import Organisation, OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
+
+
+@dataclass(frozen=True)
+class Application:
+    """An organisation on its way in, or in. `evidence` maps a criterion's code to a document's reference."""
+
+    organisation: Organisation
+    evidence: Mapping[str, str]
 
 
 def assess(book: Book, organisation: str, evidence: Mapping[str, str], by: str) -> Organisation | Refusal:
@@ -54,20 +63,31 @@ def leave(book: Book, organisation: str, by: str) -> Organisation | Refusal:
         return _move(tx, organisation, Step.LEAVE, by)
 
 
-def evidence_of(organisation: str) -> dict[str, str]:
-    """Return the references that were handed in, by criterion."""
+def show(organisation: str) -> Application | Refusal:
+    """Return where an application stands and what was handed in: the second person reads it before deciding."""
+    found = _find_applicant(organisation)
+    if isinstance(found, Reason):
+        return Refusal((found,))
     rows = EvidenceRow.objects.filter(organisation_id=organisation).order_by("criterion")
-    return {row.criterion: row.reference for row in rows}
+    return Application(found, {row.criterion: row.reference for row in rows})
 
 
 def check_organisation_step(organisation: str, step: Step) -> tuple[Reason, ...]:
     """Give every reason why `step` is not possible for the organisation now."""
+    found = _find_applicant(organisation)
+    if isinstance(found, Reason):
+        return (found,)
+    assert found.admission is not None, "an applicant has a state"
+    return check_step(organisation, Admission(found.admission), step)
+
+
+def _find_applicant(organisation: str) -> Organisation | Reason:
     found = find_organisation(organisation)
     if found is None:
-        return (Reason("organisation-unknown", {"organisation": organisation}),)
+        return Reason("organisation-unknown", {"organisation": organisation})
     if found.admission is None:
-        return (Reason("admission-not-resident-kind", {"organisation": organisation, "kind": found.kind.value}),)
-    return check_step(organisation, Admission(found.admission), step)
+        return Reason("admission-not-resident-kind", {"organisation": organisation, "kind": found.kind.value})
+    return found
 
 
 def _check_assessor(by: str) -> tuple[Reason, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.cli.output import JsonOption, LangOption, console, language, say, show_data
+from zhanqiao.desk.cli.output import JsonOption, LangOption, console, language, say, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.identity import residents
 from zhanqiao.identity.admission import CRITERIA
@@ -24,6 +24,24 @@ def criteria(lang: LangOption = "", as_json: JsonOption = False) -> None:
         return
     for criterion in CRITERIA:
         say(language(lang), f"{criterion.code}  {criterion.zh}", f"{criterion.code}  {criterion.en}")
+
+
+@command(app)
+def show(call: Call, organisation: OrganisationArgument) -> None:
+    """Show where an application stands and what evidences each criterion. 查看申请与证明。"""
+    found = call.unwrap(residents.show(organisation))
+    one, evidence = found.organisation, found.evidence
+    if call.as_json:
+        show_data({"organisation": one.id, "admission": one.admission, "evidence": evidence})
+        return
+    console.print(f"{one.id}: {one.admission}")
+    show_table(
+        ["标准", "证明"] if call.lang == "zh" else ["criterion", "evidence"],
+        [
+            [code, evidence.get(code, "-")]
+            for code in sorted({criterion.code for criterion in CRITERIA} | set(evidence))
+        ],
+    )
 
 
 @command(app, acts=True)

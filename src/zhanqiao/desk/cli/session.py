@@ -37,7 +37,7 @@ from zhanqiao.desk.cli.output import (
     say,
 )
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.personas import key_file
+from zhanqiao.desk.personas import key_of
 from zhanqiao.desk.state import is_busy
 from zhanqiao.identity.consent_keys import issuer_of
 from zhanqiao.identity.directory import holder_of
@@ -91,7 +91,7 @@ class Call:
         """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""
         if self.own_key is not None:
             return self.own_key
-        return self.unwrap(read_key_file(key_file(self.house.home, self.by), passphrase=None, profile=DEMO))
+        return self.unwrap(key_of(self.house.home, self.by))
 
 
 def command(
