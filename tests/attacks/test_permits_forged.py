@@ -19,6 +19,7 @@ from lib.vault_cases import (
     evidence_permit,
     keyring,
     load_permit,
+    nothing_recorded,
     statement,
 )
 from zhanqiao.policy.permits import MARK, AnswerPermit, Permit, is_made_here
@@ -66,7 +67,7 @@ def likeness(permit: Permit) -> Permit:
 @pytest.mark.parametrize("forge", [put_together, changed, changed_within, likeness, copy.copy])
 @pytest.mark.parametrize("kind", MADE)
 def test_a_forged_permit_is_run_nowhere(tmp_path, kind, forge):
-    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, recorded=nothing_recorded)
     permit = forge(MADE[kind]())
     person = Subject(SubjectKind.PERSON, "370202194910010018")
     for use in (
@@ -88,7 +89,7 @@ def test_a_forged_permit_is_run_nowhere(tmp_path, kind, forge):
 @pytest.mark.parametrize("other", [None, object(), {}, "permit"])
 def test_what_is_no_permit_is_run_nowhere(tmp_path, other):
     with pytest.raises(VaultFault, match="only permits that policy made"):
-        Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW).run(other, BY_PERSON)
+        Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, recorded=nothing_recorded).run(other, BY_PERSON)
 
 
 @pytest.mark.parametrize("kind", MADE)
@@ -134,7 +135,7 @@ def test_a_permit_that_nobody_holds_leaves_its_place_to_nobody():
 
 
 def test_a_delivery_is_numbered_under_its_own_permit_only(tmp_path):
-    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, recorded=nothing_recorded)
     permit = load_permit(TRACED)
     for use in (
         lambda: vault.number(permit, BY_PERSON, SubjectKind.PERSON, ["370202194910010018"]),

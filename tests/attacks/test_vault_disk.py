@@ -9,7 +9,18 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from lib.vault_cases import BY_PERSON, CUBE, NOW, TRACED, batch, build_permit, keyring, load_permit, row
+from lib.vault_cases import (
+    BY_PERSON,
+    CUBE,
+    NOW,
+    TRACED,
+    batch,
+    build_permit,
+    keyring,
+    load_permit,
+    nothing_recorded,
+    row,
+)
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.connection import Limits, locked_down
 from zhanqiao.vault.segments import stored_schema
@@ -49,7 +60,7 @@ def wide_rows(numbers: np.ndarray, texts: pa.Array) -> list[pa.RecordBatch]:
 
 
 def test_planted_identifiers_are_in_no_file(tmp_path):
-    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, recorded=nothing_recorded)
     planted = [canary(n) for n in range(PLANTED)]
     numbers = vault._subjects.numbers(SubjectKind.PERSON, planted, allocate=True)
     vault._identities.put(SubjectKind.PERSON, numbers, pa.table({"id_number": planted, "full_name": planted}))
@@ -103,7 +114,13 @@ def test_without_our_settings_spill_files_are_readable(tmp_path):
 
 def test_a_build_beyond_memory_leaves_nothing_readable(tmp_path):
     """The same, through the vault: a watcher reads every file while a cube of many units is built in little memory."""
-    vault = Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, limits=Limits(memory_mb=40, threads=1))
+    vault = Vault(
+        tmp_path / "vault",
+        keyring(tmp_path),
+        lambda: NOW,
+        limits=Limits(memory_mb=40, threads=1),
+        recorded=nothing_recorded,
+    )
     numbers = np.arange(ROWS, dtype=np.int32)
     texts = pa.array([canary(n % 300) for n in range(ROWS)])
     done, found, spilled = threading.Event(), [], []

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from lib.vault_cases import nothing_recorded
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.subjects import UNKNOWN, SubjectBook
@@ -24,7 +25,7 @@ def test_racing_loads_give_each_identifier_one_number(tmp_path):
     keyring = Keyring.create(tmp_path / "keys")
 
     def work(thread: int) -> dict[str, int]:
-        book = SubjectBook(tmp_path / "subjects", keyring)
+        book = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
         given: dict[str, int] = {}
         for turn in range(ROUNDS):
             ids = _ids(thread, turn)
@@ -40,18 +41,18 @@ def test_racing_loads_give_each_identifier_one_number(tmp_path):
         for identifier, number in given.items():
             assert together.setdefault(identifier, number) == number
     assert sorted(together.values()) == list(range(len(together)))
-    assert SubjectBook(tmp_path / "subjects", keyring).count(SubjectKind.PERSON) == len(together)
+    assert SubjectBook(tmp_path / "subjects", keyring, nothing_recorded).count(SubjectKind.PERSON) == len(together)
 
 
 def test_a_reader_is_not_tripped_by_a_writer_that_joins_files(tmp_path):
     keyring = Keyring.create(tmp_path / "keys")
-    writer = SubjectBook(tmp_path / "subjects", keyring)
+    writer = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
     finished = False
 
     def read() -> int:
         reads = 0
         while not finished:
-            SubjectBook(tmp_path / "subjects", keyring).count(SubjectKind.PERSON)
+            SubjectBook(tmp_path / "subjects", keyring, nothing_recorded).count(SubjectKind.PERSON)
             reads += 1
         return reads
 
@@ -61,4 +62,4 @@ def test_a_reader_is_not_tripped_by_a_writer_that_joins_files(tmp_path):
             writer.numbers(SubjectKind.PERSON, [f"{370200000000000000 + number:018d}"], allocate=True)
         finished = True
         assert all(reader.result() > 0 for reader in readers)
-    assert SubjectBook(tmp_path / "subjects", keyring).count(SubjectKind.PERSON) == 400
+    assert SubjectBook(tmp_path / "subjects", keyring, nothing_recorded).count(SubjectKind.PERSON) == 400

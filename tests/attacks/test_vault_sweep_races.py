@@ -17,6 +17,7 @@ from lib.vault_cases import (
     evidence_permit,
     keyring,
     load_permit,
+    nothing_recorded,
     row,
     statement,
     swept,
@@ -33,7 +34,11 @@ DATASETS = {ROSTER.name: ROSTER, TRACED.name: TRACED}
 def vault(tmp_path):
     shelf: dict[tuple[str, str], tuple[str, ...]] = {}
     opened = Vault(
-        tmp_path / "vault", keyring(tmp_path), lambda: NOW, published=lambda name, snapshot: shelf[name, snapshot]
+        tmp_path / "vault",
+        keyring(tmp_path),
+        lambda: NOW,
+        published=lambda name, snapshot: shelf[name, snapshot],
+        recorded=nothing_recorded,
     )
     opened.shelf = shelf
     return opened
@@ -41,7 +46,7 @@ def vault(tmp_path):
 
 def elsewhere(tmp_path):
     """The same vault in another process: no memory in common, only the folder."""
-    return Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW)
+    return Vault(tmp_path / "vault", keyring(tmp_path), lambda: NOW, recorded=nothing_recorded)
 
 
 def known(vault):

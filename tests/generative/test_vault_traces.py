@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from lib.vault_cases import NOW, TRACED, batch, build_permit, keyring, load_permit, row
+from lib.vault_cases import NOW, TRACED, batch, build_permit, keyring, load_permit, nothing_recorded, row
 from zhanqiao.vault.reference import ReferenceEngine
 from zhanqiao.vault.vault import Vault
 
@@ -44,7 +44,9 @@ def test_changes_over_a_whole_are_one_plain_merge(
     first: Delivered, deliveries: list[Delivered], data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        vault = Vault(Path(folder), keyring(Path(folder)), lambda: NOW, engine=ReferenceEngine())
+        vault = Vault(
+            Path(folder), keyring(Path(folder)), lambda: NOW, engine=ReferenceEngine(), recorded=nothing_recorded
+        )
         everything = list(first)
         deliver(vault, "s0", first, None)
         for place, delivery in enumerate(deliveries, 1):

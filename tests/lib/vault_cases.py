@@ -113,6 +113,11 @@ def statement(dims: Sequence[str] = (), where: Predicate | None = None, *measure
     return Statement("employment", tuple(outputs), tuple(dims), where)
 
 
+def nothing_recorded(_: str) -> int:
+    """The record of a vault beside which no platform state stands."""
+    return 0
+
+
 # --- permits: only tests make them by hand ------------------------------------------------------------
 
 

@@ -3,7 +3,17 @@
 
 import pytest
 
-from lib.vault_cases import BY_PERSON, answer_permit, batch, build_permit, keyring, load_permit, row, statement
+from lib.vault_cases import (
+    BY_PERSON,
+    answer_permit,
+    batch,
+    build_permit,
+    keyring,
+    load_permit,
+    nothing_recorded,
+    row,
+    statement,
+)
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec
 from zhanqiao.vault.cubes import exact_of
@@ -23,7 +33,13 @@ def answered(tmp_path, clock):
     """Return a function that publishes rows as a snapshot and asks by district and year."""
     described = BY_PERSON
     published: dict[str, tuple[str, ...]] = {}
-    vault = Vault(tmp_path / "vault", keyring(tmp_path), clock, published=lambda _, snapshot: published[snapshot])
+    vault = Vault(
+        tmp_path / "vault",
+        keyring(tmp_path),
+        clock,
+        published=lambda _, snapshot: published[snapshot],
+        recorded=nothing_recorded,
+    )
 
     def answer(snapshot: str, rows: list[dict[str, object]]):
         segment = vault.load(load_permit(described, snapshot), described, [batch(described, rows)])

@@ -20,6 +20,7 @@ from lib.vault_cases import (
     evidence_permit,
     keyring,
     load_permit,
+    nothing_recorded,
     row,
     statement,
     swept,
@@ -44,6 +45,7 @@ def vault(request, tmp_path):
         lambda: NOW,
         engine=engine(request.param, tmp_path),
         published=lambda name, snapshot: shelf.get((name, snapshot), ()),
+        recorded=nothing_recorded,
     )
     opened.shelf = shelf
     return opened

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.vault_cases import nothing_recorded
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import tokens
 from zhanqiao.vault.faults import KeyFault, VaultFault
@@ -113,7 +114,7 @@ def keyring(tmp_path):
 
 @pytest.fixture
 def book(tmp_path, keyring):
-    return SubjectBook(tmp_path / "subjects", keyring)
+    return SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
 
 
 def test_numbers_are_dense_and_stay(book, tmp_path, keyring):
@@ -123,7 +124,7 @@ def test_numbers_are_dense_and_stay(book, tmp_path, keyring):
     later = book.numbers(PERSON, [f"{n:018d}" for n in range(1000)] + [OTHER], allocate=True)
     assert later[-1] == first[1]
     assert sorted(later[:-1].tolist()) == list(range(2, 1002))
-    again = SubjectBook(tmp_path / "subjects", keyring)
+    again = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
     assert again.numbers(PERSON, [ID, OTHER]).tolist() == first[:2].tolist()
     assert again.count(PERSON) == 1002
     assert again.count(FIRM) == 0
@@ -160,7 +161,7 @@ def test_only_new_identifiers_are_verified(book):
 
 
 def test_two_writers_agree(tmp_path, keyring):
-    one, other = (SubjectBook(tmp_path / "subjects", keyring) for _ in range(2))
+    one, other = (SubjectBook(tmp_path / "subjects", keyring, nothing_recorded) for _ in range(2))
     one.numbers(PERSON, [ID], allocate=True)
     both = other.numbers(PERSON, [OTHER, ID], allocate=True)
     assert one.numbers(PERSON, [OTHER, ID], allocate=True).tolist() == both.tolist()
@@ -182,26 +183,26 @@ def test_threads_share_one_book(book):
 
 
 def test_files_stay_few_and_numbers_right_over_many_batches(tmp_path, keyring):
-    book = SubjectBook(tmp_path / "subjects", keyring)
+    book = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
     want = {}
     for start in range(0, 3000, 60):
         texts = [f"{number:018d}" for number in range(start, start + 60 + start % 7)]
         want |= dict(zip(texts, book.numbers(PERSON, texts, allocate=True).tolist(), strict=True))
     assert sorted(want.values()) == list(range(len(want)))
     assert len(list((tmp_path / "subjects" / "person").glob("*.book"))) <= 10
-    again = SubjectBook(tmp_path / "subjects", keyring)
+    again = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
     assert again.numbers(PERSON, list(want)).tolist() == list(want.values())
 
 
 def test_a_lost_or_foreign_book_is_a_fault(tmp_path, keyring):
-    book = SubjectBook(tmp_path / "subjects", keyring)
+    book = SubjectBook(tmp_path / "subjects", keyring, nothing_recorded)
     book.numbers(PERSON, [f"{n:018d}" for n in range(100)], allocate=True)
     book.numbers(PERSON, [ID], allocate=True)
     with pytest.raises(KeyFault, match="couldn't open person/0-100"):
-        SubjectBook(tmp_path / "subjects", Keyring.create(tmp_path / "other")).numbers(PERSON, [ID])
+        SubjectBook(tmp_path / "subjects", Keyring.create(tmp_path / "other"), nothing_recorded).numbers(PERSON, [ID])
     (tmp_path / "subjects" / "person" / "0-100.book").unlink()
     with pytest.raises(VaultFault, match="a file of it is missing"):
-        SubjectBook(tmp_path / "subjects", keyring).numbers(PERSON, [ID])
+        SubjectBook(tmp_path / "subjects", keyring, nothing_recorded).numbers(PERSON, [ID])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))

@@ -45,3 +45,13 @@ class StandingRow(models.Model):
 
     class Meta:
         db_table = "catalogue_standing"
+
+
+class HighWaterRow(models.Model):
+    """How much of one thing the vault held at the latest publication, by the thing's name in the vault."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    count = models.BigIntegerField()
+
+    class Meta:
+        db_table = "catalogue_high_water"

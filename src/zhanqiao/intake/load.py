@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zhanqiao.catalogue import shelf
+from zhanqiao.catalogue import high_water, shelf
 from zhanqiao.catalogue.shelf import ContractMoved, Snapshot
 from zhanqiao.intake import quarantine
 from zhanqiao.intake.collect import Delivery, collect
@@ -116,8 +116,10 @@ def _publish(
     event = Event("intake.published", by, request, _facts(dataset, report))
     rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
+    held = house.vault.held()
     try:
         with house.book.recording(event) as tx:
+            high_water.rise(tx, held)
             snapshot = Snapshot(report.snapshot, dataset.name, dataset.digest, rows, segments, report.digest, tx.at)
             shelf.publish(tx, snapshot)
     except ContractMoved:

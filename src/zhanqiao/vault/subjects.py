@@ -8,6 +8,9 @@ On disk: `<kind>/<start>-<end>.book`, the tokens of these numbers in order, seal
 whole or not at all, and takes the smaller ones before it in, so that their number stays logarithmic. A crash before the
 rename loses numbers that nobody was given; after it, numbers that no row carries. Both are harmless. A reader follows,
 from each start, the file that reaches furthest; what a crash left covered is removed by the next writer.
+
+A book that is lost, or older than what was published, must not be gone on with: its next numbers would be other
+people's. So nobody gets a number, or is looked for, in a book that is shorter than the platform state recorded.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +25,7 @@ from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, tokens
 from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.held import Recorded
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.tokens import Flags, Tokens
 
@@ -38,9 +42,10 @@ _LONGEST = 2**26
 class SubjectBook:
     """Numbers of subjects. `_known` mirrors what is on disk and may lag behind it, never run ahead."""
 
-    def __init__(self, folder: Path, keyring: Keyring) -> None:
+    def __init__(self, folder: Path, keyring: Keyring, recorded: Recorded) -> None:
         self._folder = folder
         self._keyring = keyring
+        self._recorded = recorded
         self._known: dict[SubjectKind, _Index] = {}
         self._turn = RLock()  # one thread at a time looks at or extends `_known`; processes meet at the file lock
 
@@ -83,6 +88,8 @@ class SubjectBook:
 
     def _current(self, kind: SubjectKind) -> "_Index":
         """Return the index with everything that is on disk now, also what other processes wrote."""
+        # Asked before the disk is: numbers are on disk before the publication that records them.
+        recorded = self._recorded(held_of(kind))
         index = self._known.setdefault(kind, _Index())
         chain = _chain(self._folder / kind.value)
         while chain and chain[-1][1] > len(index):
@@ -93,8 +100,11 @@ class SubjectBook:
                 chain, listed = _chain(self._folder / kind.value), chain
                 if chain == listed:
                     raise VaultFault(f"couldn't read the subject book of {kind.value}: a file is missing") from cause
-        if (chain[-1][1] if chain else 0) < len(index):
-            raise VaultFault(f"couldn't read the subject book of {kind.value}: numbers that were given are gone")
+        if (chain[-1][1] if chain else 0) < max(len(index), recorded):
+            raise VaultFault(
+                f"couldn't use the subject book of {kind.value}: numbers that were given are gone; "
+                f"put the newest copy of vault/{held_of(kind)} back"
+            )
         return index
 
     def _allocate(self, kind: SubjectKind, new: Tokens, looked_at: int) -> "_Index":
@@ -231,6 +241,11 @@ class _Index:
         known = np.take(self._tokens, numbers, axis=0, mode="wrap")
         same: Flags = (known[:, 0] == wanted[:, 0]) & (known[:, 1] == wanted[:, 1])
         return same
+
+
+def held_of(kind: SubjectKind) -> str:
+    """Return the name of a kind's book in the vault, under which its length is recorded."""
+    return f"subjects/{kind.value}"
 
 
 def _real(

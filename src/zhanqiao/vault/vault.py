@@ -8,7 +8,7 @@ alone makes permits.
     keys/        the keyring (outside this folder)
     segments/    encrypted rows, one immutable file per load         lost or stolen: rows gone; unreadable without keys
     states/      cubes and newest dates of a snapshot, sealed        can be built again from the segments
-    subjects/    tokens by subject number, sealed                    lost: numbers in segments mean nobody
+    subjects/    tokens by subject number, sealed                    lost or older: found, nothing goes on without it
     identities/  direct identifiers, sealed under their own key
     scratch/     encrypted spill of running tasks; swept
 
@@ -40,11 +40,12 @@ from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
 from zhanqiao.vault.engines import Engine, OpenCube, Read
 from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.held import Recorded, recorded_marks
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.segments import SegmentStore
 from zhanqiao.vault.states import Newer, StateStore
-from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
+from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook, held_of
 from zhanqiao.vault.tokens import Flags
 from zhanqiao.vault.traces import RosterBlock, State
 
@@ -89,6 +90,7 @@ class Vault:
         limits: Limits = DEFAULT_LIMITS,
         engine: Engine | None = None,
         published: SegmentsOf | None = None,
+        recorded: Recorded = recorded_marks,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -101,7 +103,7 @@ class Vault:
         self._cubes: dict[tuple[str, str, str, CubeSpec], tuple[OpenCube, str]] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Numbers] = {}
-        self._subjects = SubjectBook(folder / "subjects", keyring)
+        self._subjects = SubjectBook(folder / "subjects", keyring, recorded)
         self._identities = IdentityStore(folder / "identities", keyring)
 
     # --- rows in ------------------------------------------------------------------------------------
@@ -142,6 +144,10 @@ class Vault:
         self._check_load(permit, dataset)
         with self.inside():
             return self._engine.load(dataset, permit.snapshot, batches)
+
+    def held(self) -> dict[str, int]:
+        """Return how much there is of what only grows, for a publication to record."""
+        return {held_of(kind): self._subjects.count(kind) for kind in SubjectKind}
 
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
@@ -227,6 +233,9 @@ class Vault:
         """
         self._check_evidence(permit, datasets)
         with self.inside():
+            self._subjects.count(
+                permit.subject_kind
+            )  # a fault when numbers of the roster may be somebody else's by now
             numbers = self._roster_of(permit, datasets)
             states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
             for start in range(0, len(numbers), _BLOCK):
