@@ -16,8 +16,9 @@ from lib.pier import CITIZEN_CREDIT, WAGES
 from zhanqiao.catalogue import high_water, shelf
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.scenarios import find_service
+from zhanqiao.intake import quarantine
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House
 
 GONE = "subject book of person: numbers that were given are gone; put the newest copy of vault/subjects/person back"
@@ -96,3 +97,56 @@ def test_nobody_is_decided_on_with_a_lost_book(pier) -> None:
     assert len(pier.events("decisions.released")) == released
     with pytest.raises(VaultFault, match="of enterprise: numbers that were given are gone"):
         after.house.vault._subjects.count(SubjectKind.ENTERPRISE)
+
+
+# --- direct identifiers, and bad rows ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_missing_identity_file_is_named_and_none_is_written_over(house: House, tmp_path: Path, missing: int) -> None:
+    """Without the control, the load after that takes the name of the newest file for its own."""
+    describe(house, "append")
+    for place in range(3):
+        loaded(house, deliver(tmp_path, GOOD[place], name=f"{place}.csv"))
+    folder = house.home / "vault" / "identities" / "person"
+    (folder / f"{missing:08d}.sealed").unlink()
+    left = {path.name: path.read_bytes() for path in folder.glob("*.sealed")}
+    with pytest.raises(VaultFault, match=f"identity store of person: {missing:08d}.sealed is missing"):
+        load(house, deliver(tmp_path, NEXT, name="c.csv"))
+    with pytest.raises(VaultFault, match="is missing"):
+        house.vault._identities.find(SubjectKind.PERSON, 0)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.sealed")} == left
+
+
+def test_a_damaged_identity_file_is_named(house: House, tmp_path: Path) -> None:
+    describe(house)
+    loaded(house, deliver(tmp_path, *GOOD))
+    damage(house.home / "vault" / "identities" / "person" / "00000000.sealed")
+    with pytest.raises(KeyFault, match=r"identities 00000000\.sealed: wrong key, damaged"):
+        house.vault._identities.find(SubjectKind.PERSON, 0)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: shutil.rmtree(path.parent)])
+def test_a_missing_quarantine_is_named(house: House, tmp_path: Path, lose: Callable[[Path], None]) -> None:
+    """Without the control, a load with bad rows looks like one without."""
+    describe(house)
+    report = loaded(house, deliver(tmp_path, *GOOD, "x,,,,,,"))
+    part = house.home / "quarantine" / "enrolment" / report.snapshot / "000000.sealed"
+    assert len(list(quarantine.read(house, "enrolment", report.snapshot))) == 1
+    lose(part)
+    with pytest.raises(VaultFault, match=f"quarantine of {report.snapshot}: 000000.sealed is missing"):
+        list(quarantine.read(house, "enrolment", report.snapshot))
+
+
+def test_a_damaged_quarantine_is_named(house: House, tmp_path: Path) -> None:
+    describe(house)
+    report = loaded(house, deliver(tmp_path, *GOOD, "x,,,,,,"))
+    damage(house.home / "quarantine" / "enrolment" / report.snapshot / "000000.sealed")
+    with pytest.raises(KeyFault, match="sealed quarantine: wrong key, damaged"):
+        list(quarantine.read(house, "enrolment", report.snapshot))
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)

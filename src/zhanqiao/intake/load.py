@@ -92,7 +92,7 @@ def _load(
     #     that no row needs; the same delivery finds both again.
     numbers = _number_subjects(house, permit, dataset, examined)
     # (5) Put bad rows into quarantine. A crash leaves sealed rows under a snapshot that nobody published, for a sweep.
-    quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
+    kept = quarantine.keep(house, dataset.name, snapshot, examined.waiting.parts())
     # (6) Write the segment and what is derived from it. A crash leaves files that no snapshot names, for a sweep.
     segment = house.vault.load(permit, dataset, _stored(dataset, examined.batches(), numbers))
     refusal = _build(house, dataset, request, snapshot, segment, before)
@@ -101,7 +101,7 @@ def _load(
     # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
     #     it has lost nothing.
     report = _report(dataset, delivery, examined, snapshot, started)
-    return _publish(house, dataset, request, report, segment, before, by)
+    return _publish(house, dataset, request, report, segment, before, by, kept)
 
 
 def _publish(
@@ -112,11 +112,12 @@ def _publish(
     segment: str,
     before: Snapshot | None,
     by: str,
+    kept: dict[str, int],
 ) -> LoadReport | Refusal:
     event = Event("intake.published", by, request, _facts(dataset, report))
     rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
-    held = house.vault.held()
+    held = house.vault.held() | kept
     try:
         with house.book.recording(event) as tx:
             high_water.rise(tx, held)

@@ -4,7 +4,8 @@
     <home>/quarantine/<dataset>/<snapshot>/<part>.sealed     JSON lines under the quarantine key of the vault
 
 The department corrects its rows from the report, which has no values; who has to see a row opens it here. Parts belong
-to one place: moved elsewhere they do not open.
+to one place: moved elsewhere they do not open. How many there are is recorded with the publication, so that a part which
+is missing is found when somebody reads them.
 """
 
 import json
@@ -13,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zhanqiao.catalogue import high_water
 from zhanqiao.intake.landing import SealedFile
 from zhanqiao.ledger import durable
 from zhanqiao.vault import files
+from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.house import House
 
 FOLDER = "quarantine"
@@ -69,18 +72,26 @@ class Waiting:
             self._lines, self._size = [], 0
 
 
-def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> None:
-    """Seal the bad rows of one load, durable when this returns. Keeping them again under the same name is harmless."""
-    folder = _folder(house, dataset, snapshot)
-    for number, part in enumerate(parts):
-        name = f"{number:06d}.sealed"
+def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> dict[str, int]:
+    """Seal the bad rows of one load, durable when this returns. Keeping them again under the same name is harmless.
+
+    Returns how many parts there are, for the publication to record.
+    """
+    folder, kept = _folder(house, dataset, snapshot), 0
+    for kept, part in enumerate(parts, start=1):
+        name = _name(kept - 1)
         durable.write_whole(folder / name, house.vault.seal(_PURPOSE, part, _aad(dataset, snapshot, name)))
+    return {_held_of(dataset, snapshot): kept} if kept else {}
 
 
 def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
     """Open the bad rows of one load, in no particular order."""
     folder = _folder(house, dataset, snapshot)
-    for path in sorted(folder.glob("*.sealed")):
+    there = len(list(folder.glob("*.sealed")))
+    for number in range(max(there, high_water.mark_of(_held_of(dataset, snapshot)))):
+        path = folder / _name(number)
+        if not path.exists():
+            raise VaultFault(f"couldn't read the quarantine of {snapshot}: {path.name} is missing")
         plain = house.vault.open(_PURPOSE, path.read_bytes(), _aad(dataset, snapshot, path.name))
         for line in plain.split(b"\n"):
             row = json.loads(line)
@@ -101,6 +112,14 @@ def sweep(house: House, known: set[str]) -> list[str]:
 
 def _folder(house: House, dataset: str, snapshot: str) -> Path:
     return house.home / FOLDER / files.checked_name(dataset) / files.checked_name(snapshot)
+
+
+def _name(number: int) -> str:
+    return f"{number:06d}.sealed"
+
+
+def _held_of(dataset: str, snapshot: str) -> str:
+    return f"{FOLDER}/{dataset}/{snapshot}"
 
 
 def _aad(dataset: str, snapshot: str, name: str) -> bytes:

@@ -4,7 +4,8 @@
     <folder>/<kind>/<sequence>.sealed      one Arrow table each: subject number + identifier items as text
 
 What a person is called is needed when the law says so, and never by a statistic: nothing in the engines can reach this
-store. Later files win; a file is written whole or not at all.
+store. Later files win; a file is written whole or not at all. Their sequence has no gaps, and is never shorter than the
+platform state recorded: what is missing is a fault that names it, and nothing is written in its place.
 """
 
 import io
@@ -18,6 +19,7 @@ from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.held import Recorded
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.subjects import Numbers
 
@@ -28,8 +30,9 @@ _SUFFIX = ".sealed"
 class IdentityStore:
     """Direct identifiers by kind and subject number."""
 
-    def __init__(self, folder: Path, keyring: Keyring) -> None:
+    def __init__(self, folder: Path, keyring: Keyring, recorded: Recorded) -> None:
         self._folder = folder
+        self._recorded = recorded
         self._key = keyring.key("identities")
 
     def put(self, kind: SubjectKind, numbers: Numbers, table: pa.Table | pa.RecordBatch) -> None:
@@ -41,24 +44,41 @@ class IdentityStore:
         kept = kept.filter(pa.array(np.asarray(numbers) >= 0))
         folder = self._folder / kind.value
         with durable.only_writer(folder / ".lock"):
-            sequence = len(_names(folder))
-            name = f"{sequence:08d}{_SUFFIX}"
+            name = _name(self.count(kind))
             durable.write_whole(folder / name, crypt.seal(self._key, _bytes_of(kept), _aad(kind, name)))
 
     def find(self, kind: SubjectKind, number: int) -> dict[str, str | None]:
         """Return what is known of one subject, the newest of each item; empty when nothing is."""
         known: dict[str, str | None] = {}
         folder = self._folder / kind.value
-        for name in _names(folder):
+        for name in map(_name, range(self.count(kind))):
             plain = crypt.open_sealed(self._key, (folder / name).read_bytes(), _aad(kind, name), f"identities {name}")
             table = pa.ipc.open_stream(plain).read_all()
             for row in table.filter(pc.equal(table[_NUMBER], number)).drop_columns([_NUMBER]).to_pylist():
                 known |= {item: value for item, value in row.items() if value is not None}
         return known
 
+    def count(self, kind: SubjectKind) -> int:
+        """Return how many files of a kind there are; one that is missing is a fault."""
+        # Asked before the disk is: a file is on disk before the publication that records it.
+        recorded = self._recorded(held_of(kind))
+        there = {path.name for path in (self._folder / kind.value).glob(f"*{_SUFFIX}")}
+        for place in range(max(recorded, len(there))):
+            if _name(place) not in there:
+                raise VaultFault(
+                    f"couldn't use the identity store of {kind.value}: {_name(place)} is missing; "
+                    f"put the newest copy of vault/{held_of(kind)} back"
+                )
+        return len(there)
 
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob(f"*{_SUFFIX}"))
+
+def held_of(kind: SubjectKind) -> str:
+    """Return the name of a kind's identities in the vault, under which their files are counted."""
+    return f"identities/{kind.value}"
+
+
+def _name(place: int) -> str:
+    return f"{place:08d}{_SUFFIX}"
 
 
 def _aad(kind: SubjectKind, name: str) -> bytes:

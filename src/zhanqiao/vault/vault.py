@@ -9,7 +9,7 @@ alone makes permits.
     segments/    encrypted rows, one immutable file per load         lost or stolen: rows gone; unreadable without keys
     states/      cubes and newest dates of a snapshot, sealed        can be built again from the segments
     subjects/    tokens by subject number, sealed                    lost or older: found, nothing goes on without it
-    identities/  direct identifiers, sealed under their own key
+    identities/  direct identifiers, sealed under their own key      lost or older: as subjects
     scratch/     encrypted spill of running tasks; swept
 
 Nothing here says which snapshot is current: that is the catalogue's row. What no row names is what a crash left behind.
@@ -35,7 +35,7 @@ from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
-from zhanqiao.vault import crypt, cubes, evidence, traces
+from zhanqiao.vault import crypt, cubes, evidence, identities, subjects, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
 from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
 from zhanqiao.vault.engines import Engine, OpenCube, Read
@@ -45,7 +45,7 @@ from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.segments import SegmentStore
 from zhanqiao.vault.states import Newer, StateStore
-from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook, held_of
+from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
 from zhanqiao.vault.tokens import Flags
 from zhanqiao.vault.traces import RosterBlock, State
 
@@ -104,7 +104,7 @@ class Vault:
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Numbers] = {}
         self._subjects = SubjectBook(folder / "subjects", keyring, recorded)
-        self._identities = IdentityStore(folder / "identities", keyring)
+        self._identities = IdentityStore(folder / "identities", keyring, recorded)
 
     # --- rows in ------------------------------------------------------------------------------------
 
@@ -147,7 +147,8 @@ class Vault:
 
     def held(self) -> dict[str, int]:
         """Return how much there is of what only grows, for a publication to record."""
-        return {held_of(kind): self._subjects.count(kind) for kind in SubjectKind}
+        numbers = {subjects.held_of(kind): self._subjects.count(kind) for kind in SubjectKind}
+        return numbers | {identities.held_of(kind): self._identities.count(kind) for kind in SubjectKind}
 
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
