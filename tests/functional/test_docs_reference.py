@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is not documented is not finished: keys, codes, files and tests that the pages must name, and do."""
 
+import ast
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +37,43 @@ def test_every_key_of_a_contract_is_explained(key: str) -> None:
 @pytest.mark.parametrize("code", [*(str(code) for codes in CODES for code in codes), *CATEGORIES])
 def test_every_value_of_a_contract_is_explained(code: str) -> None:
     assert f"`{code}`" in CONTRACTS
+
+
+def _figures() -> dict[str, tuple[str, str]]:
+    """Read from the source which figures are measured: a pattern of the name, and what is measured in and against."""
+    found = {}
+    for path in sorted((ROOT / "bench").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        goals = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Figure"):
+                continue
+            _, name, _, unit, *rest = node.args
+            parts = name.values if isinstance(name, ast.JoinedStr) else [name]
+            pattern = "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+            told = rest[1] if len(rest) > 1 else None
+            goal = goals[told.id] if isinstance(told, ast.Name) else told
+            limit = ""
+            if isinstance(goal, ast.Call):
+                sign = {"at_most": "<=", "at_least": ">="}[ast.unparse(goal.func)]
+                limit = f"{sign} {ast.literal_eval(goal.args[0]):,}"
+            found[pattern] = (limit, ast.literal_eval(unit))
+    return found
+
+
+@pytest.mark.parametrize(("pattern", "told"), _figures().items())
+def test_every_figure_of_the_bench_is_listed_with_its_goal(pattern: str, told: tuple[str, str]) -> None:
+    text = (ROOT / "docs/reference/figures.md").read_text(encoding="utf-8")
+    limit, unit = told
+    rows = re.findall(rf"^\| {pattern} \| (.*?) ?\|.*$", text, re.MULTILINE)
+    assert rows
+    assert set(rows) == {f"{limit} {unit}" if limit else ""}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
