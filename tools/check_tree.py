@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What no linter checks: licence lines, who makes permits, leftovers, registry hosts, generated pages.
+"""What no linter checks: licence lines, who makes permits, leftovers, registry hosts, attacks, generated pages.
 
 Exit 1 and a line for each finding.
 """
@@ -7,6 +7,7 @@ Exit 1 and a line for each finding.
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -20,8 +21,12 @@ def findings() -> list[str]:
     """Return one line for each thing that should not be."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     found = []
+    threats = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [pattern.rstrip("/") for pattern in re.findall(r"`(tests/[^`]+)`", threats)]
     for name in filter(None, tracked.decode().split("\0")):
         path = ROOT / name
+        if fnmatch(name, "tests/attacks/test_*.py") and not any(fnmatch(name, row) for row in rows):
+            found.append(f"{name}: no row of SECURITY.md names it")
         if not path.is_file() or path.suffix in {".png", ".cert"}:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
