@@ -84,6 +84,19 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
             assert (path.parent / link).exists(), link
 
 
+def test_the_glossary_names_what_the_code_has() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    words = set(re.findall(r"\w+", code)) | {path.stem for path in (ROOT / "src").rglob("*")}
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \|.*\| (.+?) \|$", (ROOT / "GLOSSARY.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    terms = [english for english, _, _ in rows[1:]]
+    assert terms == sorted(terms, key=str.lower), "a term is found by its letters"
+    assert len(set(terms)) == len({chinese for _, chinese, _ in rows[1:]}) == len(terms), "one word for each idea"
+    for name in re.findall(r"`(.+?)`", " ".join(where for _, _, where in rows)):
+        assert set(re.findall(r"\w+", name)) <= words, name
+
+
 def test_the_threat_table_names_tests_that_exist() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[^`]+)`", text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one step through which every answer leaves (CONTRACTS 3).
+"""The one step through which every answer leaves.
 
     reserve    one transaction: the charge and the event `<door>.reserved` under the request id; never refunded
     (run)      the door's own business
@@ -64,7 +64,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Sealing:
-    """What the certificate says besides the answer itself (CONTRACTS 5).
+    """What the certificate says besides the answer itself.
 
     commitment  to the exact result before protection, under the auditor's key
     granted     datasets that the agreement has to cover still when the answer leaves; not in the certificate

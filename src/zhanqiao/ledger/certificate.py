@@ -62,7 +62,7 @@ _HEX_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SALT = re.compile(rf"[0-9a-f]{{{2 * SALT_BYTES}}}", re.ASCII)
 _TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z", re.ASCII)
 
-# The fields of the predicate (CONTRACTS 5) and what each holds. The set is closed.
+# The fields of the predicate and what each holds. The set is closed.
 _TEXT, _TEXT_OR_NULL, _TABLE, _ROWS = "text", "text or null", "table", "list of tables"
 _FIELDS = {
     "version": "1",

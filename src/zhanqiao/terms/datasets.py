@@ -137,7 +137,7 @@ class Item:
 
     @property
     def level(self) -> Level:
-        """The item's level from the contract alone (disclosure.md 1.2)."""
+        """The item's level from the contract alone."""
         if self.subject is not None:
             return Level.KEY
         if self.identifier or not self.capabilities:

@@ -254,7 +254,7 @@ class Vault:
         return crypt.open_sealed(self._keyring.key(purpose), sealed, aad, f"sealed {purpose}")
 
     def commitment(self, message: bytes) -> str:
-        """Return what commits to an exact, unprotected result without telling it, for the auditor (CONTRACTS 5)."""
+        """Return what commits to an exact, unprotected result without telling it, for the auditor."""
         return self._keyed("auditor-commitments", message)
 
     def question_digest(self, message: bytes) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: the same verbs as API and console (ARCHITECTURE 6).
+"""The command line: one verb for each act.
 
 `verify` opens no deployment; where nothing of ours but the verifier may run, `python -m zhanqiao.ledger.verify` does the
 same and needs `cryptography` only.
