@@ -9,17 +9,33 @@ import codecs
 import gzip
 import io
 import os
+import resource
 import struct
 import time
 import zipfile
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lib.deliveries import GOOD, HEADER, HEADERS, WANG, describe, end_of, load, loaded, parse, rows_in, torn_in
+from lib.deliveries import (
+    GOOD,
+    HEADER,
+    HEADERS,
+    WANG,
+    deliver,
+    describe,
+    end_of,
+    load,
+    loaded,
+    parse,
+    refused,
+    rows_in,
+    torn_in,
+)
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import parser_process, quarantine
 from zhanqiao.intake.checks import check_column
@@ -181,10 +197,27 @@ def test_row_numbers_stay_right_around_torn_rows():
 
 
 def test_a_last_line_without_end_is_torn():
-    for cut in (b"b,12", b"b", b'b,"12"', "王,1".encode()):
+    for cut in (b"b,12", b'b,"12"', "王,1".encode(), b"b,1,2", b'"b\n",1'):
         pieces = parse(HEAD + b"a,1\n" + cut, AB)
         assert rows_in(pieces) == [("a", "1")]
         assert torn_in(pieces) == [(3, "unfinished", cut.decode())]
+
+
+@pytest.mark.parametrize("cut", [b"b", b'"b"', b'"b,1\nc,2"', "王".encode()])
+def test_a_file_that_ends_inside_a_row_is_refused_whole(cut):
+    """Without the control one row is quarantined, and everybody behind it is missing from a full delivery."""
+    assert refusal_of(HEAD + b"a,1\n" * 1_000 + cut) == "intake-cut-off"
+
+
+def test_a_broken_transfer_leaves_what_was_published(house, tmp_path):
+    describe(house)
+    whole = deliver(tmp_path, *GOOD)
+    loaded(house, whole)
+    before = shelf.snapshot_of("enrolment")
+    cut = tmp_path / "cut.csv"
+    cut.write_bytes(whole.read_bytes()[:-40])
+    assert refused(house, cut) == {"intake-cut-off"}
+    assert shelf.snapshot_of("enrolment") == before
 
 
 def test_blank_lines_at_the_end_say_nothing():
@@ -430,6 +463,35 @@ def test_a_parquet_bomb_stays_in_its_limits(monkeypatch):
     bomb = parquet(pa.table({"名": column, "值": pa.array(["1"] * 20_000)}), compression="zstd")
     assert len(bomb) < 1 << 20
     assert refusal_of(bomb) in {"intake-too-much", "intake-reader-stopped", "intake-parquet-damaged"}
+
+
+EQUAL_ROWS = pa.table({name: pa.array(["x"]).take(pa.array(np.zeros(3_000_000, np.int32))) for name in AB})
+
+
+def test_a_small_parquet_of_millions_of_equal_rows_is_refused_before_it_is_decoded():
+    """Without the control: three million rows of work, here and in the house, for a file of a few kilobytes."""
+    bomb = parquet(EQUAL_ROWS, compression="zstd")
+    assert len(bomb) < 100_000
+    started = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert refusal_of(bomb) == "intake-parquet-too-much"
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert spent.ru_utime + spent.ru_stime - started.ru_utime - started.ru_stime < 5
+    pieces = parse(bomb, AB)
+    assert len(pieces) == 1, "no row is sent before the refusal"
+
+
+def test_parquet_text_that_decodes_to_more_than_its_file_may_is_refused():
+    column = pa.array(["a" * 3_000]).take(pa.array(np.zeros(200_000, np.int32)))
+    slowly = parquet(pa.table({"名": column, "值": pa.array(["1"] * 200_000)}), compression="zstd")
+    assert refusal_of(slowly) == "intake-parquet-too-much"
+
+
+def test_a_parquet_of_many_rows_that_are_somebody_passes():
+    people = pa.array([f"{number * 7_919 % 10**18:018d}" for number in range(300_000)])
+    same = pa.array(["市南区"]).take(pa.array(np.zeros(300_000, np.int32)))
+    columns = {"名": people, **{f"值{place}": same for place in range(9)}}
+    pieces = parse(parquet(pa.table(columns), compression="zstd"), tuple(columns))
+    assert end_of(pieces) == End(300_000)
 
 
 def test_decimals_dates_and_booleans_of_parquet_become_exact_text():

@@ -38,6 +38,12 @@ MAX_COLUMNS = 2_000
 MAX_HELD = 192 << 20  # a larger file is asked for twice; parsing must fit beside it
 MAX_TORN = 1_000_000  # torn rows are handed on one by one
 BATCH_ROWS = 65_536
+# A text file holds a byte for each value at least, and what it holds is what it weighs. Parquet repeats a value for
+# next to nothing, so that a small file can ask for any amount of work. One of people takes a byte for five values, and
+# decodes to ten times its size; what is far beyond is nobody's delivery. The constant parts are for small files.
+_VALUES, _VALUES_PER_BYTE = 1_000_000, 32
+_TEXT_BYTES, _TEXT_PER_BYTE = 64 << 20, 64
+_MAX_ROWS = 2**31 - 2  # row numbers have 32 bits
 
 _LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
 _LINE_ENDS = b"\r\n"
@@ -404,9 +410,7 @@ def read_text(source: Source, survey: Survey, send: "Sender") -> None:
         if rows is not None and (whole := records.cut(text)):
             rows.parse(whole)
     if rows is not None and records.rest:
-        # Without its line end nobody can tell whether the last value is whole.
-        rows.tear([(rows.number + 1, records.rest.decode())], "unfinished")
-        rows.number += 1
+        rows.tear_last(records.rest.decode())
     if rows is None or rows.number == 1:
         raise Refused("intake-empty")
     send.end(rows.number - 1)
@@ -458,6 +462,17 @@ class Rows:
         self.torn += len(torn)
         self.send.torn([number for number, _ in torn], [text for _, text in torn], why)
 
+    def tear_last(self, text: str) -> None:
+        """Tear a last record without its line end: nobody can tell whether its last value is whole.
+
+        With fewer fields than the header it is the end of a transfer that broke off, and nobody knows how many rows
+        are missing behind it. Taken for the whole, they would be people who are not there any more.
+        """
+        if len(next(csv.reader([text], strict=True), [])) < len(self.order):
+            raise Refused("intake-cut-off", row=self.number + 1)
+        self.number += 1
+        self.tear([(self.number, text)], "unfinished")
+
     def _table(self, records: Block, tear: Callable[[Any], str]) -> Any:
         names = [str(place) for place in range(len(self.order))]
         if records.startswith(_BOMS[0][0]):
@@ -506,21 +521,58 @@ def read_parquet(content: bytes, headers: tuple[str, ...], send: "Sender") -> No
         for place, kind in enumerate(schema.types, start=1):
             if _text_of(kind) is None:
                 raise Refused("intake-parquet-type", column=place, type=str(kind)[:60])
-        if not file.metadata.num_rows:
+        if file.metadata.num_rows <= 0:
             raise Refused("intake-empty")
+        room = _Room.of(len(content))
+        room.check_declared(file.metadata)
         send.hello("parquet", odd=True)
         number = 0
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             columns = [_as_text(batch.column(place)) for place in order]
+            room.take(sum(column.nbytes for column in columns))
             for piece in _batches(columns, np.arange(number + 1, number + 1 + batch.num_rows)):
                 piece.validate(full=True)
                 send.rows(piece)
             number += batch.num_rows
+        if number != file.metadata.num_rows:
+            raise Refused("intake-parquet-damaged")
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as fault:
         raise Refused("intake-parquet-damaged") from fault
     send.end(number)
+
+
+@dataclass
+class _Room:
+    """How much a Parquet file may hold for its size: values as it declares them, bytes as they are decoded."""
+
+    size: int
+    values: int
+    text: int
+
+    @classmethod
+    def of(cls, size: int) -> "_Room":
+        return cls(size, _VALUES + _VALUES_PER_BYTE * size, _TEXT_BYTES + _TEXT_PER_BYTE * size)
+
+    def check_declared(self, metadata: Any) -> None:
+        """Refuse before anything is decoded: what the footer declares bounds what the reader takes out of the pages."""
+        groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+        rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+        if rows > _MAX_ROWS or rows * metadata.num_columns > self.values:
+            self._refuse()
+        if sum(group.total_byte_size for group in groups) > self.text:
+            self._refuse()
+
+    def take(self, text: int) -> None:
+        """Take room for decoded text."""
+        self.text -= text
+        if self.text < 0:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        limit = _Room.of(self.size)
+        raise Refused("intake-parquet-too-much", size=self.size, values=limit.values, bytes=limit.text)
 
 
 def _text_of(kind: Any) -> Callable[[Any], Any] | None:

@@ -103,6 +103,12 @@ ROWS: dict[str, Rule] = {
         "Export it again as plain CSV (RFC 4180).",
         "请重新导出为标准 CSV（RFC 4180）。",
     ),
+    "intake-cut-off": _file(
+        "The file ends in the middle of row {row}: the transfer broke off, and nobody knows how many rows are missing.",
+        "文件在第 {row} 行中间结束：传输中断，无法得知缺少多少行。",
+        "Transfer it again and compare its size with the sender's; a complete file ends with a line end.",
+        "请重新传输，并与发送方核对文件大小；完整的文件以换行结尾。",
+    ),
     "intake-too-many-torn": _file(
         "More than {limit} rows have too few or too many fields.",
         "超过 {limit} 行的字段数不符。",
@@ -120,6 +126,12 @@ ROWS: dict[str, Rule] = {
         "Parquet 文件第 {column} 列的类型 {type} 没有精确的文本形式。",
         "Write text, integers, decimals, dates (date32) or booleans.",
         "请使用文本、整数、定点小数、日期（date32）或布尔类型。",
+    ),
+    "intake-parquet-too-much": _file(
+        "A Parquet file of {size} bytes may hold {values} values and {bytes} bytes of text; this one holds more.",
+        "{size} 字节的 Parquet 文件最多可含 {values} 个值、{bytes} 字节文本；该文件超出此限。",
+        "Look why so many rows repeat the same values; if they are meant so, deliver them as CSV.",
+        "请检查为何有大量重复的行；如确属如此，请以 CSV 交付。",
     ),
     "intake-too-much": _file(
         "Reading the file took more memory or time than a file of its size may.",
