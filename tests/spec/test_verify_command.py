@@ -13,7 +13,7 @@ from zhanqiao.desk.answers import answer_path, write_release
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.ledger import certificate as certificates
-from zhanqiao.ledger import verify as verifier
+from zhanqiao.ledger import regular_file
 from zhanqiao.ledger.problems import Unsound
 
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
@@ -87,7 +87,7 @@ def test_a_huge_file_is_refused_without_being_loaded(pier: Pier, kept: Path) -> 
 
 def test_a_huge_answer_is_refused_as_what_it_is(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
     monkeypatch.setattr(certificates, "MAX_ANSWER_BYTES", 100)
-    content = verifier.read_bounded(answer_path(kept), 100)
+    content = regular_file.read_bounded(answer_path(kept), 100)
     assert len(content) == 101
     with pytest.raises(Unsound, match="at most 100 are read"):
         certificates.read_answer(content)

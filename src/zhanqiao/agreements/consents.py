@@ -34,6 +34,8 @@ from zhanqiao.terms.subjects import Subject
 __all__ = ["Consent", "can_use", "check", "items_to_warn_of", "open", "sign", "use", "uses_left", "withdraw"]
 
 MAX_DAYS = 366
+# A token and the white space around it.
+MAX_FILE_BYTES = 2 * consent_token.MAX_TOKEN
 
 
 def open(token: str, at: datetime) -> Consent | Refusal:  # noqa: A001  consents.open reads well, and no file is opened here

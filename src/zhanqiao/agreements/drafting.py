@@ -35,6 +35,8 @@ from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import Reason
 
 MAX_DRAFT = 65_536
+# As many characters of four bytes each.
+MAX_BYTES = 4 * MAX_DRAFT
 MAX_TEXT = 2_000
 _KEYS = (
     "name",

@@ -5,10 +5,13 @@ Both are written whole, for their owner alone. What stands there already is neve
 the same answer again, with others it is somebody else's.
 """
 
+import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.refusals import Refusal, refuse
 
 
@@ -29,6 +32,22 @@ def write_release(release: Release, folder: Path) -> Path | Refusal:
     return certificate
 
 
+def check_folder(folder: Path) -> Refusal | None:
+    """Return why answers cannot be written there, if so; leaves nothing behind.
+
+    What is not made yet is made by the first answer, so the nearest folder above it is tried. Tried, not asked: rights do
+    not tell of a disk that is mounted for reading.
+    """
+    nearest = folder
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        with TemporaryFile(dir=nearest):
+            return None
+    except OSError as cause:
+        return refuse("answer-folder-unusable", folder=str(folder), cause=cause.strerror or "-")
+
+
 def answer_path(certificate: Path) -> Path:
     """Return where the answer of a certificate lies."""
     return certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
@@ -39,5 +58,5 @@ def _kept(path: Path, content: bytes) -> bool:
     try:
         durable.write_new(path, content)
     except FileExistsError:
-        return path.read_bytes() == content
+        return read_bounded(path, len(content)) == content
     return True

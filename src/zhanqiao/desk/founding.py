@@ -17,6 +17,9 @@ from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
 from zhanqiao.terms.refusals import Reason, Refusal
 
+# A register of some thousand people.
+MAX_BYTES = 1 << 20
+
 Founding = tuple[list[NewOrganisation], list[NewPerson]]
 
 _ORGANISATION = ("id", "kind", "name", "code")

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import opened, read_bounded, read_up_to
 from zhanqiao.terms.refusals import Refusal, refuse
 
 DEMO = "demo"
@@ -69,8 +70,7 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
 def is_locked(path: Path) -> bool:
     """Whether a key file says that it takes a passphrase."""
     try:
-        with path.open("rb") as file:
-            return _HEAD.match(file.read(_MAX_FILE_BYTES)) is not None
+        return _HEAD.match(read_bounded(path, _MAX_FILE_BYTES)) is not None
     except OSError:
         return False
 
@@ -83,11 +83,13 @@ def parse_public(text: str) -> bytes | Refusal:
 def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed25519PrivateKey | Refusal:
     """Read a private key. What others may read, or is plain outside of the demo profile, is not used."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(_MAX_FILE_BYTES + 1)
+        with opened(path) as file:
+            mode = os.fstat(file).st_mode
+            content = read_up_to(file, _MAX_FILE_BYTES)
     except FileNotFoundError:
         return refuse("key-file-missing", file=path.name)
+    except OSError:
+        return refuse("key-file-unreadable", file=path.name)
     if mode & 0o077:
         return refuse("key-file-readable-by-others", file=path.name)
     head = _HEAD.match(content)

@@ -7,12 +7,13 @@ identifier lies readable on the platform's disk, and a crash leaves nothing behi
 
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from zhanqiao.intake.landing import CHUNK, LandingCopy, Workspace
+from zhanqiao.ledger import regular_file
 from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.refusals import Refusal, refuse
 
@@ -55,20 +56,15 @@ def collect(paths: Sequence[Path], workspace: Workspace) -> Delivery | Refusal:
 
 
 def _land(path: Path, workspace: Workspace) -> Landed | Refusal:
-    try:
-        # Without O_NONBLOCK a named pipe would hold us until somebody writes into it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as fault:
-        return refuse("intake-file-missing", file=path.name, cause=os.strerror(fault.errno or 0))
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return refuse("intake-file-missing", file=path.name, cause="not a regular file")
-        if status.st_size > MAX_FILE:
+    with ExitStack() as open_file:
+        try:
+            descriptor = open_file.enter_context(regular_file.opened(path))
+        except OSError as fault:
+            return refuse("intake-file-missing", file=path.name, cause=fault.strerror or "-")
+        size = os.fstat(descriptor).st_size
+        if size > MAX_FILE:
             return refuse("intake-too-large", file=path.name, limit=str(MAX_FILE))
-        return _copied(path.name, descriptor, status.st_size, workspace)
-    finally:
-        os.close(descriptor)
+        return _copied(path.name, descriptor, size, workspace)
 
 
 def _copied(name: str, descriptor: int, size: int, workspace: Workspace) -> Landed:

@@ -46,6 +46,7 @@ from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.dsse import open_envelope
 from zhanqiao.ledger.note import Opened, open_signed
 from zhanqiao.ledger.problems import Problem, Unsound, printable
+from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.tree import ProofWrong, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
 
@@ -58,7 +59,6 @@ __all__ = [
     "Unsound",
     "Verdict",
     "exit_status",
-    "read_bounded",
     "verify",
 ]
 
@@ -261,7 +261,6 @@ def _expect_past(statement: Statement, opened: Opened, latest: datetime) -> None
 # --- alone on the command line --------------------------------------------------------------------
 
 _VALID, _INVALID, _USAGE, _NO_ANSWER = 0, 1, 2, 4
-_PIECE_BYTES = 1 << 20
 
 
 def main(arguments: Sequence[str], now: datetime) -> int:
@@ -284,7 +283,7 @@ def main(arguments: Sequence[str], now: datetime) -> int:
         sys.stderr.write(flaw.problem.message(options.lang) + "\n")
         return _USAGE
     except OSError as cause:
-        sys.stderr.write(f"couldn't read {cause.filename}: {cause.strerror}\n")
+        sys.stderr.write(f"couldn't read {printable(str(cause.filename))}: {cause.strerror}\n")
         return _USAGE
     if options.json:
         data = {name: verdict.as_data(options.lang) for name, verdict in verdicts.items()}
@@ -311,17 +310,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print data")
     parser.add_argument("--lang", choices=("zh", "en"), default="zh")
     return parser
-
-
-def read_bounded(path: Path, limit: int) -> bytes:
-    """Read one byte more than allowed, so that a huge file is refused and not loaded."""
-    pieces, size = [], 0
-    with path.open("rb") as file:
-        # By pieces: memory for the limit is not asked for where the file is small, or is a pipe.
-        while size <= limit and (piece := file.read(min(_PIECE_BYTES, limit + 1 - size))):
-            pieces.append(piece)
-            size += len(piece)
-    return b"".join(pieces)
 
 
 _MARKS = {Outcome.PASSED: "+", Outcome.FAILED: "!", Outcome.NOT_ASKED: "-", Outcome.NOT_REACHED: " "}

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements import drafting, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.states import NAMES
+from zhanqiao.desk.cli.given import text_of
 from zhanqiao.desk.cli.output import console, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.desk.scenarios import all_services
@@ -31,7 +32,7 @@ def draft(
     call: Call, file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The draft, YAML. 合约草案。")]
 ) -> None:
     """Make a contract from a draft, or name every problem with its line. 起草。"""
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = call.unwrap(text_of(file, drafting.MAX_BYTES))
     agreement = call.unwrap(lifecycle.draft(call.house.book, text, call.by, services=all_services()))
     _show(call, agreement)
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.catalogue import shelf
+from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk import stewardship
+from zhanqiao.desk.cli.given import bytes_of
 from zhanqiao.desk.cli.output import console, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.terms.datasets import Dataset, Item
@@ -24,7 +25,8 @@ def add(
     contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file. 数据契约文件。")],
 ) -> None:
     """Describe a dataset, or a new version of its contract. 编目：登记数据契约。"""
-    dataset = call.unwrap(stewardship.describe(call.house, contract.read_bytes(), call.by))
+    content = call.unwrap(bytes_of(contract, contracts.MAX_BYTES))
+    dataset = call.unwrap(stewardship.describe(call.house, content, call.by))
     if call.as_json:
         show_data(
             {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}

@@ -15,9 +15,10 @@ from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli.doors import service_named
+from zhanqiao.desk.cli.given import id_from_input, text_of
 from zhanqiao.desk.cli.output import FdOption, console, show_data
 from zhanqiao.desk.cli.people import PublicOption
-from zhanqiao.desk.cli.session import Call, command, id_from_input, open_key
+from zhanqiao.desk.cli.session import Call, command, open_key
 from zhanqiao.identity import consent_keys
 from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, issuer_of
 from zhanqiao.identity.directory import find_organisation
@@ -56,7 +57,7 @@ def subject(
 ) -> None:
     """Let a subject sign its own consents; who it is comes by standard input as {"id": "..."}. 登记主体密钥。"""
     key = call.unwrap(parse_public(public))
-    who = Subject(kind, id_from_input(call))
+    who = Subject(kind, call.unwrap(id_from_input()))
     salt = call.house.dice(SALT_BYTES)
     _show_key(
         call,
@@ -98,7 +99,7 @@ def give(
     token = consents.sign(
         signing,
         issuer,
-        Subject(declared.subject, id_from_input(call)),
+        Subject(declared.subject, call.unwrap(id_from_input())),
         recipient=recipient,
         service=service,
         purpose=purpose,
@@ -133,7 +134,7 @@ def withdraw(call: Call, file: FileArgument) -> None:
 
 
 def _read(call: Call, file: Path) -> Consent:
-    token = file.read_text(encoding="utf-8", errors="replace").strip()
+    token = call.unwrap(text_of(file, consents.MAX_FILE_BYTES)).strip()
     return call.unwrap(consents.open(token, call.house.clock()))
 
 

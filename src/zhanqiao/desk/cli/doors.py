@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao ask` and `zhanqiao decide`: the two doors of the command line."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.answers import write_release
+from zhanqiao.agreements import consents
+from zhanqiao.desk.answers import check_folder, write_release
+from zhanqiao.desk.cli.given import id_from_input, ids_from_input, text_of
 from zhanqiao.desk.cli.output import console, show_data, show_table
-from zhanqiao.desk.cli.session import MOST_BYTES, Call, id_from_input
+from zhanqiao.desk.cli.session import Call
 from zhanqiao.desk.scenarios import all_services, find_service
 from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
@@ -53,10 +54,11 @@ def ask(
 ) -> None:
     """Ask the statistics door: a table over many subjects. 统计门：提问。"""
     asked = StatisticsRequest(_request_id(call, request), agreement, call.by, statement)
+    folder = _destination(call, out)
     with _repeatable(call, asked.id):
         outcome = statistics.answer(asked, house=call.house)
     release = call.unwrap(outcome)
-    certificate = call.unwrap(write_release(release, out or call.house.home / "answers"))
+    certificate = call.unwrap(write_release(release, folder))
     if call.as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return
@@ -80,21 +82,29 @@ def decide(
 ) -> None:
     """Ask a decision service; the subject comes by standard input as {"id": "..."}. 决策门：主体编号只经标准输入。"""
     identifier = _request_id(call, request)
+    folder = _destination(call, out)
     declared = service_named(call, service)
     if batch:
         asked = BatchDecisionRequest(identifier, agreement, call.by, service)
-        ids = _ids_from_input(call)
+        ids = call.unwrap(ids_from_input())
         with _repeatable(call, identifier):
             outcome = decisions.answer_batch(asked, declared, ids, house=call.house)
     else:
         outcome = _decide_one(call, declared, identifier, agreement, consent)
     release = call.unwrap(outcome)
-    certificate = call.unwrap(write_release(release, out or call.house.home / "answers"))
+    certificate = call.unwrap(write_release(release, folder))
     if call.as_json:
         show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
         return
     _show_outcome(release.answer)
     _show_files(call, release, certificate)
+
+
+def _destination(call: Call, out: Path | None) -> Path:
+    """Return where the answer goes. Looked at before the answer is charged for."""
+    folder = out or call.house.home / "answers"
+    call.done(check_folder(folder))
+    return folder
 
 
 def service_named(call: Call, name: str) -> Service:
@@ -125,20 +135,11 @@ def _repeatable(call: Call, request: RequestId) -> Iterator[None]:
 def _decide_one(
     call: Call, service: Service, identifier: RequestId, agreement: str, consent: Path | None
 ) -> Release | Refusal:
-    subject = Subject(service.subject, id_from_input(call))
-    # What is no text is no token either, and is refused as one.
-    token = consent.read_text(encoding="utf-8", errors="replace").strip() if consent is not None else None
+    subject = Subject(service.subject, call.unwrap(id_from_input()))
+    token = None if consent is None else call.unwrap(text_of(consent, consents.MAX_FILE_BYTES)).strip()
     asked = DecisionRequest(identifier, agreement, call.by, service.name, subject, token)
     with _repeatable(call, identifier):
         return decisions.answer(asked, service, house=call.house)
-
-
-def _ids_from_input(call: Call) -> list[str]:
-    # A line without an identifier gets an outcome too, so that outcomes stay beside their lines.
-    ids = [line.strip() for line in sys.stdin.read(MOST_BYTES).splitlines()]
-    if not any(ids):
-        call.refuse("list-empty")
-    return ids
 
 
 def _show_table(call: Call, answer: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from zhanqiao.desk import founding
+from zhanqiao.desk.cli.given import id_from_input, text_of
 from zhanqiao.desk.cli.output import (
     FdOption,
     JsonOption,
@@ -22,7 +23,7 @@ from zhanqiao.desk.cli.output import (
     show_data,
     show_table,
 )
-from zhanqiao.desk.cli.session import Call, command, id_from_input, passphrase_of, unwrap
+from zhanqiao.desk.cli.session import Call, command, passphrase_of, unwrap
 from zhanqiao.identity import directory, register
 from zhanqiao.identity.keys import key_id, make_key, parse_public, public_bytes, write_key_file
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role
@@ -45,7 +46,7 @@ def found(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The register, YAML. 登记文件。")],
 ) -> None:
     """Fill an empty register with its first organisations and people, all or nothing. 初始化登记簿。"""
-    organisations, people = call.unwrap(founding.read(file.read_text(encoding="utf-8", errors="replace")))
+    organisations, people = call.unwrap(founding.read(call.unwrap(text_of(file, founding.MAX_BYTES))))
     call.done(register.found(call.house.book, organisations, people))
     if call.as_json:
         show_data({"status": "founded", "organisations": len(organisations), "people": len(people)})
@@ -79,7 +80,7 @@ def add(
 ) -> None:
     """Make an account; the citizen id comes by standard input as {"id": "..."}. It holds no role yet. 登记人员。"""
     key = call.unwrap(parse_public(public))
-    new = NewPerson(identifier, organisation, name, id_from_input(call), key)
+    new = NewPerson(identifier, organisation, name, call.unwrap(id_from_input()), key)
     _show_person(call, call.unwrap(register.register_person(call.house.book, new, call.by)))
 
 

@@ -10,9 +10,7 @@ descriptor; it is never an argument, which process lists and shell histories wou
 
 import getpass
 import inspect
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connections
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
+from zhanqiao.desk.cli.given import is_text
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     FdOption,
@@ -50,8 +49,6 @@ from zhanqiao.vault.house import House
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# Longest standard input that is read: 2 million identifiers.
-MOST_BYTES = 64 * 1024 * 1024
 # The longest passphrase that is read from a file descriptor.
 _LONGEST = 1_024
 
@@ -112,6 +109,7 @@ def command(
             lang, as_json = language(common["lang"]), common["as_json"]
             with opened(common["home"], lang, as_json=as_json) as house:
                 call = Call(house, lang, as_json)
+                _expect_text(call, {**given, "as": common.get("who", "")})
                 if acts:
                     call = _spoken(call, common["who"], common["key"], common["fd"])
                 body(call, **given)  # type: ignore[call-arg]  # typer hands over what the signature asks for
@@ -152,17 +150,6 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
         connections.close_all()
 
 
-def id_from_input(call: Call) -> str:
-    """Read {"id": "..."} from standard input: who somebody is never comes as an argument."""
-    try:
-        named = json.loads(sys.stdin.read(MOST_BYTES))
-    except ValueError:
-        named = None
-    if not isinstance(named, dict) or set(named) != {"id"} or not isinstance(named["id"], str):
-        call.refuse("subject-malformed")
-    return str(named["id"])
-
-
 def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:
     """Return what was done, or print the refusal and end."""
     if isinstance(outcome, Refusal):
@@ -188,6 +175,14 @@ def open_key(path: Path, fd: int | None, profile: str) -> Ed25519PrivateKey | Re
     if isinstance(passphrase, Refusal):
         return passphrase
     return read_key_file(path, passphrase=passphrase, profile=profile)
+
+
+def _expect_text(call: Call, given: dict[str, Any]) -> None:
+    """Refuse words that are no text: they could be neither asked, logged nor printed. File names may be any bytes."""
+    for option, said in given.items():
+        words = said if isinstance(said, list) else [said]
+        if not all(is_text(word) for word in words if isinstance(word, str)):
+            call.refuse("argument-not-text", argument=option)
 
 
 def _spoken(call: Call, who: str, key: Path | None, fd: int | None) -> Call:

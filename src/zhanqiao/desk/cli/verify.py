@@ -12,8 +12,9 @@ from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangO
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
 from zhanqiao.ledger.problems import Unsound, printable
-from zhanqiao.ledger.trust import Trust
-from zhanqiao.ledger.verify import Verdict, exit_status, read_bounded, verify
+from zhanqiao.ledger.regular_file import read_bounded
+from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
+from zhanqiao.ledger.verify import Verdict, exit_status, verify
 from zhanqiao.terms.refusals import Lang
 
 TrustOption = Annotated[
@@ -35,13 +36,12 @@ def verify_files(
     if not path.exists():
         raise typer.BadParameter(f"no trust file at {path}: give the log's with --trust")
     try:
-        trusted = Trust.parse(path.read_bytes())
+        trusted = Trust.parse(read_bounded(path, MAX_TRUST_BYTES))
+        verdicts = [(file, _verdict(file, trusted)) for file in files]
     except Unsound as flaw:
         raise typer.BadParameter(f"the trust file cannot be used: {flaw.problem.message(spoken)}") from flaw
-    try:
-        verdicts = [(file, _verdict(file, trusted)) for file in files]
     except OSError as cause:
-        raise typer.BadParameter(f"couldn't read {cause.filename}: {cause.strerror}") from cause
+        raise typer.BadParameter(f"couldn't read {printable(str(cause.filename))}: {cause.strerror}") from cause
     if as_json:
         show_data([{"file": str(file), **verdict.as_data(spoken)} for file, verdict in verdicts])
     else:

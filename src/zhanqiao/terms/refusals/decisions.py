@@ -127,6 +127,22 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=400,
     ),
+    "list-too-long": Rule(
+        "The list of subjects has more than {limit} bytes. Nothing of it was asked and nothing was charged.",
+        "主体名单超过 {limit} 字节。未处理其中任何一行，也未计费。",
+        "Give it in several lists.",
+        "请分为几份名单。",
+        exit_status=USAGE,
+        http_status=413,
+    ),
+    "list-not-utf8": Rule(
+        "Line {line} of the list is not UTF-8, so whom it names would be guessed. Nothing was asked and nothing was charged.",
+        "名单第 {line} 行不是 UTF-8 编码，所指何人将无法确定。未提问，也未计费。",
+        "Give the list as UTF-8, for example `iconv -f GB18030 -t UTF-8`, or UTF-16 in place of GB18030.",
+        "请以 UTF-8 提供名单，例如 `iconv -f GB18030 -t UTF-8`；原为 UTF-16 时改用 UTF-16。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
     "load-dataset-unknown": Rule(
         "The catalogue has no dataset {dataset}.",
         "目录中没有数据集 {dataset}。",

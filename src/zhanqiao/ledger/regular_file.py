@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that somebody else named: opened only when they are regular, and read only as far as is allowed.
+
+A device has no end, and a named pipe may wait for ever for its writer. Whoever calls judges what is longer than allowed,
+and catches OSError, whose `strerror` is fit for a sentence.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PIECE_BYTES = 1 << 20
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a regular file for reading; yields its descriptor."""
+    # Without O_NONBLOCK a named pipe would hold us until somebody writes into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read one byte more than allowed, so that a huge file is refused and not loaded."""
+    with opened(path) as descriptor:
+        return read_up_to(descriptor, limit + 1)
+
+
+def read_up_to(descriptor: int, most: int) -> bytes:
+    """Read a descriptor to its end, or the first `most` bytes."""
+    pieces, left = [], most
+    # By pieces: memory for the limit is not asked for where there is little to read.
+    while left and (piece := os.read(descriptor, min(_PIECE_BYTES, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
