@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From names to meaning: every item against catalogue and agreement, every value against the item's stored type.
 
-What each level of an item may do is a table here. Nothing is cast or looked up in an engine, and each rule that is
+What an item may do follows from its level. Nothing is cast, nothing is looked up in an engine, and each rule that is
 broken gives its own reason.
 """
 
