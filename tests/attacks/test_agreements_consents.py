@@ -47,7 +47,7 @@ def check(town: Town, consent: Consent, **changed: object) -> list[str]:
 
 def use(town: Town, consent: Consent) -> bool:
     with town.book.recording(Event("decisions.reserved", "bank-analyst")) as tx:
-        return consents.use(tx, consent)
+        return consents.use(tx, consent, "bank-analyst", "r1")
 
 
 @pytest.mark.parametrize("key", ["app", "own"])
@@ -133,7 +133,7 @@ def test_a_use_in_a_transaction_that_fails_is_not_counted(town: Town):
 
     def fail_after_use() -> None:
         with town.book.recording(Event("decisions.reserved", "bank-analyst")) as tx:
-            assert consents.use(tx, consent)
+            assert consents.use(tx, consent, "bank-analyst", "r1")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

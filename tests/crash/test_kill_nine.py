@@ -25,6 +25,7 @@ from lib.pier import WAGES, Pier, Settled, Wage, citizen_id, command_line, relea
 from lib.town import codes
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
+from zhanqiao.desk.audit import audit
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.intake import quarantine, sweep
@@ -168,8 +169,8 @@ def _answer_on_disk(pier: Pier, request: str) -> dict[str, object]:
 
 def _check_log(pier: Pier) -> None:
     """The log is whole as it lies there, and again after what was not shown yet is shown."""
-    pier.house.book.audit()
-    assert pier.house.book.publish().size == pier.house.book.audit()
+    audit(pier.house)
+    assert pier.house.book.publish().size == audit(pier.house)
 
 
 def _check_swept(pier: Pier) -> None:

@@ -11,6 +11,7 @@ from django.db import connection, connections
 from typer.testing import CliRunner
 
 from lib.pier import Pier, released
+from zhanqiao.desk.audit import audit
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.terms.requests import RequestId
@@ -103,7 +104,7 @@ def test_wherever_the_state_is_taken_away_the_request_is_repeated_for_one_charge
         assert released(pier.reopened(utc_now).ask(STATEMENT, request=RequestId(number[1])))
         assert pier.spent() == spent + 1
     assert broken > 3, "the state was taken away in the middle"
-    assert pier.house.book.publish().size == pier.house.book.audit()
+    assert pier.house.book.publish().size == audit(pier.house)
 
 
 def test_a_damaged_state_is_still_called_damaged(pier: Pier) -> None:

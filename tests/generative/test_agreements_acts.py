@@ -11,6 +11,8 @@ from lib.town import PEOPLE, Town, build
 from zhanqiao import agreements
 from zhanqiao.agreements import lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
+from zhanqiao.agreements.replay import AgreementsReplay
+from zhanqiao.ledger.replay import compare_state
 
 ACTS = ("seal", "file", "suspend", "resume", "terminate", "tomorrow")
 # People of both parties and of the source department act three times as often as anybody else.
@@ -74,5 +76,7 @@ def test_a_grant_exists_exactly_when_it_should(town: Town, clock, sealed: bool, 
                 )
                 assert isinstance(outcome, Agreement) is model.act(verb, by), (verb, by)
             assert (agreements.find_grant(agreement, clock.now) is not None) is model.open
+        # And whatever was done, the rows are what the log makes of it.
+        compare_state(town.book.events(), [AgreementsReplay()])
     finally:
         clock.now = first

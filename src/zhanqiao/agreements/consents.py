@@ -108,7 +108,7 @@ def items_to_warn_of(
     )
 
 
-def use(tx: Recording, consent: Consent) -> bool:
+def use(tx: Recording, consent: Consent, by: str, request: str) -> bool:
     """Count one use in the open transaction; False when none is left, or it was withdrawn, revoked or has expired.
 
     The first use makes the row, every use takes the same conditional UPDATE: however many race, `uses` win.
@@ -117,7 +117,10 @@ def use(tx: Recording, consent: Consent) -> bool:
         return False
     _ensure_row(consent.issuer, consent.nonce)
     left = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None, used__lt=consent.uses)
-    return left.update(used=F("used") + 1) == 1
+    if left.update(used=F("used") + 1) != 1:
+        return False
+    tx.add(Event("consent.used", by, request, {"issuer": consent.issuer, "nonce": consent.nonce}))
+    return True
 
 
 def withdraw(book: Book, consent: Consent, by: str) -> Refusal | None:

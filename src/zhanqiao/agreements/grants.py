@@ -7,7 +7,8 @@
     (4) a resident that takes part is admitted, and answers are left
     (5) items that their department holds back, or has put into a class that may not go there since, are left out
 
-Because of (2), whoever can only write the database cannot make a grant: he would need a private key of both parties.
+Because of (2), whoever rewrites an agreement in the database closes it: he would need a private key of both parties. Who
+rewrites the register with it, so that keys of his own are theirs, is found by the audit, which replays the log.
 """
 
 from dataclasses import dataclass, replace
@@ -113,12 +114,10 @@ def stands(agreement: str) -> Standing | None:
         return None
     content = bytes(row.contract)
     contract = _contract(content)
-    # The columns are copies for the charging UPDATE; a copy that says more than the sealed text is an alteration.
-    copied = contract is not None and (contract.id, contract.begins, contract.ends, contract.count) == (
-        row.id,
-        row.begins,
-        row.ends,
-        row.limit,
+    # The columns are copies, for the charging UPDATE and to look up by; a copy that says more than the sealed text is an alteration.
+    copied = contract is not None and (
+        (contract.id, contract.issuer, contract.resident, contract.begins, contract.ends, contract.count)
+        == (row.id, row.issuer, row.resident, row.begins, row.ends, row.limit)
     )
     holders = (
         sorted(HoldRow.objects.filter(agreement=agreement).values_list("organisation", "whole")) if row.held else []

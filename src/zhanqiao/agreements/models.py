@@ -9,7 +9,8 @@ class AgreementRow(models.Model):
     """One digital contract. `contract` holds the exact bytes that both seals sign.
 
     kept            what people did (states.py); begin and end of the term are judged at the moment of use
-    begins, ends    copied from the contract for the one UPDATE that charges; find_grant compares them
+    begins, ends    copied from the contract for the one UPDATE that charges, as issuer and resident are to look up by;
+                    find_grant compares them
     spent           answers charged; limit NULL = no count was agreed
     """
 

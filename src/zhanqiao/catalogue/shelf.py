@@ -7,7 +7,7 @@ under which it was loaded: from the moment a new contract is in force, nothing i
 anew, because masks and bounds of the former contract protected the former snapshot.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from functools import lru_cache
 from zhanqiao.catalogue import contracts
 from zhanqiao.catalogue.models import ContractRow, SnapshotRow, StandingRow
 from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.datasets import Dataset, Delivery
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
@@ -228,6 +229,11 @@ def publish(tx: Recording, snapshot: Snapshot) -> None:
     standing = StandingRow.objects.filter(pk=snapshot.dataset, contract_id=snapshot.contract_digest)
     if standing.update(snapshot_id=snapshot.id) != 1:
         raise ContractMoved(f"couldn't publish {snapshot.dataset}: its contract changed since the batch was read")
+
+
+def segments_digest(segments: Sequence[str]) -> str:
+    """Digest what the log says of a snapshot's segments: which they are, and in which order."""
+    return digest(list(segments))
 
 
 def snapshot_of(name: str) -> Snapshot | None:

@@ -23,6 +23,7 @@ from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth, deployment, personas, stewardship
 from zhanqiao.desk.answers import answer_path, write_release
+from zhanqiao.desk.audit import audit
 from zhanqiao.desk.scenarios import all_scenarios, all_services, find_service
 from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
@@ -348,7 +349,7 @@ def verify_everything(story: Story, lang: Lang) -> Lines:
     forged = answer_path(first).read_bytes().replace(b'"released"', b'"releasec"', 1)
     verdict = verify(first.read_bytes(), trust, forged)
     story.expect(not verdict.valid, "a changed answer verified")
-    entries = story.house.book.audit()
+    entries = audit(story.house)
     problems = "; ".join(problem.message(lang) for problem in verdict.problems)
     return [
         command(f"zhanqiao verify {story.house.home}/answers/*.cert {story.home_option()}"),

@@ -158,7 +158,7 @@ def _use(consent: Consent | None, asked: Asked, house: House) -> release.AlsoSpe
         return None
 
     def use(tx: Recording) -> bool:
-        return consents.use(tx, consent)
+        return consents.use(tx, consent, asked.by, asked.id)
 
     return release.AlsoSpends(use, lambda: _not_answered(asked, (Reason("consent-used-up"),), house))
 

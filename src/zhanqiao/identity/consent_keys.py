@@ -13,6 +13,7 @@ from zhanqiao.identity.directory import check_actor, find_organisation, find_per
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
+from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject, SubjectKind
@@ -37,6 +38,12 @@ def subject_digest(subject: Subject, salt: bytes) -> str:
     """Digest who a subject is under a salt, so that equal subjects cannot be matched across salts."""
     named = f"{subject.kind.value}\n{subject.identifier}".encode()
     return hmac.digest(salt, named, "sha256").hex()
+
+
+def binding_of(row: ConsentKeyRow) -> str:
+    """Return a digest of which key is bound to whom. It stands in the log, where a subject's salt keeps it mute."""
+    bound = [bytes(row.public).hex(), row.organisation_id, row.subject_kind, row.salt, row.digest]
+    return digest(bound)
 
 
 def find_consent_key(issuer: str) -> ConsentKey | None:
@@ -65,12 +72,13 @@ def register_consent_authority(
             reasons.append(Reason("organisation-unknown", {"organisation": organisation}))
         elif found.kind not in _ANSWERS_FOR_SUBJECTS:
             kinds = ", ".join(sorted(_ANSWERS_FOR_SUBJECTS))
-            facts = {"role": "consent authority", "kind": found.kind.value, "kinds": kinds}
-            reasons.append(Reason("role-not-here", facts))
+            said = {"role": "consent authority", "kind": found.kind.value, "kinds": kinds}
+            reasons.append(Reason("role-not-here", said))
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
-        ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
-        tx.add(Event("identity.consent-key-registered", by, facts={"issuer": issuer, "organisation": organisation}))
+        row = ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
+        facts: dict[str, object] = {"issuer": issuer, "organisation": organisation, "binding": binding_of(row)}
+        tx.add(Event("identity.consent-key-registered", by, facts=facts))
         return _known(issuer)
 
 
@@ -85,14 +93,15 @@ def register_subject_key(
         ]
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
-        ConsentKeyRow.objects.create(
+        row = ConsentKeyRow.objects.create(
             issuer=issuer,
             public=public,
             subject_kind=subject.kind.value,
             salt=salt.hex(),
             digest=subject_digest(subject, salt),
         )
-        tx.add(Event("identity.consent-key-registered", by, facts={"issuer": issuer}))
+        facts: dict[str, object] = {"issuer": issuer, "binding": binding_of(row)}
+        tx.add(Event("identity.consent-key-registered", by, facts=facts))
         return _known(issuer)
 
 

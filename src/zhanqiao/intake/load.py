@@ -114,12 +114,12 @@ def _publish(
     by: str,
     kept: dict[str, int],
 ) -> LoadReport | Refusal:
-    event = Event("intake.published", by, request, _facts(dataset, report))
     rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
     held = house.vault.held() | kept
+    facts = {**_facts(dataset, report), "segments": shelf.segments_digest(segments), "held": held}
     try:
-        with house.book.recording(event) as tx:
+        with house.book.recording(Event("intake.published", by, request, facts)) as tx:
             high_water.rise(tx, held)
             snapshot = Snapshot(report.snapshot, dataset.name, dataset.digest, rows, segments, report.digest, tx.at)
             shelf.publish(tx, snapshot)

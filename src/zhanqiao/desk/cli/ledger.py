@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from zhanqiao.desk import audit as whole_audit
 from zhanqiao.desk.cli.output import console, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
@@ -42,8 +43,8 @@ def show(
 
 @command(app)
 def audit(call: Call) -> None:
-    """Re-check entries, requests, tiles and certificates against the signed tree. 逐条核对全部账本。"""
-    checked = call.house.book.audit()
+    """Re-check the whole ledger against its signed tree, and every row of the state against it. 核对全部账本与平台状态。"""
+    checked = whole_audit.audit(call.house)
     # Nothing is signed before it was checked.
     root = call.house.book.publish().root.hex()
     if call.as_json:

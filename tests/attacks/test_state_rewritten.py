@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who can write the state file and nothing else: whatever he gives himself, the audit says which row the log denies.
+
+The keys are in other files, so he signs no entry; what he can do is edit, add and delete rows of every other table.
+"""
+
+import pytest
+from django.db import connection
+
+from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
+from lib.town import done
+from zhanqiao import agreements
+from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements.seals import seal_statement, sign_seal
+from zhanqiao.desk.audit import audit
+from zhanqiao.identity import consent_keys, register, residents
+from zhanqiao.identity.keys import key_id, make_key, public_bytes
+from zhanqiao.identity.people import Role
+from zhanqiao.ledger.book import founding
+from zhanqiao.ledger.entries import LedgerDamaged
+
+COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+@pytest.fixture
+def busy(pier: Pier) -> Pier:
+    """A deployment in which every kind of act has happened that changes a row."""
+    book = pier.house.book
+    released(pier.ask(COUNT))
+    released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=pier.consent(CITIZEN_CREDIT, WAGES[60].id, uses=9)))
+    pier.withdraw(pier.consent(CITIZEN_CREDIT, WAGES[61].id))
+    done(lifecycle.suspend(book, pier.agreements["credit"], "bureau-officer"))
+    done(lifecycle.suspend(book, pier.agreements["few"], "bureau-officer"))
+    done(lifecycle.resume(book, pier.agreements["few"], "bureau-officer"))
+    done(lifecycle.suspend(book, pier.agreements["few"], "hrss-officer"))
+    done(lifecycle.terminate(book, pier.agreements["rival"], "bureau-officer"))
+    done(register.take_role(book, "bureau-deputy", Role.SIGNATORY, "secadmin"))
+    done(register.give_role(book, "bureau-deputy", Role.SIGNATORY, "secadmin"))
+    done(register.replace_key(book, "rival-officer", public_bytes(make_key()), "sysadmin"))
+    done(register.dismiss(book, "rival-signatory", "sysadmin"))
+    done(residents.leave(book, "rival", "first-assessor"))
+    assert consent_keys.revoke_consent_key(book, "own", "secadmin") is None
+    return pier
+
+
+def rewrite(statement: str, *values: object) -> None:
+    with founding(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        assert cursor.rowcount > 0, "the attack changes something"
+
+
+def denied(pier: Pier, sentence: str) -> None:
+    with pytest.raises(LedgerDamaged, match=sentence):
+        audit(pier.house)
+
+
+def test_what_people_did_is_what_the_log_tells(busy: Pier) -> None:
+    assert audit(busy.house) == busy.house.book.size
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE identity_organisation SET admission = 'resident' WHERE id = 'rival'", "organisation rival"),
+        ("UPDATE identity_organisation SET kind = 'authority' WHERE id = 'bank'", "organisation bank"),
+        ("UPDATE identity_organisation SET assessed_by = NULL WHERE id = 'bank'", "organisation bank"),
+        ("UPDATE identity_person SET active = 1 WHERE id = 'rival-signatory'", "person rival-signatory"),
+        ("UPDATE identity_person SET organisation_id = 'bureau' WHERE id = 'bank-officer'", "person bank-officer"),
+        (
+            "INSERT INTO identity_role (person_id, role) VALUES ('bank-analyst', 'signatory')",
+            "the roles of bank-analyst",
+        ),
+        ("DELETE FROM identity_role WHERE person_id = 'auditor'", "the roles of auditor"),
+        ("UPDATE identity_key SET person_id = 'bank-officer' WHERE person_id = 'bank-analyst'", "key ed25519:"),
+        ("UPDATE identity_key SET public = randomblob(32) WHERE person_id = 'bank-signatory'", "key ed25519:"),
+        ("UPDATE identity_key SET until = NULL WHERE until IS NOT NULL", "key ed25519:"),
+        ("UPDATE identity_consent_key SET revoked = NULL WHERE issuer = 'own'", "consent key own"),
+        ("UPDATE identity_consent_key SET public = randomblob(32) WHERE issuer = 'app'", "consent key app"),
+        ("UPDATE agreements_agreement SET kept = '0301' WHERE kept = '06'", "agreement C"),
+        ("UPDATE agreements_agreement SET spent = 0 WHERE spent > 0", "agreement C"),
+        ("UPDATE agreements_agreement SET filed = 1 - filed", "agreement C"),
+        ("DELETE FROM agreements_hold", "the suspension of C"),
+        ("UPDATE agreements_hold SET whole = 0 WHERE whole = 1", "the suspension of C"),
+        ("UPDATE agreements_seal SET signature = randomblob(64)", "the seal of C"),
+        ("UPDATE agreements_consent SET used = 0 WHERE used > 0", "consent app "),
+        ("UPDATE agreements_consent SET withdrawn = NULL WHERE withdrawn IS NOT NULL", "consent app "),
+        ("DELETE FROM agreements_consent", "consent app "),
+        ("UPDATE catalogue_standing SET snapshot_id = NULL WHERE dataset = 'firm_turnover'", "dataset firm_turnover"),
+        ("UPDATE catalogue_high_water SET count = 0", "high-water mark "),
+        ("UPDATE catalogue_snapshot SET segments = '[]' WHERE dataset = 'firm_turnover'", "snapshot "),
+    ],
+)
+def test_a_row_is_rewritten(busy: Pier, statement: str, sentence: str) -> None:
+    rewrite(statement)
+    denied(busy, sentence)
+
+
+def test_a_whole_agreement_is_sealed_by_keys_that_nobody_registered(pier: Pier) -> None:
+    """Two new keys in the register make seals that verify: this is the one forgery that opens a grant until an audit."""
+    agreement = pier.agreements["few"]
+    digest = done(lifecycle.show(agreement, pier.house.clock())).digest
+    for seal in done(lifecycle.show(agreement, pier.house.clock())).seals:
+        key = make_key()
+        public = public_bytes(key)
+        signature = sign_seal(seal_statement(agreement, digest, seal.organisation, seal.person), key)
+        rewrite("UPDATE identity_key SET id = %s, public = %s WHERE id = %s", key_id(public), public, seal.key)
+        rewrite(
+            "UPDATE agreements_seal SET key = %s, signature = %s WHERE agreement_id = %s AND person = %s",
+            key_id(public), signature, agreement, seal.person,
+        )  # fmt: skip
+    assert agreements.find_grant(agreement, pier.house.clock()) is not None
+    denied(pier, "key ed25519:[0-9a-f]* is in the")
+
+
+def test_an_agreement_is_put_under_another_residents_name(pier: Pier) -> None:
+    agreement = pier.agreements["statistics"]
+    rewrite("UPDATE agreements_agreement SET resident = 'rival' WHERE id = %s", agreement)
+    assert not hasattr(pier.ask(COUNT, by="rival-analyst"), "answer"), "the sealed text names the other one"
+    assert not hasattr(pier.ask(COUNT), "answer")
