@@ -22,6 +22,12 @@ def is_busy(error: DatabaseError) -> bool:
     return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
 
 
+def is_full(error: DatabaseError) -> bool:
+    """Tell whether the state could not be written because the disk is full; what was begun was rolled back."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return code is not None and (code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
 def use(home: Path) -> None:
     """Point this process at the state of one deployment."""
     prepare()

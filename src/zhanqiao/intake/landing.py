@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from zhanqiao.ledger import durable
 from zhanqiao.vault import crypt
 
 FOLDER = "landing"
@@ -103,9 +104,10 @@ class SealedFile:
         place = len(self)
         sealed = memoryview(crypt.seal(self._key, chunk, _aad(place)))
         at = self._ends[-1]
-        while sealed:
-            written = os.pwrite(self._file.fileno(), sealed, at)
-            sealed, at = sealed[written:], at + written
+        with durable.needing_room():
+            while sealed:
+                written = os.pwrite(self._file.fileno(), sealed, at)
+                sealed, at = sealed[written:], at + written
         self._ends.append(at)
         return place
 

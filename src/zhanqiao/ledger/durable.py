@@ -3,7 +3,8 @@
 
 The order is the promise: write under a temporary name, fsync, give it its name, fsync the folder. What a crash leaves
 behind carries the suffix `.part` and is nobody's: no reader looks at it, and the next writer of that name or a sweep
-takes it away. A failed fsync is never retried: Linux may drop the pages and report success the next time.
+takes it away. A failed fsync is never retried: Linux may drop the pages and report success the next time. A full disk
+has a fault of its own: nothing is damaged then, and the same step works again when there is room.
 
     write_whole   what stood there before is replaced; for one writer at a time
     write_new     what stands there stays, and the caller is told; for any number of writers
@@ -12,6 +13,7 @@ takes it away. A failed fsync is never retried: Linux may drop the pages and rep
 Files and folders are their owner's alone unless the caller says otherwise.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -21,6 +23,21 @@ from pathlib import Path
 
 PART = ".part"
 PRIVATE, PUBLIC = 0o600, 0o644
+
+
+class DiskFull(OSError):  # noqa: N818  the name says what is so
+    """A file could not be written because there is no room, or no room for this user; it is not there."""
+
+
+@contextmanager
+def needing_room() -> Iterator[None]:
+    """Write inside; a full disk becomes DiskFull."""
+    try:
+        yield
+    except OSError as cause:
+        if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(cause.errno, "couldn't write: the disk is full") from cause
+        raise
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
@@ -52,11 +69,12 @@ def place(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
 
 def publish_file(part: Path, path: Path) -> None:
     """Give a finished file, written by somebody else under a temporary name, its place."""
-    part.chmod(PRIVATE)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.rename(path)
-    sync_folder(path.parent)
+    with needing_room():
+        part.chmod(PRIVATE)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.rename(path)
+        sync_folder(path.parent)
 
 
 def make_folder(folder: Path) -> None:
@@ -64,8 +82,9 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+    with needing_room():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -92,8 +111,13 @@ def only_writer(lock: Path) -> Iterator[None]:
 def _write(part: Path, content: bytes, mode: int) -> None:
     # A part that a crash left is taken over; its rights may have been others.
     part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with needing_room():
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+    except DiskFull:
+        part.unlink(missing_ok=True)
+        raise

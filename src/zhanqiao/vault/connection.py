@@ -16,7 +16,9 @@ statement ourselves, name built-ins as `system.main.f`, and never use a connecti
 """
 
 import base64
+import errno
 import importlib.resources
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from zhanqiao.ledger.durable import DiskFull
 from zhanqiao.vault.faults import VaultFault
 
 _LOCKS = (
@@ -128,8 +131,20 @@ def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> No
             f"ATTACH {_quoted_text(str(attachment.path))} AS {quoted(attachment.alias)} "
             f"(TYPE DUCKDB, ENCRYPTION_KEY {_quoted_text(key)}, ENCRYPTION_CIPHER 'GCM'{mode})"
         )
-    except (duckdb.Error, OSError):
+    except (duckdb.Error, OSError) as fault:
+        if is_full(fault):
+            raise full() from None
         raise VaultFault(f"couldn't open {attachment.what}: wrong key, damaged or missing") from None
+
+
+def is_full(fault: Exception) -> bool:
+    """Tell whether the engine had no room on the disk; it has no code for that, and repeats the system's words."""
+    return os.strerror(errno.ENOSPC) in str(fault) or os.strerror(errno.EDQUOT) in str(fault)
+
+
+def full() -> DiskFull:
+    """Return the fault of a disk on which the engine had no room, without the engine's words: they name values."""
+    return DiskFull(errno.ENOSPC, "couldn't write into the vault: the disk is full")
 
 
 def quoted(name: str) -> str:

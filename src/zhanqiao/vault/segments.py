@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
-from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, full, is_full, locked_down, quoted
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 
@@ -89,15 +89,22 @@ class SegmentStore:
         path = self._path(name)
         durable.make_folder(path.parent)
         part = path.with_name(path.name + durable.PART)
-        arriving = _Arriving(batches, dataset)
+        arriving, written = _Arriving(batches, dataset), False
         try:
             self._fill(name, part, dataset, arriving)
+            written = True
         except (duckdb.Error, pa.ArrowException) as fault:
-            part.unlink(missing_ok=True)
             # The engine's words may hold a value. What failed on the sender's side is the sender's own exception.
             if arriving.fault is not None:
                 raise arriving.fault from None
+            if is_full(fault):
+                raise full() from None
             raise VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}") from None
+        finally:
+            if not written:
+                # The engine's own log of a file that it could not finish lies beside it.
+                for left in path.parent.glob(f"{part.name}*"):
+                    left.unlink()
         durable.publish_file(part, path)
         return name
 

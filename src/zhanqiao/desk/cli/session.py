@@ -37,10 +37,11 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_of
-from zhanqiao.desk.state import is_busy
+from zhanqiao.desk.state import is_busy, is_full
 from zhanqiao.identity.consent_keys import issuer_of
 from zhanqiao.identity.directory import holder_of
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
+from zhanqiao.ledger.durable import DiskFull
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
@@ -142,12 +143,19 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
     except (VaultFault, KeyFault) as damage:
         refused(refuse("vault-damaged", cause=str(damage)), lang, as_json=as_json)
     except DatabaseError as cause:
-        busy = refuse("state-busy") if is_busy(cause) else refuse("state-damaged", cause=str(cause))
-        refused(busy, lang, as_json=as_json)
+        refused(_why_no_state(cause), lang, as_json=as_json)
+    except DiskFull:
+        refused(refuse("disk-full"), lang, as_json=as_json)
     except ShelfDamaged as damage:
         refused(refuse("state-damaged", cause=str(damage)), lang, as_json=as_json)
     finally:
         connections.close_all()
+
+
+def _why_no_state(cause: DatabaseError) -> Refusal:
+    if is_busy(cause):
+        return refuse("state-busy")
+    return refuse("disk-full") if is_full(cause) else refuse("state-damaged", cause=str(cause))
 
 
 def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:

@@ -52,6 +52,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=503,
     ),
+    "disk-full": Rule(
+        en="The disk is full. Nothing was half published: what was not finished is as it was before.",
+        zh="磁盘已满。没有只发布了一半的内容：未完成的操作均未生效。",
+        remedy_en="Free some space and repeat. A request that was given a number is repeated under that number.",
+        remedy_zh="请释放空间后重试。已有编号的请求请以原编号重复。",
+        exit_status=FAULT,
+        http_status=507,
+    ),
     "state-damaged": Rule(
         en="The platform's state cannot be used: {cause}.",
         zh="平台状态无法使用：{cause}。",

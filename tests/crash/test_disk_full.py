@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The disk runs full wherever something is written: it is called full and not damaged, and when there is room it works.
+
+On a real file system that is too small. Where no such thing can be made (no user namespaces), nothing is shown.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import full_disk
+from lib.pier import WAGES, citizen_id, write_wages
+
+STATEMENT = "SELECT district, count(*) AS n FROM pension_enrolment GROUP BY district"
+_ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*_ALONE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True).returncode
+    != 0,
+    reason="no file system of our own can be mounted here",
+)
+
+
+def on_a_disk_with(free_kb: int, home: Path, tmp_path: Path, *words: str, given: str = "") -> list[dict[str, object]]:
+    """Run a command twice: on a disk with that much room, and when there is enough."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [*_ALONE, sys.executable, str(Path(full_disk.__file__)), str(home), str(disk), str(free_kb), *words]
+    environment = os.environ | {"GIVEN": given}
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    runs: list[dict[str, object]] = json.loads(ended.stdout)
+    return runs
+
+
+@pytest.mark.parametrize("free_kb", [0, 64, 300, 600])
+def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
+    rows = [
+        WAGES[0]._replace(id=citizen_id(number, WAGES[0].born), name=f"参保人{number:09d}") for number in range(999)
+    ]
+    file = write_wages(tmp_path / "delivery.csv", rows)
+    words = ("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer", "--lang", "en")
+    full, enough = on_a_disk_with(free_kb, pier.home, tmp_path, *words)
+    assert (full["status"], full["left"]) == (1, [])
+    assert "disk-full" in str(full["said"])
+    assert (enough["status"], enough["left"]) == (0, [])
+    assert "999 rows read, 999 published" in str(enough["said"]), "the first had published nothing"
+
+
+@pytest.mark.parametrize("free_kb", [0, 64])
+def test_a_question_on_a_full_disk(pier, tmp_path, free_kb):
+    words = ("ask", STATEMENT, "--agreement", pier.agreements["few"], "--as", "bank-analyst", "--lang", "en")
+    full, enough = on_a_disk_with(free_kb, pier.home, tmp_path, *words, "--request", "a" * 32)
+    assert full["status"] == 1
+    assert "disk-full" in str(full["said"])
+    assert f"--request {'a' * 32}" in str(full["said"])
+    assert enough["status"] == 0
