@@ -5,17 +5,30 @@ import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
 from lib.town import CONTRACTS, codes, done
-from zhanqiao.catalogue import shelf
+from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk.stewardship import deliver, describe
+from zhanqiao.terms.datasets import Dataset
 
 CONTRACT = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 NEXT = ("version: 1.0.0", "version: 1.0.1")
 CLOSED = ("{property: opening, value: conditional}", "{property: opening, value: closed}")
 WITHHELD = ("{property: sharing, value: conditional}", "{property: sharing, value: withheld}")
+DROPPED = "          - {property: mask, value: drop}\n"
 CONDITIONS = (
     ("      - {property: sharingCondition, value: 社会保险业务核验}\n", ""),
     ("      - {property: openingCondition, value: 签订授权协议}\n", ""),
+)
+
+KEYLESS = (
+    ("subjectKinds, value: [person]", "subjectKinds, value: []"),
+    ("          - {property: subject, value: person}\n          - {property: mask, value: token}\n", DROPPED),
+    ("          - {property: capabilities, value: [join]}\n", ""),
+    ("      - {property: latest, value: settled_on}\n", ""),
+    ("          - {property: mask, value: identity}\n", DROPPED),
+    ("{property: sharing, value: conditional}", "{property: sharing, value: unconditional}"),
+    ("{property: opening, value: conditional}", "{property: opening, value: unconditional}"),
+    *CONDITIONS,
 )
 
 
@@ -36,6 +49,15 @@ def test_no_contract_takes_over_the_data_of_another_department(pier: Pier, by: s
     assert set(codes(outcome)) <= {"contract-department-changed", "not-of-organisation"}
     assert (shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")) == before
     released(pier.ask(STATEMENT))
+
+
+def test_no_steward_makes_data_about_people_data_about_nobody(pier: Pier) -> None:
+    """Without its key nothing counts the people of a group, and groups of one would stand in a cube."""
+    before = shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")
+    keyless = edited(NEXT, *KEYLESS)
+    assert isinstance(contracts.read(keyless), Dataset), "as new data it could be described"
+    assert codes(describe(pier.house, keyless, "hrss-officer")) == ["contract-key-dropped"]
+    assert (shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")) == before
 
 
 def _reclassified(pier: Pier, *edits: tuple[str, str]) -> None:

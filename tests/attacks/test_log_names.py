@@ -3,14 +3,17 @@
 
 import pytest
 
-from lib.pier import Pier
+from lib.pier import WAGES, Pier
 from lib.town import codes
 from zhanqiao.agreements import lifecycle
-from zhanqiao.identity import register
+from zhanqiao.identity import consent_keys, register
+from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import Role
 from zhanqiao.terms.events import as_named
+from zhanqiao.terms.subjects import Subject, SubjectKind
 
 STATEMENT = "SELECT count(*) AS people FROM pension_enrolment"
+PERSON = Subject(SubjectKind.PERSON, WAGES[0].id)
 WRITTEN = [
     "370223194304301361",
     "37022319430430136X",
@@ -28,6 +31,7 @@ WRITTEN = [
 @pytest.mark.parametrize("text", WRITTEN, ids=lambda text: repr(text[:20]))
 def test_what_is_no_name_is_not_logged(pier: Pier, text: str) -> None:
     agreement = pier.agreements["statistics"]
+    book = pier.house.book
     tried = [
         pier.ask(STATEMENT, agreement=text),
         pier.ask(STATEMENT, by=text),
@@ -35,6 +39,11 @@ def test_what_is_no_name_is_not_logged(pier: Pier, text: str) -> None:
         lifecycle.suspend(pier.house.book, agreement, text),
         register.give_role(pier.house.book, text, Role.ANALYST, "secadmin"),
         register.give_role(pier.house.book, "bank-analyst", Role.ANALYST, text),
+        consent_keys.register_subject_key(
+            book, text, PERSON, public_bytes(make_key()), "bureau-officer", salt=bytes(16)
+        ),
+        consent_keys.register_consent_authority(book, text, "bureau", public_bytes(make_key()), "secadmin"),
+        consent_keys.revoke_consent_key(book, text, "secadmin"),
     ]
     assert all(codes(one) for one in tried)
     logged = b"\n".join(entry.leaf + entry.by.encode() for entry in pier.house.book.events())

@@ -4,7 +4,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,6 +20,7 @@ from zhanqiao.terms.services import Field, Service, Value
 HIGH = next(row for row in WAGES if row.base is not None and row.base >= 5_000)
 LOW = next(row for row in WAGES if row.base is not None and row.base < 5_000)
 NOTHING = next(row for row in WAGES if row.base is None)
+KNOWN = WAGES[60].id
 DAY = date(2026, 11, 25)
 
 
@@ -324,3 +325,27 @@ def test_whoever_holds_the_log_cannot_guess_a_subject_from_the_questions_digest(
     assert facts["digest"].startswith("hmac-sha256:")
     for guess in (question, ["question", *question]):
         assert digest(guess).partition(":")[2] != facts["digest"].partition(":")[2]
+
+
+def test_equal_answers_show_no_equal_commitments(pier: Pier) -> None:
+    """The log is public: two banks that ask about one subject must not find each other, nor one case label the rest."""
+    twice = [released(pier.decide(CITIZEN_CREDIT, KNOWN, consent=pier.consent(CITIZEN_CREDIT, KNOWN))) for _ in "ab"]
+    first, second = (predicate(one) for one in twice)
+    assert twice[0].answer == twice[1].answer
+    assert first["commitment"] != second["commitment"]
+
+
+def test_what_is_judged_is_judged_as_of_the_legal_day(pier: Pier, clock) -> None:
+    """Eight hours of every day in China are the day before in UTC."""
+    days: list[date] = []
+
+    def judge(evidence: dict[str, Value], day: date) -> dict[str, object]:
+        days.append(day)
+        return CITIZEN_CREDIT.decide(evidence, day)
+
+    clock.now = datetime(2026, 11, 25, 15, 59, 59, tzinfo=UTC)
+    for _ in "ab":
+        watched = replace(CITIZEN_CREDIT, decide=judge)
+        released(pier.decide(watched, KNOWN, consent=pier.consent(CITIZEN_CREDIT, KNOWN)))
+        clock.now += timedelta(seconds=1)
+    assert days == [date(2026, 11, 25), date(2026, 11, 26)]

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from stdnum.iso7064 import mod_37_2, mod_37_36
 
-from zhanqiao.agreements.legal_time import LEGAL_TIME
+from zhanqiao.terms.legal_time import LEGAL_TIME
 
 LENGTH = 47
 CHECKS: dict[str, Callable[[str], str]] = {

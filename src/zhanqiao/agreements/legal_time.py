@@ -2,9 +2,10 @@
 """Dates of contracts. A bare date is a whole day in China's legal time; a term runs from an instant up to an instant."""
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
-LEGAL_TIME = timezone(timedelta(hours=8))
+from zhanqiao.terms.legal_time import LEGAL_TIME, legal_day
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -29,7 +30,7 @@ def years_later(begins: datetime, years: int) -> datetime:
 
 def last_day(ends: datetime) -> str:
     """Return the last day that lies wholly before `ends`, as it is written in a draft."""
-    return (ends.astimezone(LEGAL_TIME) - timedelta(days=1)).date().isoformat()
+    return (legal_day(ends) - timedelta(days=1)).isoformat()
 
 
 def _read(text: str, days: int) -> datetime | None:

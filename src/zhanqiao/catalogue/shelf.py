@@ -7,6 +7,7 @@ under which it was loaded: from the moment a new contract is in force, nothing i
 anew, because masks and bounds of the former contract protected the former snapshot.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +109,7 @@ class _Standing:
     digest: str | None
     version: str | None
     department: str | None
+    subjects: tuple[str, ...]  # what its keys identify, one for each key
     code_holder: str | None
 
 
@@ -115,8 +117,13 @@ def _standing(dataset: Dataset) -> _Standing:
     row = StandingRow.objects.filter(pk=dataset.name).values_list("contract_id", "contract__version").first()
     digest, version = row or (None, None)
     holder = StandingRow.objects.filter(code=dataset.code).values_list("dataset", flat=True).first()
-    department = None if digest is None else _dataset(digest).department
-    return _Standing(digest, version, department, holder)
+    former = None if digest is None else _dataset(digest)
+    department = None if former is None else former.department
+    return _Standing(digest, version, department, () if former is None else _subjects_of(former), holder)
+
+
+def _subjects_of(dataset: Dataset) -> tuple[str, ...]:
+    return tuple(sorted(key.subject for key in dataset.subject_keys if key.subject is not None))
 
 
 def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
@@ -127,6 +134,10 @@ def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
         # A steward of one department would take the data of another, under agreements that were sealed before.
         facts = {"dataset": dataset.name, "department": str(standing.department), "named": dataset.department}
         return refuse("contract-department-changed", **facts)
+    if dropped := Counter(standing.subjects) - Counter(_subjects_of(dataset)):
+        # Groups are protected by counting the subjects of each key: without it one steward would let single people out,
+        # under agreements that were sealed when they were counted.
+        return refuse("contract-key-dropped", dataset=dataset.name, kinds=", ".join(sorted(dropped)))
     if standing.version is not None and _order(dataset.version) <= _order(standing.version):
         facts = {"dataset": dataset.name, "current": standing.version, "version": dataset.version}
         return refuse("contract-version-not-higher", **facts)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
 
 SETTINGS_FILE = "zhanqiao.toml"
-PROFILES = ("demo", "laptop", "production")
+# No production yet: a deployment with walls missing would look like one that has them.
+PROFILES = ("demo", "laptop")
 
 
 @dataclass(frozen=True)

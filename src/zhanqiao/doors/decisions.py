@@ -6,7 +6,7 @@ consent, a consent for somebody else: one code, one text. The true reasons are s
 inside the log's event. What depends on the agreement alone is explained in full.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ from zhanqiao.policy.permits import EvidencePermit
 from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import canonical, digest
 from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest
 from zhanqiao.terms.services import Field, Service
@@ -43,16 +44,17 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
     # (4) Read the evidence. It is read for a refusal too, so that both take the same work.
-    evidence = house.vault.evidence(permit, _datasets(permit), request.subject, at.date())
+    day = legal_day(at)
+    evidence = house.vault.evidence(permit, _datasets(permit), request.subject, day)
     if evidence is None:
         hidden = (*hidden, Reason("not-answered"))
     if hidden or evidence is None:
         # A twin of this very request may have used the consent up, for an answer that is this one's too.
         return release.earlier(asked, house) or _not_answered(asked, hidden, house)
     # (5) The service's pure rule, and nothing beyond its output schema.
-    outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, at.date()), service)}
+    outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, day), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
-    sealing = _sealing(permit, grant, service, house.vault.commitment(canonical([evidence, outcome])))
+    sealing = _sealing(permit, grant, service, _commitment(asked, [evidence], outcome, house))
     return release.charge_and_hand_over(asked, outcome, sealing, house, _use(consent, asked, house))
 
 
@@ -75,15 +77,16 @@ def answer_batch(
         return release.note_refusal(asked, permit, house)
     if (refusal := release.reserve(asked, house)) is not None:
         return release.note_refusal(asked, refusal, house)
-    read = list(house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, at.date()))
+    day = legal_day(at)
+    read = list(house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, day))
     results = [
         {"id": identifier, "status": "not-answered"}
         if evidence is None
-        else {"id": identifier, "status": "answered", **shaped(service.decide(evidence, at.date()), service)}
+        else {"id": identifier, "status": "answered", **shaped(service.decide(evidence, day), service)}
         for identifier, evidence in zip(ids, read, strict=True)
     ]
     outcome: dict[str, object] = {"status": "released", "service": service.name, "results": results}
-    sealing = _sealing(permit, grant, service, house.vault.commitment(canonical([read, outcome])))
+    sealing = _sealing(permit, grant, service, _commitment(asked, read, outcome, house))
     return release.hand_over(asked, outcome, sealing, house)
 
 
@@ -189,6 +192,11 @@ def _asked_batch(request: BatchDecisionRequest, service: Service, ids: Sequence[
 def _digest_of(question: Sequence[object], house: House) -> str:
     """Return a keyed digest: all else being known from the log, an id number could be guessed from a plain one."""
     return house.vault.question_digest(canonical(question))
+
+
+def _commitment(asked: Asked, read: Sequence[object], outcome: Mapping[str, object], house: House) -> str:
+    """Commit to what was read and answered. Under the request's id: else equal evidence would show as equal commitments."""
+    return house.vault.commitment(canonical([asked.id, read, outcome]))
 
 
 def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment: str) -> Sealing:

@@ -14,7 +14,7 @@ from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
 from zhanqiao.terms.canonical import digest
-from zhanqiao.terms.events import Event
+from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject, SubjectKind
 
@@ -119,7 +119,8 @@ def revoke_consent_key(book: Book, issuer: str, by: str) -> Refusal | None:
 
 
 def _check_free(issuer: str, public: bytes) -> list[Reason]:
-    reasons = []
+    # The log names issuers, for ever: a citizen's id is no name.
+    reasons = [] if as_named(issuer) == issuer else [Reason("id-malformed", {"id": issuer[:64]})]
     # Nor a person's id: an issuer withdraws what it signed in its own name, and nobody else may pass for it.
     if ConsentKeyRow.objects.filter(pk=issuer).exists() or find_person(issuer) is not None:
         reasons.append(Reason("id-taken", {"id": issuer}))

@@ -10,6 +10,7 @@ key takes every role away, for the same reason: who put a key of his own in anot
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -248,7 +249,9 @@ def _write_role(tx: Recording, person: str, role: Role, by: str) -> None:
 
 def _slow_digest(natural: str) -> str:
     """Digest what names a natural person: equal for equal people, and slow to try citizen ids against."""
-    return hashlib.scrypt(natural.strip().encode(), salt=b"zhanqiao natural person", n=4_096, r=8, p=1, dklen=32).hex()
+    # As it is written: full-width digits, a lower-case x and spaces make nobody another.
+    written = "".join(unicodedata.normalize("NFKC", natural).split()).upper()
+    return hashlib.scrypt(written.encode(), salt=b"zhanqiao natural person", n=4_096, r=8, p=1, dklen=32).hex()
 
 
 def _known_organisation(organisation: str) -> Organisation:

@@ -204,6 +204,11 @@ class Dataset:
         return next((item for item in self.items if item.subject is kind), None)
 
     @property
+    def subject_keys(self) -> tuple["Item", ...]:
+        """The stored items that identify subjects; whatever leaves counts the distinct subjects of each."""
+        return tuple(item for item in self.items if item.subject is not None and item.stored)
+
+    @property
     def open(self) -> bool:
         """Whether the dataset stands in the open catalogue."""
         return self.opening is not Opening.CLOSED

@@ -126,7 +126,7 @@ def item_of(dataset: Dataset, name: str) -> Item:
 
 def subject_keys(dataset: Dataset) -> tuple[Item, ...]:
     """Return every subject key of a table; each is protected. One without may be tabled only if it is open to all."""
-    keys = tuple(item for item in dataset.items if item.subject is not None and item.stored)
+    keys = dataset.subject_keys
     if not keys and dataset.opening is not Opening.UNCONDITIONAL:
         raise VaultFault(f"couldn't build a cube of {dataset.name}: it has no subject key and is not open to all")
     return keys

@@ -51,7 +51,10 @@ def init(
     origin: Annotated[
         str, typer.Option("--origin", help="Name of the log in certificates. 账本名称。")
     ] = "zhanqiao/log",
-    profile: Annotated[str, typer.Option("--profile", help="demo, laptop or production. 运行模式。")] = "laptop",
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="demo or laptop; production is not built yet. 运行模式；production 尚未建成。"),
+    ] = "laptop",
     lang: LangOption = "",
     as_json: JsonOption = False,
 ) -> None:

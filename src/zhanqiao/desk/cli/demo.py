@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zhanqiao.desk import demo_story, deployment
 from zhanqiao.desk.cli.output import LangOption, console, language, refused, say
 from zhanqiao.desk.demo_story import Stage, Story
+from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
 
 _PERSONAS_HOME = Path("demo-home")
@@ -56,7 +57,7 @@ def demo(
         refused(house, spoken, as_json=False)
     city.mkdir(exist_ok=True)
     (city / _MARK).touch()
-    story = Story(house, city, people, seed, house.clock().date())
+    story = Story(house, city, people, seed, legal_day(house.clock()))
     for number, stage in enumerate(demo_story.STAGES, start=1):
         _chapter(number, stage, story, spoken)
     seconds = time.monotonic() - started

@@ -450,6 +450,12 @@ ROWS: dict[str, Rule] = {
         "Keep the department, or describe the data under a new name and code.",
         "请保持部门不变，或以新的名称和编码另行描述。",
     ),
+    "contract-key-dropped": Rule(
+        "This version of {dataset} no longer stores a key that identifies its subjects ({kinds}).",
+        "{dataset} 的这一版本不再保存标识其主体（{kinds}）的列。",
+        "Keep the key: groups are protected by counting its subjects. Describe data about nobody under a new name and code.",
+        "请保留该列：统计保护以其主体计数为据。不涉及主体的数据请以新的名称和编码另行描述。",
+    ),
     "contract-version-not-higher": Rule(
         en="{dataset} stands at version {current}, and this other contract calls itself {version}.",
         zh="{dataset} 的当前版本为 {current}，而这份不同的契约版本号为 {version}。",
