@@ -126,7 +126,15 @@ COLUMNS = {
     ("ledger_head", "size", "no such value"): ("UPDATE ledger_head SET size = 'all'", "couldn't read the head"),
     ("ledger_head", "frontier", "head"): (
         "UPDATE ledger_head SET frontier = CAST(substr(frontier, 1, 8) || zeroblob(length(frontier) - 8) AS BLOB)",
-        "the head's tree is not that of the entries",
+        "it was signed over another tree",
+    ),
+    ("ledger_head", "signature", "head"): (
+        "UPDATE ledger_head SET signature = CAST(replace(signature, char(10) || '298' || char(10), char(10) || '2' || char(10)) AS BLOB)",
+        "couldn't read the head of the log: its signature is broken",
+    ),
+    ("ledger_head", "signature", "no such value"): (
+        "UPDATE ledger_head SET signature = x'00'",
+        "its signature is broken",
     ),
     ("ledger_head", "frontier", "no such value"): ("UPDATE ledger_head SET frontier = x'00'", "couldn't read the head"),
     **{
@@ -195,7 +203,10 @@ ROWS = {
         "the head of the log: its size is 200",
     ),
     "head deleted": ("DELETE FROM ledger_head", "couldn't read the head of the log"),
-    "second head": ("INSERT INTO ledger_head SELECT 2, size, frontier FROM ledger_head", "couldn't read the head"),
+    "second head": (
+        "INSERT INTO ledger_head SELECT 2, size, frontier, signature FROM ledger_head",
+        "couldn't read the head",
+    ),
     "charged request deleted": (
         f"DELETE FROM ledger_request WHERE id = '{WAITING}'",
         f"request {WAITING} of entry {RESERVED} is missing",

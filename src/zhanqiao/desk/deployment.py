@@ -67,10 +67,10 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] | No
     from zhanqiao.ledger import keys as ledger_keys
     from zhanqiao.vault.keys import Keyring
 
+    keys = ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
     with ledger_book.founding():
         call_command("migrate", verbosity=0)
-        ledger_book.found_log()
-    keys = ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
+        ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
     _publish_keys(home / "public", keys)
     Keyring.create(home / "keys" / "vault")
     _write_settings(home / SETTINGS_FILE, deployment)

@@ -2,7 +2,7 @@
 """The audit: everything that the ledger stores is checked against the one thing that is signed, the tree.
 
     (1) entries        follow one another, are what tiles and checkpoint show, and their columns say what their leaves say
-    (2) the head       goes as far as they do
+    (2) the head       goes as far as they do, and was signed over them
     (3) requests       every charged or released request is a row with that question, answer and place in the log, and
                        every row was charged or released by an entry
     (4) hash tiles     hold the hashes of the entries, and of the tiles below them
@@ -29,9 +29,9 @@ from zhanqiao.ledger.entries import (
     LedgerDamaged,
     LoggedEvent,
     read_entries,
-    read_head,
     read_leaf,
 )
+from zhanqiao.ledger.head import read_head
 from zhanqiao.ledger.models import Entry, Request
 from zhanqiao.ledger.note import NoteVerifier, open_note
 from zhanqiao.ledger.tiles import TilesDamaged, TileStore
@@ -56,7 +56,7 @@ class _Claim:
 def audit(tiles: TileStore, shown: Checkpoint, log: NoteVerifier) -> int:
     """Check everything; returns how many entries there are. `shown` was read before: the rows go at least as far."""
     with transaction.atomic():
-        size = _check_entries(tiles, shown)
+        size = _check_entries(tiles, shown, log)
         _check_rows()
     _check_tiles(tiles, shown.size)
     for path in sorted((tiles.folder / "certificates").glob("*.cert")):
@@ -67,7 +67,7 @@ def audit(tiles: TileStore, shown: Checkpoint, log: NoteVerifier) -> int:
 # --- entries --------------------------------------------------------------------------------------
 
 
-def _check_entries(tiles: TileStore, shown: Checkpoint) -> int:
+def _check_entries(tiles: TileStore, shown: Checkpoint, log: NoteVerifier) -> int:
     frontier, claims = Frontier(), list[_Claim]()
     shown_leaves = tiles.entries(shown.size)
     before: LoggedEvent | None = None
@@ -90,14 +90,14 @@ def _check_entries(tiles: TileStore, shown: Checkpoint) -> int:
     if before is not None and before.is_envelope:
         raise LedgerDamaged(f"couldn't audit: the release of envelope {before.index} is missing")
     _check_claims(claims)
-    size, tree = read_head()
-    if frontier.size != size or shown.size > size:
+    head = read_head(log)
+    if frontier.size != head.size or shown.size > head.size:
         raise LedgerDamaged(
-            f"couldn't audit: head says {size}, rows are {frontier.size}, checkpoint shows {shown.size}"
+            f"couldn't audit: head says {head.size}, rows are {frontier.size}, checkpoint shows {shown.size}"
         )
-    if tree.root() != frontier.root():
-        raise LedgerDamaged("couldn't audit: the head's tree is not that of the entries")
-    return size
+    if head.tree.root() != frontier.root():
+        raise LedgerDamaged("couldn't audit: the entries are not those that the head was signed over")
+    return head.size
 
 
 def _next(leaves: Iterator[bytes], index: int) -> bytes:

@@ -24,16 +24,15 @@ from zhanqiao.ledger.audit import audit
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.entries import (
     CERTIFIED,
-    HEAD,
     RELEASED,
     LedgerDamaged,
     LoggedEvent,
     event_leaf,
     read_entries,
-    read_head,
 )
+from zhanqiao.ledger.head import LogHead, found_head, move_head, read_head
 from zhanqiao.ledger.keys import LogKeys
-from zhanqiao.ledger.models import Head, Request
+from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
@@ -69,6 +68,7 @@ class Recording:
     """An open transaction. Whoever changes rows takes one, so that no row changes without its event."""
 
     at: datetime
+    _start: int
     _keys: LogKeys
     _leaves: list[tuple[Event, bytes]] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ class Recording:
             raise AlreadyReleased(event.request)
         envelope = certificate.seal(predicate, subject_digest, self._keys.envelope)
         # Nobody else moves the head while this transaction is open.
-        index = read_head()[0] + len(self._leaves)
+        index = self._start + len(self._leaves)
         Request.objects.filter(pk=event.request).update(memo=memo, index=index)
         self._leaves.append((replace(event, kind=event.kind.removesuffix(RELEASED) + CERTIFIED), envelope))
         facts = {
@@ -111,33 +111,38 @@ class Book:
         self._keys = keys
         self._tiles = TileStore(folder)
 
+    def found(self) -> None:
+        """Write the head and the checkpoint of an empty log; `init` calls this once, in its unlocked block."""
+        found_head(self._keys.log)
+        self._sign(Checkpoint(self._keys.origin, 0, Frontier().root()))
+
     # --- writing ----------------------------------------------------------------------------------
 
     @contextmanager
     def recording(self, *events: Event) -> Iterator[Recording]:
         """Open one durable transaction; what is changed inside commits together with `events`, or nothing does."""
-        tx = Recording(self.clock(), self._keys)
+        at = self.clock()
         with _unlocked(), transaction.atomic(durable=True):
+            head, shown = self._position()
+            tx = Recording(at, head.size, self._keys)
             for event in events:
                 tx.add(event)
             yield tx
             assert tx._leaves, "a recording without an event"  # noqa: SLF001  the book and its recording are one
-            self._append(tx)
+            self._append(tx, head.tree, shown.size)
 
-    def _append(self, tx: Recording) -> None:
-        size, frontier = read_head()
-        rows = []
-        for index, (event, leaf) in enumerate(tx._leaves, start=size):  # noqa: SLF001
+    def _append(self, tx: Recording, tree: Frontier, shown: int) -> None:
+        start, rows = tree.size, []
+        for index, (event, leaf) in enumerate(tx._leaves, start=start):  # noqa: SLF001
             if len(leaf) > MAX_ENTRY_BYTES:
                 raise ValueError(f"couldn't log {event.kind}: its leaf has {len(leaf)} bytes, {MAX_ENTRY_BYTES} fit")
-            frontier.append(leaf_hash(leaf))
+            tree.append(leaf_hash(leaf))
             # To the second, as the leaf says it.
             rows.append((index, event.kind, event.by, event.request, tx.at.replace(microsecond=0), leaf))
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT_ENTRY, rows)
-        # Compare-and-swap: a second instance on the same state loses here and writes nothing.
-        moved = Head.objects.filter(pk=HEAD, size=size).update(size=frontier.size, frontier=frontier.to_bytes())
-        if moved != 1:
+        # A second instance on the same state loses here and writes nothing.
+        if not move_head(self._keys.log, start, tree, shown):
             raise LedgerDamaged("couldn't append: another writer moved the log's head")
 
     # --- reading ----------------------------------------------------------------------------------
@@ -161,7 +166,7 @@ class Book:
 
     @property
     def size(self) -> int:
-        return read_head()[0]
+        return read_head(self._keys.log.verifier).size
 
     # --- showing the world ------------------------------------------------------------------------
 
@@ -171,38 +176,63 @@ class Book:
             return self._publish()
 
     def _publish(self) -> Checkpoint:
-        shown = self.checkpoint()
-        size, frontier = read_head()
-        if shown.size > size:
-            raise LedgerDamaged(f"couldn't publish: the checkpoint shows {shown.size} entries, the state holds {size}")
-        if shown.size == size and size > 0:
-            self._expect_root(shown.root, frontier.root())
+        head, shown = self._position()
+        if shown.size == head.size:
             return shown
         # Exactly up to that head: others may have committed more since it was read.
-        leaves = [event.leaf for event in islice(read_entries(shown.size), size - shown.size)]
-        checkpoint = Checkpoint(self._keys.origin, size, frontier.root())
+        leaves = [event.leaf for event in islice(read_entries(shown.size), head.size - shown.size)]
+        checkpoint = Checkpoint(self._keys.origin, head.size, head.tree.root())
         try:
+            self._check_growth(shown, leaves, checkpoint)
             self._tiles.append(shown.size, leaves)
-            if size:
-                self._expect_root(self._tiles.root(size), checkpoint.root)
+            self._expect_root(self._tiles.root(head.size), checkpoint.root)
         except TilesDamaged as cause:
             raise LedgerDamaged(f"couldn't publish: {cause}") from cause
+        self._sign(checkpoint)
+        return checkpoint
+
+    def _check_growth(self, shown: Checkpoint, leaves: list[bytes], to: Checkpoint) -> None:
+        """Raise LedgerDamaged unless the tiles hold what is shown, and `leaves` behind it lead to the signed head."""
+        tree = self._tiles.frontier(shown.size)
+        if tree.root() != shown.root:
+            raise LedgerDamaged(f"couldn't publish: the tiles are not those of the {shown.size} entries that are shown")
+        for leaf in leaves:
+            tree.append(leaf_hash(leaf))
+        if (tree.size, tree.root()) != (to.size, to.root):
+            raise LedgerDamaged(
+                f"couldn't publish: the entries from {shown.size} on are not those that the head was signed over"
+            )
+
+    def _position(self) -> tuple[LogHead, Checkpoint]:
+        """Return the head and what the disk shows of it; raises LedgerDamaged when they are not of one log.
+
+        The head is read first and stays, or the checkpoint does: the caller holds the one lock or the other.
+        """
+        head = read_head(self._keys.log.verifier)
+        shown = self.checkpoint()
+        if shown.size < head.shown:
+            raise LedgerDamaged(f"couldn't go on: the checkpoint shows {shown.size} entries, it has shown {head.shown}")
+        if shown.size > head.size:
+            raise LedgerDamaged(f"couldn't go on: the checkpoint shows {shown.size} entries, the state has {head.size}")
+        if shown.size == head.size:
+            self._expect_root(shown.root, head.tree.root())
+        return head, shown
+
+    def _sign(self, checkpoint: Checkpoint) -> None:
         note = sign(checkpoint.text(), [self._keys.log])
         durable.write_whole(self.folder / "checkpoint", note, mode=durable.PUBLIC)
-        return checkpoint
 
     def _alone(self) -> AbstractContextManager[None]:
         """Keep others, in whatever process, from changing what the disk shows."""
         return durable.only_writer(self.folder / "lock")
 
     def checkpoint(self) -> Checkpoint:
-        """Read the checkpoint that the disk shows; an empty one before the first."""
-        path = self.folder / "checkpoint"
-        if not path.exists():
-            return Checkpoint(self._keys.origin, 0, Frontier().root())
+        """Read the checkpoint that the disk shows. There is one from the founding on: a missing one is damage."""
         try:
-            text, _ = open_note(path.read_bytes(), [self._keys.log.verifier])
+            text, _ = open_note((self.folder / "checkpoint").read_bytes(), [self._keys.log.verifier])
             return Checkpoint.parse(text)
+        except FileNotFoundError as cause:
+            raise LedgerDamaged("couldn't read the checkpoint: it is missing") from cause
         except ValueError as cause:
             raise LedgerDamaged(f"couldn't read the checkpoint: {cause}") from cause
 
@@ -227,7 +257,10 @@ class Book:
 
     def audit(self) -> int:
         """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""
-        return audit(self._tiles, self.checkpoint(), self._keys.log.verifier)
+        size = audit(self._tiles, self.checkpoint(), self._keys.log.verifier)
+        with self._alone():
+            self._position()
+        return size
 
     def _envelope(self, index: int) -> bytes:
         entry = next(read_entries(index), None)
@@ -238,12 +271,6 @@ class Book:
     def _expect_root(self, found: bytes, wanted: bytes) -> None:
         if found != wanted:
             raise LedgerDamaged("couldn't go on: the tree on disk and the state have different roots")
-
-
-def found_log() -> None:
-    """Write the empty head; `init` calls this once, in the same unlocked block as the migrations."""
-    if not Head.objects.exists():
-        Head.objects.create(pk=HEAD, size=0, frontier=Frontier().to_bytes())
 
 
 def new_request_id(dice: Callable[[int], bytes]) -> RequestId:

@@ -19,15 +19,11 @@ from datetime import UTC, datetime
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from zhanqiao.ledger.models import Entry, Head
-from zhanqiao.ledger.tree import Frontier
+from zhanqiao.ledger.models import Entry
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event
 
 RESERVED, CERTIFIED, RELEASED = ".reserved", ".certified", ".released"
-
-# The one row of the head. Another number would be another log's.
-HEAD = 1
 
 
 class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
@@ -73,23 +69,6 @@ def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEven
     columns = ("index", "kind", "by", "request", Cast("time", TextField()), "leaf")
     for row in rows.values_list(*columns).iterator(chunk_size=1_000):
         yield _logged(row)
-
-
-def read_head() -> tuple[int, Frontier]:
-    """Return how far the log goes, and its tree."""
-    rows = list(Head.objects.values_list("pk", "size", "frontier")[:2])
-    match rows:
-        case [(pk, int(size), bytes(stored))] if pk == HEAD:
-            pass
-        case _:
-            raise LedgerDamaged("couldn't read the head of the log: it is not the one row that it should be")
-    try:
-        frontier = Frontier.from_bytes(stored)
-    except ValueError as cause:
-        raise LedgerDamaged(f"couldn't read the head of the log: {cause}") from cause
-    if frontier.size != size:
-        raise LedgerDamaged(f"couldn't read the head of the log: its size is {size}, that of its tree {frontier.size}")
-    return size, frontier
 
 
 def _logged(row: tuple[object, ...]) -> LoggedEvent:

@@ -16,10 +16,11 @@ class Entry(models.Model):
 
 
 class Head(models.Model):
-    """The one row that says how far the log goes: its size and the compact range of its tree."""
+    """The one row that says how far the log goes: its size and the compact range of its tree, signed (`ledger.head`)."""
 
     size = models.BigIntegerField()
     frontier = models.BinaryField()
+    signature = models.BinaryField()
 
 
 class Request(models.Model):

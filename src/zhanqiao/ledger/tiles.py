@@ -20,8 +20,10 @@ from pathlib import Path
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.tree import (
     HASH_BYTES,
+    Frontier,
     HashAt,
     consistency_proof,
+    frontier_at,
     inclusion_proof,
     leaf_hash,
     node_hash,
@@ -104,6 +106,10 @@ class TileStore:
     def root(self, size: int) -> bytes:
         """Return the root of the first `size` entries."""
         return root_at(size, self._reader(size))
+
+    def frontier(self, size: int) -> Frontier:
+        """Return the right edge of the tree over the first `size` entries, to append to."""
+        return frontier_at(size, self._reader(size))
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Return the audit path of entry `index` in the tree of `size`."""

@@ -63,12 +63,16 @@ class Frontier:
     @classmethod
     def from_bytes(cls, stored: bytes) -> "Frontier":
         """Read `to_bytes` back; raises ValueError when the hashes are not as many as the size demands."""
+        size, hashes = int.from_bytes(stored[:8], "big"), stored[8:]
+        if len(stored) < 8 or len(hashes) != HASH_BYTES * size.bit_count():
+            raise ValueError(f"couldn't read the frontier: {len(stored)} bytes do not fit size {size}")
+        return cls.of(size, [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)])
+
+    @classmethod
+    def of(cls, size: int, nodes: list[bytes]) -> "Frontier":
+        """Return the frontier of a tree whose complete subtrees, largest first, are `nodes`."""
         frontier = cls()
-        frontier.size = int.from_bytes(stored[:8], "big")
-        hashes = stored[8:]
-        if len(stored) < 8 or len(hashes) != HASH_BYTES * frontier.size.bit_count():
-            raise ValueError(f"couldn't read the frontier: {len(stored)} bytes do not fit size {frontier.size}")
-        frontier._nodes = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+        frontier.size, frontier._nodes = size, nodes
         return frontier
 
 
@@ -78,6 +82,11 @@ def root_of(hashes: Iterable[bytes]) -> bytes:
     for leaf in hashes:
         frontier.append(leaf)
     return frontier.root()
+
+
+def frontier_at(size: int, hash_at: HashAt) -> Frontier:
+    """Return the frontier of the first `size` leaves from stored subtree hashes."""
+    return Frontier.of(size, _subtrees(0, size, hash_at))
 
 
 def root_at(size: int, hash_at: HashAt) -> bytes:
@@ -181,12 +190,17 @@ def _split(width: int) -> int:
 
 def _range_hash(low: int, high: int, hash_at: HashAt) -> bytes:
     """Return the hash of the subtree over leaves [low, high), where low is where a subtree of that width may start."""
+    return _fold(_subtrees(low, high, hash_at))
+
+
+def _subtrees(low: int, high: int, hash_at: HashAt) -> list[bytes]:
+    """Return the complete subtrees over leaves [low, high), largest first."""
     nodes = []
     while low < high:
         level = (high - low).bit_length() - 1
         nodes.append(hash_at(level, low >> level))
         low += 1 << level
-    return _fold(nodes)
+    return nodes
 
 
 def _fold(nodes: Sequence[bytes]) -> bytes:

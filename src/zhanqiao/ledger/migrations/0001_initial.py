@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('size', models.BigIntegerField()),
                 ('frontier', models.BinaryField()),
+                ('signature', models.BinaryField()),
             ],
         ),
         migrations.CreateModel(
