@@ -5,6 +5,9 @@ from zhanqiao.ledger.book import Book
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.requests import RequestId
 
+# What a door says of a charge.
+_CHARGE: dict[str, object] = {"agreement": "A", "charge": 1, "digest": "digest"}
+
 
 def request_id(number: int) -> RequestId:
     """Return the id of the request with that number."""
@@ -25,7 +28,7 @@ def work(book: Book, number: int) -> None:
 def reserve(book: Book, number: int) -> None:
     """Charge a request and go no further. One entry."""
     request = request_id(number)
-    with book.recording(Event("test.reserved", "tester", request, {"digest": "digest"})) as tx:
+    with book.recording(Event("test.reserved", "tester", request, _CHARGE)) as tx:
         tx.reserve(request, "digest")
 
 

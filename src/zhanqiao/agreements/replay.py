@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agreements, their meters and the consents as the log tells them."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from zhanqiao.agreements.models import AgreementRow, ConsentRow, HoldRow, SealRow
@@ -19,7 +20,7 @@ class AgreementsReplay:
         self._filed: set[str] = set()
         self._seals: dict[str, tuple[str, str, str]] = {}  # agreement by organisation -> person, key, signature
         self._holds: dict[str, dict[str, bool]] = {}  # agreement -> organisation -> of the whole
-        self._spent: dict[str, int] = {}
+        self._spent = Counter[str]()
         self._paid: set[str] = set()  # requests that are charged and not released yet
         self._consents: dict[str, tuple[int, bool]] = {}  # issuer and nonce -> uses, withdrawn
 
