@@ -277,11 +277,9 @@ def test_the_command_line_says_the_same_bytes_with_the_same_status(pier: Pier, t
     now = pier.reopened(utc_now)
     known = demo_truth.example_enterprise(pier.settled.city)
     other, unknown = "91370200MA0000001P", "91370200MA0000002M"
-    binary = tmp_path / "binary.jws"
-    binary.write_bytes(bytes(range(256)))
-    said = {_decide(now, known, binary, mode)}
-    # The enterprise service reads nothing that the credit law ties to a warning.
-    cases = [ask for case, (ask, _) in CASES.items() if case != "not warned"]
+    said = set()
+    # The enterprise service reads nothing that the credit law ties to a warning; a file beyond all bounds is not read.
+    cases = [ask for case, (ask, _) in CASES.items() if case not in {"not warned", "a very long token"}]
     for number, ask in enumerate(cases):
         subject, token = ask(now, service, known, other, unknown)
         path = None if token is None else tmp_path / f"{number}.jws"
@@ -291,6 +289,15 @@ def test_the_command_line_says_the_same_bytes_with_the_same_status(pier: Pier, t
     ((output, errors, status),) = said
     assert (errors, status) == ("", 3)
     assert "not-answered" in output
+
+
+@pytest.mark.parametrize("content", [bytes(range(256)), b"x" * 100_000], ids=["no text", "beyond all bounds"])
+def test_a_file_that_is_not_read_is_named_whoever_is_asked_about(pier: Pier, tmp_path, content: bytes) -> None:
+    now, path = pier.reopened(utc_now), tmp_path / "consent.jws"
+    path.write_bytes(content)
+    asked_about = (demo_truth.example_enterprise(pier.settled.city), "91370200MA0000002M")
+    ((_, _, status),) = {_decide(now, subject, path, ["--json"]) for subject in asked_about}
+    assert status == 2
 
 
 def test_the_command_line_answers_when_all_is_well(pier: Pier, tmp_path) -> None:
