@@ -38,6 +38,8 @@ MAX_DRAFT = 65_536
 # As many characters of four bytes each.
 MAX_BYTES = 4 * MAX_DRAFT
 MAX_TEXT = 2_000
+# What an abstract of several lines has besides words.
+_PROSE = "\n\t\u3000"
 _KEYS = (
     "name",
     "abstract",
@@ -140,7 +142,10 @@ class _Reader:
         table = self.table(node, key)
         if table is None:
             return []
-        return [(Scalar(table.key_lines[name], name, Kind.TEXT), value) for name, value in table.entries.items()]
+        names = [Scalar(table.key_lines[name], name, Kind.TEXT) for name in table.entries]
+        for name in names:
+            self.seen(name, key)
+        return list(zip(names, table.entries.values(), strict=True))
 
     def word(self, table: Mapping, key: str, *, needed: bool = True) -> Scalar | None:
         node = table.entries.get(key)
@@ -152,7 +157,13 @@ class _Reader:
         if not isinstance(node, Scalar) or not said or len(node.text) > MAX_TEXT:
             self.wrong(node.line, key, f"one text of at most {MAX_TEXT} characters")
             return None
+        self.seen(node, key, hidden_but_allowed="" if needed else _PROSE)
         return node
+
+    def seen(self, word: Scalar, key: str, *, hidden_but_allowed: str = "") -> None:
+        """Note a word with characters that nobody sees: who seals a contract must see all of it."""
+        if not all(letter.isprintable() or letter in hidden_but_allowed for letter in word.text):
+            self.reasons.append(Reason("draft-text-invisible", {"line": str(word.line), "key": key}))
 
     def words(self, node: Node | None, key: str, *, filled: bool = False) -> tuple[Scalar, ...]:
         """Read a list of distinct words; a list that must be filled names at least one."""
@@ -162,6 +173,8 @@ class _Reader:
             self.wrong(node.line, key, "a list of words")
             return ()
         words = tuple(part for part in node.entries if isinstance(part, Scalar))
+        for word in words:
+            self.seen(word, key)
         if filled and not words:
             self.wrong(node.line, key, "a list with at least one word")
         texts = [word.text for word in words]

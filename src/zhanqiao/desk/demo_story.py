@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import connections
-from rich.markup import escape
+from rich.text import Text
 
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
@@ -41,7 +41,7 @@ from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
-Lines = list[str]
+Lines = list[str | Text]
 
 QUESTION = (
     "SELECT district, count(*) AS enterprises, avg(registered_capital) AS average_capital "
@@ -104,9 +104,9 @@ def done(outcome: T | Refusal) -> T:
     return outcome
 
 
-def command(line: str) -> str:
+def command(line: str) -> Text:
     """Return a line that shows the command which repeats a step."""
-    return f"  [dim]$ {escape(line)}[/dim]"
+    return Text.assemble("  ", (f"$ {line}", "dim"))
 
 
 # --- stages -----------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def tell_what_left(story: Story, lang: Lang) -> Lines:
     refusals = sum(1 for event in story.house.book.events() if event.kind.endswith(".refused"))
     return [
         _(lang, "离开数据库房的只有：", "What left the vault, and nothing else:"),
-        *(f"  [green]→[/green] {what}" for what in story.left),
+        *(Text.assemble("  ", ("→", "green"), f" {what}") for what in story.left),
         _(
             lang,
             f"另有 {refusals} 次提问被拒绝并记入账本。没有任何原始数据离开。",
@@ -483,13 +483,11 @@ def _consent(story: Story, subject: Subject) -> str:
 def _refused(refusal: Release | Refusal, lang: Lang, title: str) -> Lines:
     if not isinstance(refusal, Refusal):
         return [title, "  ?"]
-    return [
-        title,
-        *(
-            f"  [red]✗[/red] [bold]{reason.code}[/bold] {escape(reason.message(lang))}\n    → {escape(reason.remedy(lang))}"
-            for reason in refusal.reasons
-        ),
-    ]
+    lines: Lines = [title]
+    for reason in refusal.reasons:
+        lines.append(Text.assemble("  ", ("✗", "red"), " ", (reason.code, "bold"), f" {reason.message(lang)}"))
+        lines.append(f"    → {reason.remedy(lang)}")
+    return lines
 
 
 def _table(answer: dict[str, object]) -> Lines:

@@ -8,8 +8,10 @@ same and needs `cryptography` only.
 import os
 import sys
 import traceback
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,6 +26,7 @@ from zhanqiao.desk.cli.output import (  # noqa: E402
     HomeOption,
     JsonOption,
     LangOption,
+    OutputFailed,
     language,
     print_refusal,
     refused,
@@ -88,13 +91,33 @@ app.add_typer(ledger.app, name="ledger")
 
 def main() -> None:
     """Run one command. What nobody foresaw ends with status 1 and without a traceback, which could hold values."""
+    # What a terminal's encoding lacks is spelt out: a name must not end a command that was done.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name=Path(sys.argv[0]).name)
-    except Exception as fault:
-        if os.environ.get("ZHANQIAO_DEBUG"):
+        try:
+            app(prog_name=Path(sys.argv[0]).name)
+        except OutputFailed:
             raise
-        last = traceback.extract_tb(fault.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        refusal = refuse("fault", kind=type(fault).__name__, place=place)
-        print_refusal(refusal, language(), as_json="--json" in sys.argv)
-        sys.exit(refusal.exit_status)
+        except Exception as fault:
+            if os.environ.get("ZHANQIAO_DEBUG"):
+                raise
+            last = traceback.extract_tb(fault.__traceback__)[-1]
+            place = f"{Path(last.filename).name}:{last.lineno}"
+            refusal = refuse("fault", kind=type(fault).__name__, place=place)
+            print_refusal(refusal, language(), as_json="--json" in sys.argv)
+            sys.exit(refusal.exit_status)
+    except OutputFailed as failed:
+        _end_unheard(failed)
+
+
+def _end_unheard(failed: OutputFailed) -> NoReturn:
+    """End where nobody could be told on standard output."""
+    (reason,) = refuse("output-not-written", cause=str(failed)).reasons
+    lang = language()
+    with suppress(OSError):
+        typer.echo(f"{reason.message(lang)} {reason.remedy(lang)}", err=True)
+    # What is still in the buffer would fail again when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(reason.rule.exit_status)

@@ -10,7 +10,7 @@ from zhanqiao.agreements import drafting, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.states import NAMES
 from zhanqiao.desk.cli.given import text_of
-from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.desk.scenarios import all_services
 from zhanqiao.terms.refusals import Lang
@@ -93,7 +93,7 @@ def _show(call: Call, agreement: Agreement) -> None:
         return
     zh, en = NAMES[agreement.state]
     contract = agreement.contract
-    console.print(f"[bold]{agreement.id}[/bold]  {contract.name}")
+    show_line(bold(agreement.id), "  ", contract.name)
     call.say(f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
     call.say(f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
     sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"

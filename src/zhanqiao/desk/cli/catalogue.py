@@ -10,7 +10,7 @@ import typer
 from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.given import bytes_of
-from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.terms.datasets import Dataset, Item
 
@@ -123,7 +123,7 @@ def _show_one(call: Call, dataset: Dataset) -> None:
             }
         )
         return
-    console.print(f"[bold]{dataset.zh}[/bold]  {dataset.en}  ({dataset.name} {dataset.version})")
+    show_line(bold(dataset.zh), f"  {dataset.en}  ({dataset.name} {dataset.version})")
     show_table(
         ["信息项", "名称", "类型", "级别", "脱敏", "能力", "值域"]
         if call.lang == "zh"

@@ -16,7 +16,7 @@ from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli.doors import service_named
 from zhanqiao.desk.cli.given import id_from_input, text_of
-from zhanqiao.desk.cli.output import FdOption, console, show_data
+from zhanqiao.desk.cli.output import DONE_MARK, FdOption, show_data, show_line
 from zhanqiao.desk.cli.people import PublicOption
 from zhanqiao.desk.cli.session import Call, command, open_key
 from zhanqiao.identity import consent_keys
@@ -69,7 +69,7 @@ def subject(
 def revoke(call: Call, issuer: IssuerArgument) -> None:
     """End a key, and with it every consent that it signed. 撤销签署密钥。"""
     call.done(consent_keys.revoke_consent_key(call.house.book, issuer, call.by))
-    _show_status(call, "revoked", issuer, f"[green]✓[/green] 已撤销：{issuer}")
+    _show_status(call, "revoked", issuer, f"已撤销：{issuer}")
 
 
 @command(app)
@@ -151,16 +151,16 @@ def _show(call: Call, consent: Consent) -> None:
         f"{consent.issuer} lets {consent.recipient} use {consent.service} for {consent.purpose} until {until}",
     )
     for dataset, items in sorted(consent.items.items()):
-        console.print(f"  {dataset}: {', '.join(sorted(items))}")
+        show_line(f"  {dataset}: {', '.join(sorted(items))}")
     call.say(f"  剩余次数：{left} / {consent.uses}", f"  uses left: {left} of {consent.uses}")
 
 
 def _show_key(call: Call, key: ConsentKey) -> None:
-    _show_status(call, "registered", key.issuer, f"[green]✓[/green] 已登记签署密钥：{key.issuer}")
+    _show_status(call, "registered", key.issuer, f"已登记签署密钥：{key.issuer}")
 
 
 def _show_status(call: Call, status: str, issuer: str, zh: str) -> None:
     if call.as_json:
         show_data({"status": status, "issuer": issuer})
         return
-    call.say(zh, f"[green]✓[/green] {issuer}: {status}")
+    call.say(zh, f"{issuer}: {status}", mark=DONE_MARK)

@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zhanqiao.desk import demo_story, deployment
-from zhanqiao.desk.cli.output import LangOption, console, language, refused, say
+from zhanqiao.desk.cli.output import REFUSED_MARK, LangOption, bold, console, language, refused, say, show_line
 from zhanqiao.desk.demo_story import Stage, Story
 from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
@@ -61,23 +61,24 @@ def demo(
     for number, stage in enumerate(demo_story.STAGES, start=1):
         _chapter(number, stage, story, spoken)
     seconds = time.monotonic() - started
+    show_line()
     say(
         spoken,
-        f"\n演示结束，用时 {seconds:.1f} 秒（{people:,} 人，种子 {seed}）。部署在 {home}，城市数据在 {story.city_folder}。",
-        f"\nThat was the demo: {seconds:.1f} s for {people:,} people, seed {seed}. The deployment is in {home}, "
+        f"演示结束，用时 {seconds:.1f} 秒（{people:,} 人，种子 {seed}）。部署在 {home}，城市数据在 {story.city_folder}。",
+        f"That was the demo: {seconds:.1f} s for {people:,} people, seed {seed}. The deployment is in {home}, "
         f"the city's files are in {story.city_folder}.",
     )
     if story.failures:
         for failure in story.failures:
-            console.print(f"[red]✗ {failure}[/red]")
+            show_line(REFUSED_MARK, f" {failure}")
         raise typer.Exit(1)
 
 
 def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
-    console.print()
-    console.rule(f"[bold]{number}. {stage.zh if lang == 'zh' else stage.en}[/bold]", align="left")
+    show_line()
+    console.rule(bold(f"{number}. {stage.zh if lang == 'zh' else stage.en}"), align="left")
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -88,7 +89,7 @@ def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
         story.progress = lambda text, done, of: progress.update(bar, description=text, completed=done, total=of)
         lines = stage.tell(story, lang)
     for line in lines:
-        console.print(line)
+        show_line(line)
 
 
 def _clear(home: Path, city: Path, lang: Lang) -> None:

@@ -2,7 +2,7 @@
 """`zhanqiao ask` and `zhanqiao decide`: the two doors of the command line."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ import typer
 from zhanqiao.agreements import consents
 from zhanqiao.desk.answers import check_folder, write_release
 from zhanqiao.desk.cli.given import id_from_input, ids_from_input, text_of
-from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call
 from zhanqiao.desk.scenarios import all_services, find_service
 from zhanqiao.doors import decisions, statistics
@@ -56,14 +56,8 @@ def ask(
     asked = StatisticsRequest(_request_id(call, request), agreement, call.by, statement)
     folder = _destination(call, out)
     with _repeatable(call, asked.id):
-        outcome = statistics.answer(asked, house=call.house)
-    release = call.unwrap(outcome)
-    certificate = call.unwrap(write_release(release, folder))
-    if call.as_json:
-        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
-        return
-    _show_table(call, release.answer)
-    _show_files(call, release, certificate)
+        release = call.unwrap(statistics.answer(asked, house=call.house))
+        _hand_out(call, release, folder, _show_table)
 
 
 def decide(
@@ -84,20 +78,13 @@ def decide(
     identifier = _request_id(call, request)
     folder = _destination(call, out)
     declared = service_named(call, service)
-    if batch:
-        asked = BatchDecisionRequest(identifier, agreement, call.by, service)
-        ids = call.unwrap(ids_from_input())
-        with _repeatable(call, identifier):
-            outcome = decisions.answer_batch(asked, declared, ids, house=call.house)
-    else:
-        outcome = _decide_one(call, declared, identifier, agreement, consent)
-    release = call.unwrap(outcome)
-    certificate = call.unwrap(write_release(release, folder))
-    if call.as_json:
-        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
-        return
-    _show_outcome(release.answer)
-    _show_files(call, release, certificate)
+    with _repeatable(call, identifier):
+        if batch:
+            asked = BatchDecisionRequest(identifier, agreement, call.by, service)
+            outcome = decisions.answer_batch(asked, declared, call.unwrap(ids_from_input()), house=call.house)
+        else:
+            outcome = _decide_one(call, declared, identifier, agreement, consent)
+        _hand_out(call, call.unwrap(outcome), folder, _show_outcome)
 
 
 def _destination(call: Call, out: Path | None) -> Path:
@@ -122,9 +109,14 @@ def _request_id(call: Call, text: str | None) -> RequestId:
 
 @contextmanager
 def _repeatable(call: Call, request: RequestId) -> Iterator[None]:
-    """Name the request when a fault ends it: it may be charged, and by its id alone the answer is found again."""
+    """Name the request when a fault ends it: it may be charged, and by its id alone the answer is found again.
+
+    That it could not be shown is such a fault.
+    """
     try:
         yield
+    except typer.Exit:  # a refusal, which was told
+        raise
     except Exception:
         zh = f"请求 {request}：请加 --request {request} 重复；已计的费不再计"
         en = f"Request {request}: repeat it with --request {request}; what was charged is not charged again"
@@ -138,8 +130,22 @@ def _decide_one(
     subject = Subject(service.subject, call.unwrap(id_from_input()))
     token = None if consent is None else call.unwrap(text_of(consent, consents.MAX_FILE_BYTES)).strip()
     asked = DecisionRequest(identifier, agreement, call.by, service.name, subject, token)
-    with _repeatable(call, identifier):
-        return decisions.answer(asked, service, house=call.house)
+    return decisions.answer(asked, service, house=call.house)
+
+
+def _hand_out(
+    call: Call, release: Release, folder: Path, show_answer: Callable[[Call, dict[str, object]], None]
+) -> None:
+    """Write the answer with its certificate, and show it."""
+    certificate = call.unwrap(write_release(release, folder))
+    if call.as_json:
+        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
+        return
+    show_answer(call, release.answer)
+    call.say(
+        f"请求 {release.request}；凭证 {certificate}（可离线核验：zhanqiao verify {certificate}）",
+        f"Request {release.request}; certificate {certificate} (check it offline: zhanqiao verify {certificate})",
+    )
 
 
 def _show_table(call: Call, answer: dict[str, object]) -> None:
@@ -155,20 +161,13 @@ def _show_table(call: Call, answer: dict[str, object]) -> None:
         call.say(*_WITHHELD[str(entry["rule"])])
 
 
-def _show_outcome(answer: dict[str, object]) -> None:
+def _show_outcome(_: Call, answer: dict[str, object]) -> None:
     results = answer.get("results")
     if isinstance(results, list):
         counted = Counter(str(result.get("outcome", result["status"])) for result in results)
         for name, count in sorted(counted.items()):
-            console.print(f"  {name}: [bold]{count:,}[/bold]")
+            show_line(f"  {name}: ", bold(f"{count:,}"))
     for name, value in answer.items():
         if name not in {"results", "status"}:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            console.print(f"  {name}: [bold]{shown}[/bold]")
-
-
-def _show_files(call: Call, release: Release, certificate: Path) -> None:
-    call.say(
-        f"请求 {release.request}；凭证 {certificate}（可离线核验：zhanqiao verify {certificate}）",
-        f"Request {release.request}; certificate {certificate} (check it offline: zhanqiao verify {certificate})",
-    )
+            show_line(f"  {name}: ", bold(shown))

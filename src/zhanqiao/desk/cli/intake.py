@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zhanqiao.desk import stewardship
-from zhanqiao.desk.cli.output import console, show_data
+from zhanqiao.desk.cli.output import show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
 
 app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归集、校验、脱敏、发布。")
@@ -27,7 +27,8 @@ def load(
     if call.as_json:
         show_data(report.as_data())
         return
-    console.print(report.as_text(call.lang))
+    for line in report.as_text(call.lang).split("\n"):
+        show_line(line)
 
 
 @command(app, acts=True)
@@ -40,4 +41,4 @@ def sweep(call: Call) -> None:
     if not removed:
         call.say("无可清扫。", "Nothing to remove.")
     for place, count in removed.items():
-        console.print(f"{place}: {count}")
+        show_line(f"{place}: {count}")

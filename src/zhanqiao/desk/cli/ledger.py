@@ -6,10 +6,9 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from zhanqiao.desk import audit as whole_audit
-from zhanqiao.desk.cli.output import console, show_data, show_table
+from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.ledger.book import Book
@@ -65,7 +64,7 @@ def reason(call: Call, index: Annotated[int, typer.Argument(min=0, help="Number 
         show_data({"status": "opened", "entry": index, "reasons": said})
         return
     for one in reasons:
-        console.print(f"[bold]{one.code}[/bold]  {escape(one.message(call.lang))}")
+        show_line(bold(one.code), "  ", one.message(call.lang))
     call.say("已记入账本：何人启封", "The ledger says who opened it")
 
 

@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the command line speaks: one place that prints data or words, in Chinese or English, and ends with a status.
 
+Names come from drafts, contracts and file names, so nothing that is printed is markup, and what a terminal would obey
+instead of show (escape sequences, direction marks, line breaks inside of a line) is shown as a question mark; in data it
+stands as JSON's own escape. What cannot be written raises `OutputFailed`: the command was done all the same.
+
 Exit statuses are a contract: 0 done, 1 fault, 2 usage, 3 refused (reasons on standard output as data), 4 not found.
 """
 
+import errno
 import json
 import locale
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
+from zhanqiao.ledger.problems import printable
 from zhanqiao.terms.canonical import plain
 from zhanqiao.terms.refusals import Lang, Refusal
 
@@ -47,8 +54,23 @@ FdOption = Annotated[
 ]
 DEFAULT_HOME = Path("zhanqiao-home")
 
-# Lines of commands are for copying: never wrapped.
-console = Console(highlight=False, soft_wrap=True)
+DONE_MARK, REFUSED_MARK, UNSURE_MARK = Text("✓", "green"), Text("✗", "red"), Text("?", "yellow")
+_WIDE_BLANK = "\u3000"
+
+
+class OutputFailed(Exception):  # noqa: N818  the name says what is so
+    """Standard output took no more. What the command did stands."""
+
+
+class _Screen(Console):
+    """Standard output; a reader who left is one that cannot be told, as a full disk is."""
+
+    def on_broken_pipe(self) -> None:
+        raise OutputFailed(os.strerror(errno.EPIPE))
+
+
+# Lines of commands are for copying: never wrapped. Words are words: neither markup nor emoji codes.
+console = _Screen(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def language(wanted: str = "") -> Lang:
@@ -59,23 +81,49 @@ def language(wanted: str = "") -> Lang:
     return "zh" if tongue.startswith("zh") or (locale.getlocale()[0] or "").startswith("Chinese") else "en"
 
 
-def say(lang: Lang, zh: str, en: str) -> None:
+def bold(words: object) -> Text:
+    """Return words that stand out."""
+    return Text(str(words), "bold")
+
+
+def visible(words: str) -> str:
+    """Return words as a terminal shows them: character by character, each printable or a question mark."""
+    return _WIDE_BLANK.join(map(printable, words.split(_WIDE_BLANK)))
+
+
+def show_line(*parts: str | Text) -> None:
+    """Print one line: the one place where words reach the screen."""
+    line = Text()
+    for part in parts:
+        said = Text(part) if isinstance(part, str) else part.copy()
+        # As many characters as before, so that they keep their style.
+        said.plain = visible(said.plain)
+        line.append_text(said)
+    with _heard():
+        console.print(line)
+
+
+def say(lang: Lang, zh: str, en: str, *, mark: Text | None = None) -> None:
     """Print one line of words."""
-    console.print(zh if lang == "zh" else en)
+    words = zh if lang == "zh" else en
+    show_line(words) if mark is None else show_line(mark, " ", words)
 
 
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns. Nothing is cut to the width of a terminal: numbers and names are for copying."""
-    lines = [headers, *rows]
+    lines = [[visible(cell) for cell in line] for line in [headers, *rows]]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):
         aligned = "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        console.print(Text(aligned, "bold" if number == 0 else ""))
+        show_line(bold(aligned) if number == 0 else aligned)
 
 
 def show_data(data: object) -> None:
     """Print data as JSON on standard output."""
-    typer.echo(json.dumps(plain(data), ensure_ascii=False, indent=2))
+    lines = json.dumps(plain(data), ensure_ascii=False, indent=2).split("\n")
+    with _heard():
+        sys.stdout.write("".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in lines))
+        sys.stdout.flush()
 
 
 def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
@@ -84,11 +132,25 @@ def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
         show_data(refusal.as_data(lang))
         return
     for reason in refusal.reasons:
-        console.print(f"[red]✗[/red] [bold]{reason.code}[/bold]  {escape(reason.message(lang))}")
-        console.print(f"  → {escape(reason.remedy(lang))}")
+        show_line(REFUSED_MARK, " ", bold(reason.code), "  ", reason.message(lang))
+        show_line("  → ", reason.remedy(lang))
 
 
 def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:
     """Print the refusal and end with its status."""
     print_refusal(refusal, lang, as_json=as_json)
     raise typer.Exit(refusal.exit_status)
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON in which what is not shown is spelt out; outside of texts everything is shown."""
+    shown = (letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
+    return "".join(shown)
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    try:
+        yield
+    except OSError as cause:
+        raise OutputFailed(cause.strerror or "-") from cause

@@ -13,14 +13,15 @@ import typer
 from zhanqiao.desk import founding
 from zhanqiao.desk.cli.given import id_from_input, text_of
 from zhanqiao.desk.cli.output import (
+    DONE_MARK,
     FdOption,
     JsonOption,
     LangOption,
-    console,
     language,
     refused,
     say,
     show_data,
+    show_line,
     show_table,
 )
 from zhanqiao.desk.cli.session import Call, command, passphrase_of, unwrap
@@ -122,7 +123,7 @@ def show(call: Call) -> None:
         ["机构", "类型", "准入", "名称"] if call.lang == "zh" else ["organisation", "kind", "admission", "name"],
         [[one.id, one.kind.value, one.admission or "-", one.name] for one in organisations],
     )
-    console.print()
+    show_line()
     show_table(
         ["人员", "机构", "角色", "姓名"] if call.lang == "zh" else ["person", "organisation", "roles", "name"],
         [[one.id, one.organisation.id, " ".join(sorted(one.roles)), one.name] for one in people],
@@ -169,7 +170,7 @@ def _show_organisation(call: Call, one: Organisation) -> None:
     if call.as_json:
         show_data({"status": "registered", "organisation": one.id, "kind": one.kind, "admission": one.admission})
         return
-    console.print(f"[green]✓[/green] {one.id}: {one.kind.value}, {one.admission or '-'}")
+    show_line(DONE_MARK, f" {one.id}: {one.kind.value}, {one.admission or '-'}")
 
 
 def _show_person(call: Call, one: Person) -> None:
@@ -180,6 +181,7 @@ def _show_person(call: Call, one: Person) -> None:
     roles = " ".join(sorted(one.roles)) or "-"
     left = "" if one.active else ("，已离任" if call.lang == "zh" else ", has left")
     call.say(
-        f"[green]✓[/green] {one.id}（{one.organisation.id}）：角色 {roles}{left}",
-        f"[green]✓[/green] {one.id} of {one.organisation.id}: roles {roles}{left}",
+        f"{one.id}（{one.organisation.id}）：角色 {roles}{left}",
+        f"{one.id} of {one.organisation.id}: roles {roles}{left}",
+        mark=DONE_MARK,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.cli.output import JsonOption, LangOption, console, language, say, show_data, show_table
+from zhanqiao.desk.cli.output import DONE_MARK, JsonOption, LangOption, language, say, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.identity import residents
 from zhanqiao.identity.admission import CRITERIA
@@ -34,7 +34,7 @@ def show(call: Call, organisation: OrganisationArgument) -> None:
     if call.as_json:
         show_data({"organisation": one.id, "admission": one.admission, "evidence": evidence})
         return
-    console.print(f"{one.id}: {one.admission}")
+    show_line(f"{one.id}: {one.admission}")
     show_table(
         ["标准", "证明"] if call.lang == "zh" else ["criterion", "evidence"],
         [
@@ -79,4 +79,4 @@ def _show(call: Call, one: Organisation) -> None:
     if call.as_json:
         show_data({"status": "done", "organisation": one.id, "admission": one.admission})
         return
-    console.print(f"[green]✓[/green] {one.id}: {one.admission}")
+    show_line(DONE_MARK, f" {one.id}: {one.admission}")

@@ -20,6 +20,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connections
+from rich.text import Text
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.cli.given import is_text
@@ -81,9 +82,9 @@ class Call:
         if refusal is not None:
             refused(refusal, self.lang, as_json=self.as_json)
 
-    def say(self, zh: str, en: str) -> None:
+    def say(self, zh: str, en: str, *, mark: Text | None = None) -> None:
         """Print one line of words."""
-        say(self.lang, zh, en)
+        say(self.lang, zh, en, mark=mark)
 
     def signing_key(self) -> Ed25519PrivateKey:
         """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""

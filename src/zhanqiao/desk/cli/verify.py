@@ -5,10 +5,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from zhanqiao.desk.answers import answer_path
-from zhanqiao.desk.cli.output import DEFAULT_HOME, HomeOption, JsonOption, LangOption, console, language, say, show_data
+from zhanqiao.desk.cli.output import (
+    DEFAULT_HOME,
+    DONE_MARK,
+    REFUSED_MARK,
+    UNSURE_MARK,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    language,
+    say,
+    show_data,
+    show_line,
+)
 from zhanqiao.desk.deployment import utc_now
 from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
 from zhanqiao.ledger.problems import Unsound, printable
@@ -62,13 +73,12 @@ def _verdict(file: Path, trusted: Trust) -> Verdict:
 
 def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
     # A certificate whose answer is renamed, lost or withheld proves a statement, and must not look like a checked answer.
-    mark = "[green]✓[/green]" if verdict.answer_checked else "[yellow]?[/yellow]" if verdict.valid else "[red]✗[/red]"
-    # Name and problems hold foreign text, which is not markup.
-    console.print(f"{mark} {escape(printable(file.name))}")
+    mark = DONE_MARK if verdict.answer_checked else UNSURE_MARK if verdict.valid else REFUSED_MARK
+    show_line(mark, " ", file.name)
     for problem in verdict.problems:
-        console.print(f"  {escape(problem.message(lang))}")
+        show_line("  ", problem.message(lang))
     if verdict.valid and not verdict.answer_checked:
-        beside = escape(printable(answer_path(file).name))
+        beside = answer_path(file).name
         say(
             lang,
             f"  声明无误；未核验任何答复：旁边没有 {beside}",

@@ -189,6 +189,13 @@ ROWS: dict[str, Rule] = {
         "请使用普通的映射、列表和值，不用标签、锚点或重复的键。",
         http_status=400,
     ),
+    "draft-text-invisible": Rule(
+        "Line {line}: {key} has characters that nobody sees (control, zero-width or direction marks, wide blanks).",
+        "第 {line} 行：{key} 含有不可见字符（控制符、零宽字符、方向标记或全角空格）。",
+        "Type the text anew: who seals a contract must see all of it.",
+        "请重新录入该文本：签章人须能看到合约全文。",
+        http_status=400,
+    ),
     "draft-key-unknown": Rule(
         "Line {line}: {key} is no key of a draft.",
         "第 {line} 行：合约草案没有 {key} 这一项。",

@@ -76,6 +76,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "output-not-written": Rule(
+        en="The output of the command could not be written: {cause}. What the command did stands.",
+        zh="命令的输出无法写出：{cause}。命令所做的操作依然有效。",
+        remedy_en="See to where the output goes, and look at what stands before you repeat anything.",
+        remedy_zh="请检查输出去向；重复操作之前，请先查看现状。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "request-id-malformed": Rule(
         en="The request id is not 32 lower-case hexadecimal digits. Nothing was read and nothing was charged.",
         zh="请求编号不是 32 位小写十六进制数字。未读取任何内容，也未计费。",
