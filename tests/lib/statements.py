@@ -3,6 +3,7 @@
 
 from datetime import UTC, datetime
 
+from lib.described import dataset
 from zhanqiao.policy import guard
 from zhanqiao.policy.guard.lexer import Lexed, lex
 from zhanqiao.policy.ir import Statement
@@ -10,15 +11,10 @@ from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.datasets import (
     Capability,
     CubeSpec,
-    Dataset,
-    Delivery,
     Generaliser,
     Item,
     LogicalType,
     Mask,
-    Opening,
-    Sharing,
-    UpdateCycle,
 )
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.subjects import SubjectKind
@@ -39,51 +35,27 @@ def item(name: str, type_: LogicalType, *capabilities: Capability, **more: objec
     return Item(name=name, type=type_, capabilities=frozenset(capabilities), **settings)  # type: ignore[arg-type]
 
 
-def dataset(name: str, items: tuple[Item, ...], cubes: tuple[CubeSpec, ...], **more: object) -> Dataset:
-    settings: dict[str, object] = {
-        "zh": name,
-        "en": name,
-        "code": "370200-hrss-001",
-        "category": "01",
-        "department": "hrss",
-        "version": "1.0.0",
-        "digest": "sha256:" + "0" * 64,
-        "subject_kinds": (SubjectKind.PERSON,),
-        "sharing": Sharing.CONDITIONAL,
-        "opening": Opening.CONDITIONAL,
-        "update_cycle": UpdateCycle.MONTH,
-        "delivery": Delivery.FULL,
-    }
-    return Dataset(name=name, items=items, cubes=cubes, **(settings | more))  # type: ignore[arg-type]
-
-
 PERSON_ID = item(
     "person_id", LogicalType.STRING, JOIN, subject=SubjectKind.PERSON, unique=True, mask=Mask.TOKEN, required=True
 )
 PENSION = dataset(
     "pension_enrolment",
-    (
-        PERSON_ID,
-        item("full_name", LogicalType.STRING, identifier=True, mask=Mask.IDENTITY),
-        item("secret_note", LogicalType.STRING, mask=Mask.KEEP),
-        item(
-            "birth_year", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.YEAR
-        ),
-        item("since", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.MONTH),
-        item(
-            "quarter", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.QUARTER
-        ),
-        item("district", LogicalType.STRING, FILTER, GROUP, domain=("市南区", "市北区", "崂山区")),
-        item("sex", LogicalType.STRING, FILTER, GROUP),
-        item("rank", LogicalType.INTEGER, FILTER, GROUP),
-        item("shown_only", LogicalType.STRING, GROUP),
-        item("asked_only", LogicalType.STRING, FILTER),
-        item("settled_on", LogicalType.DATE, FILTER, GROUP, COMPARE),
-        item("not_granted", LogicalType.STRING, FILTER, GROUP),
-        item("contribution_base", LogicalType.NUMBER, AGGREGATE, scale=2),
-        item("months", LogicalType.INTEGER, AGGREGATE, FILTER, COMPARE),
-    ),
-    (
+    PERSON_ID,
+    item("full_name", LogicalType.STRING, identifier=True, mask=Mask.IDENTITY),
+    item("secret_note", LogicalType.STRING, mask=Mask.KEEP),
+    item("birth_year", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.YEAR),
+    item("since", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.MONTH),
+    item("quarter", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.QUARTER),
+    item("district", LogicalType.STRING, FILTER, GROUP, domain=("市南区", "市北区", "崂山区")),
+    item("sex", LogicalType.STRING, FILTER, GROUP),
+    item("rank", LogicalType.INTEGER, FILTER, GROUP),
+    item("shown_only", LogicalType.STRING, GROUP),
+    item("asked_only", LogicalType.STRING, FILTER),
+    item("settled_on", LogicalType.DATE, FILTER, GROUP, COMPARE),
+    item("not_granted", LogicalType.STRING, FILTER, GROUP),
+    item("contribution_base", LogicalType.NUMBER, AGGREGATE, scale=2),
+    item("months", LogicalType.INTEGER, AGGREGATE, FILTER, COMPARE),
+    cubes=(
         CubeSpec(
             "by_district_year",
             ("district", "birth_year", "sex", "rank", "shown_only", "asked_only"),
@@ -96,15 +68,12 @@ PENSION = dataset(
 # One person has many rows here, and no cube is published.
 TAPS = dataset(
     "tap",
-    (
-        item("person_id", LogicalType.STRING, JOIN, subject=SubjectKind.PERSON, mask=Mask.TOKEN),
-        item("line", LogicalType.STRING, FILTER, GROUP),
-    ),
-    (),
+    item("person_id", LogicalType.STRING, JOIN, subject=SubjectKind.PERSON, mask=Mask.TOKEN),
+    item("line", LogicalType.STRING, FILTER, GROUP),
 )
-LINES = dataset("line_tap", TAPS.items, (CubeSpec("by_line", ("line",), ()),))
+LINES = dataset("line_tap", *TAPS.items, cubes=(CubeSpec("by_line", ("line",), ()),))
 # A dataset of the catalogue that the agreement does not name.
-ELSEWHERE = dataset("court_case", TAPS.items, (CubeSpec("by_line", ("line",), ()),))
+ELSEWHERE = dataset("court_case", *TAPS.items, cubes=(CubeSpec("by_line", ("line",), ()),))
 CATALOGUE = {one.name: one for one in (PENSION, TAPS, LINES, ELSEWHERE)}
 
 GRANT = Grant(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from lib import described
 from zhanqiao.policy.ir import Average, Count, Dim, Literal, Output, Predicate, Statement, Sum
 from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit
 from zhanqiao.terms.datasets import (
@@ -18,9 +19,6 @@ from zhanqiao.terms.datasets import (
     Item,
     LogicalType,
     Mask,
-    Opening,
-    Sharing,
-    UpdateCycle,
 )
 from zhanqiao.terms.services import Evidence, Trace
 from zhanqiao.terms.subjects import SubjectKind
@@ -58,17 +56,9 @@ CUBE = CubeSpec("by_district_year", ("district", "birth_year"), ("wage", "months
 
 
 def dataset(*leave_out: str, name: str = "employment", **more: object) -> Dataset:
-    settings: dict[str, object] = {
-        "items": tuple(item for item in ITEMS if item.name not in leave_out),
-        "subject_kinds": (SubjectKind.PERSON, SubjectKind.ENTERPRISE),
-        "sharing": Sharing.CONDITIONAL,
-        "opening": Opening.CONDITIONAL,
-        "update_cycle": UpdateCycle.MONTH,
-        "cubes": (CUBE,),
-        "digest": "sha256:" + "0" * 64,
-    }
-    texts = {"zh": name, "en": name, "code": "370200-hrss-001", "category": "01", "department": "hrss"}
-    return Dataset(name=name, version="1.0.0", **texts, **(settings | more))  # type: ignore[arg-type]
+    items = [item for item in ITEMS if item.name not in leave_out]
+    settings = {"subject_kinds": (SubjectKind.PERSON, SubjectKind.ENTERPRISE), "cubes": (CUBE,)} | more
+    return described.dataset(name, *items, **settings)
 
 
 BY_PERSON = dataset("uscc")

@@ -302,7 +302,7 @@ def kept(kind, tmp_path):
         row(None, district="A", settled_on=date(2026, 1, 1)),
     ]
     chosen = engine(kind, tmp_path)
-    described = dataset("uscc", items=tuple(i for i in BY_PERSON.items))
+    described = BY_PERSON
     segments = [chosen.load(described, "s1", [batch(described, part)]) for part in (rows[:2], rows[2:])]
     return chosen, described, segments
 

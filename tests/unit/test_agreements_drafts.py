@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from lib.described import dataset
 from lib.town import CITIZEN_CREDIT
 from zhanqiao.agreements.contract import Contract, UsageRule, read_contract
 from zhanqiao.agreements.draft_checks import World, check_draft, narrowed, settle
@@ -17,13 +18,11 @@ from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.datasets import (
     Bounds,
     Capability,
-    Dataset,
     Item,
     LogicalType,
     Mask,
     Opening,
     Sharing,
-    UpdateCycle,
 )
 from zhanqiao.terms.subjects import SubjectKind
 
@@ -97,21 +96,7 @@ ITEMS = (
     ),
     Item("remark", "备注", "备注", LogicalType.STRING),
 )
-PENSION = Dataset(
-    name="pension_enrolment",
-    zh="参保信息",
-    en="Enrolment",
-    code="370200-hrss-001",
-    category="人社",
-    department="hrss",
-    version="1.0.0",
-    digest="sha256:0",
-    items=ITEMS,
-    subject_kinds=(SubjectKind.PERSON,),
-    sharing=Sharing.CONDITIONAL,
-    opening=Opening.CONDITIONAL,
-    update_cycle=UpdateCycle.MONTH,
-)
+PENSION = dataset("pension_enrolment", *ITEMS)
 DATASETS = {
     "pension_enrolment": PENSION,
     "withheld_one": replace(PENSION, name="withheld_one", sharing=Sharing.WITHHELD),

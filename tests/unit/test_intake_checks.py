@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric, uscc
 
+from lib.described import dataset
 from zhanqiao.intake import checks
 from zhanqiao.intake.checks import CODES, MAX_TEXT, check, check_column, scaled_bounds
 from zhanqiao.intake.ids import check_ids
@@ -22,14 +23,9 @@ from zhanqiao.intake.unique import known_before, repeated
 from zhanqiao.intake.values import read_days, read_scaled
 from zhanqiao.terms.datasets import (
     Bounds,
-    Dataset,
-    Delivery,
     Item,
     LogicalType,
     Mask,
-    Opening,
-    Sharing,
-    UpdateCycle,
 )
 from zhanqiao.terms.subjects import SubjectKind
 
@@ -396,25 +392,6 @@ def uscc_known(code: str) -> bool:
 # --- rows, slices, uniqueness ---------------------------------------------------------------------
 
 
-def dataset(*items: Item) -> Dataset:
-    return Dataset(
-        name="d",
-        zh="数据",
-        en="data",
-        code="c",
-        category="c",
-        department="hrss",
-        version="1.0.0",
-        digest="sha256:0",
-        items=items,
-        subject_kinds=(),
-        sharing=Sharing.WITHHELD,
-        opening=Opening.CLOSED,
-        update_cycle=UpdateCycle.MONTH,
-        delivery=Delivery.FULL,
-    )
-
-
 def test_findings_carry_row_numbers_and_no_values():
     first = Item(name="a", zh="a", header="a", type=LogicalType.INTEGER, required=True)
     second = Item(name="b", zh="b", header="b", type=LogicalType.DATE)
@@ -424,7 +401,7 @@ def test_findings_carry_row_numbers_and_no_values():
         "utf-8",
         odd=False,
     )
-    result = check(dataset(first, second), rows)
+    result = check(dataset("d", first, second), rows)
     found = {(finding.item, finding.code): finding.rows.tolist() for finding in result.findings}
     assert found == {("a", "type"): [3], ("a", "required"): [7], ("b", "date"): [3], ("", "blank"): [4]}
     assert result.bad.tolist() == [False, True, True, True]

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.described import dataset
 from zhanqiao.intake.landing import MemoryFile, Workspace
 from zhanqiao.intake.masks import Masked, band_labels, generalise, identity_kind, mask, numbered
 from zhanqiao.intake.spool import Spool
-from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType, Mask, Opening, Sharing, UpdateCycle
+from zhanqiao.terms.datasets import Generaliser, Item, LogicalType, Mask
 from zhanqiao.terms.subjects import SubjectKind
 
 
@@ -23,30 +24,12 @@ def item(name: str, kind: LogicalType, how: Mask, **more: object) -> Item:
     return Item(name=name, zh=name, header=name, type=kind, mask=how, **more)  # type: ignore[arg-type]
 
 
-def dataset(*items: Item, kinds: tuple[SubjectKind, ...] = (SubjectKind.PERSON,)) -> Dataset:
-    return Dataset(
-        name="d",
-        zh="数据",
-        en="data",
-        code="c",
-        category="c",
-        department="hrss",
-        version="1.0.0",
-        digest="sha256:0",
-        items=items,
-        subject_kinds=kinds,
-        sharing=Sharing.WITHHELD,
-        opening=Opening.CLOSED,
-        update_cycle=UpdateCycle.MONTH,
-    )
-
-
 KEY = item("person_id", LogicalType.STRING, Mask.TOKEN, subject=SubjectKind.PERSON)
 NAME = item("full_name", LogicalType.STRING, Mask.IDENTITY, identifier=True)
 BORN = item("born", LogicalType.DATE, Mask.GENERALISE, generaliser=Generaliser.YEAR)
 DISTRICT = item("district", LogicalType.STRING, Mask.KEEP)
 REMARK = item("remark", LogicalType.STRING, Mask.DROP)
-PEOPLE = dataset(KEY, NAME, BORN, DISTRICT, REMARK)
+PEOPLE = dataset("d", KEY, NAME, BORN, DISTRICT, REMARK)
 COLUMNS = {
     "person_id": pa.array(["370202194912310032", None]),
     "full_name": pa.array(["王伟", "李秀英"]),
@@ -67,7 +50,7 @@ def test_each_mask_does_its_part():
 
 def test_what_declares_no_mask_is_dropped():
     plain = Item(name="x", zh="x", header="x", type=LogicalType.STRING)
-    assert mask(dataset(plain), {"x": pa.array(["a"])}, NUMBERS[:1]).stored == {}
+    assert mask(dataset("d", plain), {"x": pa.array(["a"])}, NUMBERS[:1]).stored == {}
 
 
 def test_stored_rows_carry_numbers_instead_of_identifiers():
@@ -81,10 +64,10 @@ def test_stored_rows_carry_numbers_instead_of_identifiers():
 def test_identities_belong_to_the_first_kind_with_a_key():
     firm = item("uscc", LogicalType.STRING, Mask.TOKEN, subject=SubjectKind.ENTERPRISE)
     both = (SubjectKind.ENTERPRISE, SubjectKind.PERSON)
-    assert identity_kind(dataset(KEY, firm, NAME, kinds=both)) == (SubjectKind.ENTERPRISE, firm)
-    assert identity_kind(dataset(KEY, NAME, kinds=both)) == (SubjectKind.PERSON, KEY)
-    assert identity_kind(dataset(NAME)) is None
-    assert identity_kind(dataset(KEY)) is None
+    assert identity_kind(dataset("d", KEY, firm, NAME, subject_kinds=both)) == (SubjectKind.ENTERPRISE, firm)
+    assert identity_kind(dataset("d", KEY, NAME, subject_kinds=both)) == (SubjectKind.PERSON, KEY)
+    assert identity_kind(dataset("d", NAME)) is None
+    assert identity_kind(dataset("d", KEY)) is None
 
 
 # --- generalisers ---------------------------------------------------------------------------------
