@@ -48,6 +48,12 @@ def ratio(ours: Sequence[Spent], theirs: Sequence[Spent]) -> float:
     return statistics.median(one.cpu / other.cpu for one, other in zip(ours, theirs, strict=True))
 
 
+def spread(ours: Sequence[Spent], theirs: Sequence[Spent]) -> str:
+    """Return the least and the greatest of those ratios, for the note beside their median."""
+    ratios = [one.cpu / other.cpu for one, other in zip(ours, theirs, strict=True)]
+    return f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+
 def _cpu(who: int) -> float:
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime

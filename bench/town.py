@@ -136,6 +136,6 @@ def days(dice: np.random.Generator, count: int, back: int) -> pa.Array:
     return pa.array((DAY - dice.integers(0, back, count, dtype=np.int32)).astype(np.int32)).cast(pa.date32())
 
 
-def plain_database(path: Path) -> duckdb.DuckDBPyConnection:
-    """Return the peer: DuckDB as it comes, a plain file, as many threads as the vault has."""
-    return duckdb.connect(str(path), config={"threads": "2"})
+def plain_database(path: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Return the peer: DuckDB as it comes, a plain file, as many threads as the vault has unless said otherwise."""
+    return duckdb.connect(str(path), config={"threads": str(threads)})
