@@ -2,7 +2,7 @@
 """A whole `intake.load`, every step and the parser's process included, beside plain DuckDB reading the same CSV.
 
 The peer sniffs the types itself and passes over lines that do not fit, into a plain table of a plain file; it checks,
-masks, encrypts and derives nothing. It has one thread, with which it takes the least CPU; two wait for one another. It
+masks, encrypts and derives nothing. It has one thread, with which it takes the least CPU (half of that on two). It
 cannot read GB18030, so there the peer is a transcoding before it. Each run of ours has a run of the peer beside it, and
 the note says between which ratios the median lies.
 
