@@ -4,15 +4,16 @@
 import json
 import secrets
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zhanqiao.desk import state
 from zhanqiao.ledger import durable
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.ledger.regular_file import read_bounded
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = "zhanqiao.toml"
 # No production yet: a deployment with walls missing would look like one that has them.
+# It holds a few lines.
+_MOST_SETTINGS = 65_536
 PROFILES = ("demo", "laptop")
 
 
@@ -38,6 +41,9 @@ class Deployment:
     def clock(self) -> datetime:
         """The deployment's clock."""
         return utc_now() - timedelta(seconds=self.clock_behind_seconds)
+
+
+_KINDS: dict[str, type] = {"city": str, "profile": str, "origin": str, "clock_behind_seconds": int}
 
 
 def utc_now() -> datetime:
@@ -84,7 +90,9 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
     path = home / SETTINGS_FILE
     if not path.exists():
         return refuse("no-deployment", home=str(home))
-    deployment = _read_settings(path)
+    deployment = read_settings(path)
+    if isinstance(deployment, Refusal):
+        return deployment
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
     clock = clock or deployment.clock
@@ -124,5 +132,32 @@ def _write_settings(path: Path, deployment: Deployment) -> None:
     durable.write_whole(path, "\n".join(["[deployment]", *lines, ""]).encode())
 
 
-def _read_settings(path: Path) -> Deployment:
-    return Deployment(**tomllib.loads(path.read_text(encoding="utf-8"))["deployment"])
+def read_settings(path: Path) -> Deployment | Refusal:
+    """Read `zhanqiao.toml`; whatever it says that nobody meant is named and not guessed at."""
+    try:
+        content = read_bounded(path, _MOST_SETTINGS)
+        if len(content) > _MOST_SETTINGS:
+            return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
+        said = tomllib.loads(content.decode())
+    except OSError as cause:
+        return refuse("settings-unreadable", cause=cause.strerror or "-")
+    except ValueError as cause:  # no UTF-8, or no TOML
+        return refuse("settings-unreadable", cause=str(cause))
+    wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong_settings(said)]
+    return Refusal(tuple(wrong)) if wrong else Deployment(**said["deployment"])
+
+
+def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each key that is unknown, missing or of a wrong kind, with what is wanted there."""
+    table = said.get("deployment")
+    if not isinstance(table, dict):
+        yield "deployment", "[deployment]"
+        return
+    for key in [*sorted(said.keys() - {"deployment"}), *sorted(table.keys() - _KINDS.keys())]:
+        yield key, f"no such key, but: {', '.join(_KINDS)}"
+    for key, kind in _KINDS.items():
+        # Exactly of its kind: for Python, true is a number.
+        if (key in table and type(table[key]) is not kind) or (key not in table and kind is str):
+            yield key, kind.__name__
+    if isinstance(profile := table.get("profile"), str) and profile not in PROFILES:
+        yield "profile", " | ".join(PROFILES)

@@ -22,6 +22,7 @@ state.prepare()
 from zhanqiao.desk import deployment, personas  # noqa: E402
 from zhanqiao.desk.cli import agreement, catalogue, consent, doors, intake, ledger, people, resident, verify  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
+from zhanqiao.desk.cli.given import is_text  # noqa: E402
 from zhanqiao.desk.cli.output import (  # noqa: E402
     HomeOption,
     JsonOption,
@@ -64,6 +65,9 @@ def init(
     """Make a deployment: keys, empty state, empty log. 建立部署。"""
     if profile not in deployment.PROFILES:
         raise typer.BadParameter(f"a profile is one of {', '.join(deployment.PROFILES)}")
+    for option, said in {"city": city, "origin": origin}.items():
+        if not is_text(said):
+            refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
     house = deployment.found(home, deployment.Deployment(city=city, profile=profile, origin=origin))
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)

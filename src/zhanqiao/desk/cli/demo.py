@@ -94,8 +94,8 @@ def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
 
 def _clear(home: Path, city: Path, lang: Lang) -> None:
     """Remove a former demo with its city, and nothing that is not one; first look at both, then touch either."""
-    settings = home / deployment.SETTINGS_FILE
-    a_demo = settings.exists() and 'profile = "demo"' in settings.read_text(encoding="utf-8")
+    settings = deployment.read_settings(home / deployment.SETTINGS_FILE)
+    a_demo = isinstance(settings, deployment.Deployment) and settings.profile == "demo"
     if home.exists() and not a_demo:
         say(
             lang,

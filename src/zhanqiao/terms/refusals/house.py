@@ -20,6 +20,22 @@ ROWS: dict[str, Rule] = {
         exit_status=NOT_FOUND,
         http_status=404,
     ),
+    "settings-unreadable": Rule(
+        en="zhanqiao.toml cannot be read: {cause}.",
+        zh="无法读取 zhanqiao.toml：{cause}。",
+        remedy_en="Save it as UTF-8 and TOML, as `zhanqiao init` wrote it. Nothing was opened.",
+        remedy_zh="请按 `zhanqiao init` 写出的样式保存为 UTF-8 编码的 TOML。未打开任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "settings-wrong": Rule(
+        en="zhanqiao.toml is wrong at {key} ({wanted}).",
+        zh="zhanqiao.toml 中的 {key} 有误（{wanted}）。",
+        remedy_en="Correct it, as `zhanqiao init` wrote it. Nothing was opened.",
+        remedy_zh="请按 `zhanqiao init` 写出的样式改正。未打开任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "keys-unreadable": Rule(
         en="The keys of this deployment cannot be read: {cause}.",
         zh="无法读取本部署的密钥：{cause}。",

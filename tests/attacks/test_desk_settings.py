@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings that nobody meant open nothing: a misspelt key or an unknown profile would run as something else."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.pier import Pier
+from lib.town import codes
+from zhanqiao.desk.deployment import SETTINGS_FILE, open_house
+from zhanqiao.terms.refusals import Refusal
+
+WRONG = {
+    "unknown key": ('origin = "o"', 'origin = "o"\nprofil = "production"', "profil"),
+    "second table": ('origin = "o"', 'origin = "o"\n[deployments]\n', "deployments"),
+    "unknown profile": ('profile = "demo"', 'profile = "Demo"', "profile"),
+    "profile no text": ('profile = "demo"', "profile = 1", "profile"),
+    "no origin": ('origin = "o"', "", "origin"),
+    "no city": ('city = "青岛"', "", "city"),
+    "clock no number": ("clock_behind_seconds = 0", "clock_behind_seconds = true", "clock_behind_seconds"),
+    "clock a text": ("clock_behind_seconds = 0", 'clock_behind_seconds = "0"', "clock_behind_seconds"),
+    "no table": ("[deployment]\n", "", "deployment"),
+    "no table at all": ("[deployment]", "[[deployment]]", "deployment"),
+}
+RIGHT = '[deployment]\ncity = "青岛"\nprofile = "demo"\norigin = "o"\nclock_behind_seconds = 0\n'
+
+
+@pytest.mark.parametrize(("old", "new", "key"), WRONG.values(), ids=WRONG)
+def test_a_wrong_setting_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
+    assert old in RIGHT
+    (tmp_path / SETTINGS_FILE).write_text(RIGHT.replace(old, new), encoding="utf-8")
+    refusal = open_house(tmp_path)
+    assert isinstance(refusal, Refusal)
+    assert [(reason.code, reason.facts["key"]) for reason in refusal.reasons] == [("settings-wrong", key)]
+    assert refusal.exit_status == 1
+    assert [path.name for path in tmp_path.iterdir()] == [SETTINGS_FILE], "nothing was opened"
+
+
+def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text('[deployment]\nprofile = "x"\ncolour = 1\n', encoding="utf-8")
+    refusal = open_house(tmp_path)
+    assert isinstance(refusal, Refusal)
+    assert [reason.facts["key"] for reason in refusal.reasons] == ["colour", "city", "origin", "profile"]
+
+
+def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).write_text(RIGHT, encoding="utf-8")
+    assert codes(open_house(tmp_path)) == ["keys-unreadable"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [RIGHT.encode("gb18030"), RIGHT.encode("utf-16"), b"[deployment", b"\0", b"x" * 100_000],
+    ids=["GB18030", "UTF-16", "no TOML", "NUL", "long"],
+)
+def test_settings_that_cannot_be_read_are_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / SETTINGS_FILE).write_bytes(content)
+    assert codes(open_house(tmp_path)) == ["settings-unreadable"]
+
+
+def test_the_command_line_says_which_key(pier: Pier) -> None:
+    path = pier.home / SETTINGS_FILE
+    path.write_text(path.read_text(encoding="utf-8") + 'colour = "red"\n', encoding="utf-8")
+    done = pier.command("catalogue", "show", "--lang", "en")
+    assert done.returncode == 1
+    assert "settings-wrong" in done.stdout
+    assert "colour" in done.stdout
+    assert done.stderr == ""
