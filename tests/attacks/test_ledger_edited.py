@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from lib.ledger_cases import request_id, reserve, work
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.ledger import certificate
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.events import Event
 
@@ -303,7 +304,37 @@ def test_every_file_of_the_ledger_is_edited_here(told):
 def test_a_certificate_under_anothers_name_is_found(told):
     folder = told.home / "ledger" / "certificates"
     shutil.copy(folder / f"{ENVELOPE:012d}.cert", folder / "000000000005.cert")
-    assert "the certificate 000000000005.cert is not one of this log" in audited(told)[1]
+    assert "the certificate 000000000005.cert: it is not one of this log" in audited(told)[1]
+
+
+def member_added(content: bytes) -> bytes:
+    """Add what the format does not authenticate: a place in a group."""
+    parts = certificate.parse(content)
+    member = certificate.Member(0, "0" * 64, ())
+    return certificate.assemble(parts.envelope, parts.index, parts.proof, parts.note, member)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content + b"\n",
+        lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:],
+        lambda content: content[:-40] + bytes([content[-40] ^ 1]) + content[-39:],
+        member_added,
+    ],
+    ids=["emptied", "cut in half", "a line more", "a bit of the envelope", "a bit of the checkpoint", "member added"],
+)
+def test_a_damaged_certificate_is_not_handed_out_again(told, spoil):
+    path = told.home / "ledger" / "certificates" / f"{ENVELOPE:012d}.cert"
+    whole = told.book.certificate(ENVELOPE)
+    spoilt = spoil(whole)
+    path.write_bytes(spoilt)
+    with pytest.raises(LedgerDamaged, match=f"the certificate {ENVELOPE:012d}.cert"):
+        told.book.certificate(ENVELOPE)
+    assert path.read_bytes() == spoilt, "it stays as evidence"
+    assert audited(told)[0] == 1
 
 
 def test_an_edited_envelope_is_not_handed_out(told):

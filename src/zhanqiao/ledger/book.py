@@ -20,7 +20,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from zhanqiao.ledger import certificate, durable
-from zhanqiao.ledger.audit import audit
+from zhanqiao.ledger.audit import audit, check_certificate
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.entries import (
     CERTIFIED,
@@ -253,7 +253,7 @@ class Book:
                 # Another process may have been first while this one waited.
                 if not path.exists():
                     durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
-        return path.read_bytes()
+        return check_certificate(path, self._tiles, self._keys.log.verifier)
 
     def audit(self) -> int:
         """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""
