@@ -108,6 +108,8 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
         keyring = Keyring.open(home / "keys" / "vault")
     except (OSError, ValueError, TypeError, KeyFault) as fault:
         return refuse("keys-unreadable", cause=str(fault))
+    if (differing := _unpublished(home / "public" / "trust.txt", keys)) is not None:
+        return refuse("keys-differ", cause=differing)
     return House(
         home=home,
         profile=deployment.profile,
@@ -125,6 +127,18 @@ def _publish_keys(folder: Path, keys: "LogKeys") -> None:
     trust = trust_text(keys.log.verifier, keys.envelope.public_key())
     durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
     durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
+
+
+def _unpublished(path: Path, keys: "LogKeys") -> str | None:
+    """Say why the keys cannot be the published ones; None when they are."""
+    from zhanqiao.ledger.keys import differing_key
+    from zhanqiao.ledger.trust import Trust
+
+    try:
+        differing = differing_key(keys, Trust.parse(path.read_bytes()))
+    except (OSError, ValueError) as fault:
+        return f"public/{path.name} cannot be used: {fault}"
+    return None if differing is None else f"public/{path.name} does not hold the key in keys/ledger/{differing}"
 
 
 def _write_settings(path: Path, deployment: Deployment) -> None:

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.note import NoteSigner
+from zhanqiao.ledger.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ def open_keys(folder: Path, origin: str) -> LogKeys:
     return LogKeys(
         origin, NoteSigner(origin, _read_private(folder / "log.pem")), _read_private(folder / "envelope.pem")
     )
+
+
+def differing_key(keys: LogKeys, trust: Trust) -> str | None:
+    """Return the name of the first key that is not the published one: strangers could check nothing that it signs."""
+    if keys.log.verifier not in trust.logs:
+        return "log.pem"
+    envelope = keys.envelope.public_key()
+    return None if trust.envelopes.get(key_id_of(envelope)) == envelope else "envelope.pem"
 
 
 def _write_private(path: Path, key: Ed25519PrivateKey) -> None:

@@ -44,6 +44,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "keys-differ": Rule(
+        en="The keys of this deployment are not those that it published: {cause}.",
+        zh="本部署的密钥与其公布的不符：{cause}。",
+        remedy_en="Restore keys/ledger and public/ from their backup. Nothing was opened and nothing was changed.",
+        remedy_zh="请从备份恢复 keys/ledger 与 public/ 目录。未打开、未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "ledger-damaged": Rule(
         en="The ledger contradicts itself: {cause}.",
         zh="账本自相矛盾：{cause}。",
