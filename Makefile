@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: demo test test-slow bench check docs reference format clean locks
+.PHONY: demo test test-slow threats bench check docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -30,6 +30,11 @@ test: $(VENV)/dev.done
 
 test-slow: $(VENV)/dev.done
 	@$(BIN)/pytest -n $(CORES) -m slow
+
+# The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
+threats: $(VENV)/dev.done
+	@tools/judges
+	@$(BIN)/python tools/threats.py -n $(CORES) $(if $(FULL),,-m "not slow")
 
 # The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes.
 bench: $(VENV)/dev.done

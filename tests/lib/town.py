@@ -160,21 +160,22 @@ def codes(outcome: object) -> list[str]:
     return [reason.code for reason in outcome.reasons]
 
 
-# The state that `_settle` reached the first time, and the keys: the next towns start from a copy of both.
-_settled: list[tuple[bytes, dict[str, Ed25519PrivateKey]]] = []
+# What `_settle` reached the first time under each log's keys, and everybody's: the next towns start from a copy of both.
+_settled: dict[bytes, tuple[bytes, dict[str, Ed25519PrivateKey]]] = {}
 
 
 def build(book: Book) -> Town:
     """Return a settled town on a fresh home."""
     path = Path(connections.settings["default"]["NAME"])
-    if _settled:
-        state, keys = _settled[0]
+    log = (path.parent / "public" / "trust.txt").read_bytes()
+    if log in _settled:
+        state, keys = _settled[log]
         connections.close_all()
         path.write_bytes(state)
         return Town(book, book.clock, dict(keys))
     town = _settle(book)
     connections.close_all()  # the last connection brings the write-ahead log home
-    _settled.append((path.read_bytes(), dict(town.keys)))
+    _settled[log] = (path.read_bytes(), dict(town.keys))
     return town
 
 

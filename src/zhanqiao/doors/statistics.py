@@ -84,7 +84,7 @@ def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object
         statement_digest=permit.statement_digest,
         snapshot={permit.statement.dataset: permit.snapshot},
         rules=safety.rule_figures(),
-        withheld=withheld,
+        withheld=[{"public_code": entry["rule"], "groups": entry["groups"]} for entry in withheld],
         commitment=commitment,
         rung="cube",
         granted=(permit.statement.dataset,),
