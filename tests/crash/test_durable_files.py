@@ -23,7 +23,7 @@ from zhanqiao.terms.requests import RequestId
 
 OLD, NEW = b"old " * 1_000, b"new " * 2_000
 REQUEST = RequestId("ab" * 16)
-LEFT = Release(REQUEST, {"status": "released"}, b'{"answer":{},"salt":""}', b"certificate")
+LEFT = Release(REQUEST, b'{"answer":{},"salt":""}', b"certificate")
 
 
 class Crash(BaseException):

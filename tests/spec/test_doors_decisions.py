@@ -11,11 +11,17 @@ import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, predicate, released
 from lib.town import codes
+from zhanqiao import agreements
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.doors import decisions, release
+from zhanqiao.policy import decide
+from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.requests import BatchDecisionRequest
 from zhanqiao.terms.services import Field, Service, Value
+from zhanqiao.terms.subjects import Subject, SubjectKind
 
 HIGH = next(row for row in WAGES if row.base is not None and row.base >= 5_000)
 LOW = next(row for row in WAGES if row.base is not None and row.base < 5_000)
@@ -132,6 +138,31 @@ def test_a_batch_answers_each_subject_as_a_single_call_would(pier: Pier) -> None
         bare = {name: value for name, value in single.items() if name not in {"status", "service"}}
         assert result == {"id": identifier, "status": "answered", **bare}
     assert pier.spent("pension") == 2 * len(ids)
+
+
+@pytest.mark.parametrize("newest_signs", [True, False], ids=["once-for-all-alike", "one-by-one"])
+def test_the_answer_to_a_whole_list_is_that_of_its_single_decisions_byte_for_byte(pier: Pier, newest_signs) -> None:
+    service = replace(SILENT, newest_signs=newest_signs)
+    ids = [*pier.pensioners(), HIGH.id, "x", 'quoted "id":""', *pier.pensioners()[:3]]
+    left = released(pier.batch(service, ids))
+    datasets = {name: shelf.find(name) for name in {SILENT.roster, *(trace.dataset for trace in SILENT.traces)}}
+    at = pier.house.clock()
+    grant = agreements.find_grant(pier.agreements["pension"], at)
+    permit = decide.decide_evidence(
+        "r", pier.agreements["pension"], grant, service, shelf.find, shelf.snapshot_id_of, at
+    )
+    results = []
+    for identifier in ids:
+        evidence = pier.house.vault.evidence(permit, datasets, Subject(SubjectKind.PERSON, identifier), legal_day(at))
+        if evidence is None:
+            results.append({"id": identifier, "status": "not-answered"})
+        else:
+            said = decisions.shaped(SILENT.decide(evidence, legal_day(at)), SILENT)
+            results.append({"id": identifier, "status": "answered", **said})
+    assert {result.get("outcome") for result in results} >= {"certified", "undetermined", None}
+    answer = {"status": "released", "service": SILENT.name, "results": results}
+    assert left.answer == answer
+    assert left.answer_file == canonical({"salt": json.loads(left.answer_file)["salt"], "answer": answer})
 
 
 def test_every_pensioner_is_answered_and_no_dead_one_certified(pier: Pier) -> None:

@@ -294,11 +294,15 @@ def test_a_trace_is_the_newest_date_of_whoever_is_on_the_roster(certified):
     assert ask(ID, (("insured", ("true",)),)) == {TRACED.name: date(2026, 3, 1)}
 
 
+def listed(vault, permit, ids):
+    found = vault.roster_evidence(permit, vault.datasets, SubjectKind.PERSON, ids, AT)
+    return [found.of(place) for place in range(len(found))]
+
+
 def test_a_list_is_answered_in_its_order(certified):
     vault = certified
     ids = [STRANGER, ID, "nobody", OTHER, ID]
-    found = list(vault.roster_evidence(vault.permit(), vault.datasets, SubjectKind.PERSON, ids, AT))
-    assert found == [
+    assert listed(vault, vault.permit(), ids) == [
         None,
         {TRACED.name: date(2026, 3, 1)},
         None,
@@ -306,16 +310,25 @@ def test_a_list_is_answered_in_its_order(certified):
         {TRACED.name: date(2026, 3, 1)},
     ]
     with pytest.raises(VaultFault, match="another kind"):
-        list(vault.roster_evidence(vault.permit(), vault.datasets, SubjectKind.ENTERPRISE, ids, AT))
+        vault.roster_evidence(vault.permit(), vault.datasets, SubjectKind.ENTERPRISE, ids, AT)
 
 
-def test_a_whole_roster_comes_as_arrays(certified):
+def test_what_rows_say_stands_beside_the_traces_of_a_list(certified):
     vault = certified
-    (block,) = vault.roster(vault.permit(), vault.datasets)
-    assert block.numbers.tolist() == sorted(vault.numbers[:2])
-    assert [block.evidence(n)[TRACED.name] for n in range(len(block))] == [
-        {vault.numbers[0]: date(2026, 3, 1), vault.numbers[1]: date(1970, 1, 2)}[number]
-        for number in block.numbers.tolist()
+    seen = Evidence("seen", TRACED.name, Operation.COUNT, date_item="settled_on")
+    permit = evidence_permit(
+        [seen],
+        traces=[Trace(TRACED.name, "medical")],
+        roster="pension_roster",
+        **dict.fromkeys(vault.datasets, "s1"),
+    )
+    ids = [OTHER, STRANGER, ID]
+    alone = [vault.evidence(permit, vault.datasets, Subject(SubjectKind.PERSON, who), AT) for who in ids]
+    assert listed(vault, permit, ids) == alone
+    assert alone == [
+        {"seen": 1, TRACED.name: date(1970, 1, 2)},
+        None,
+        {"seen": 2, TRACED.name: date(2026, 3, 1)},
     ]
 
 
@@ -325,8 +338,7 @@ def test_appended_traces_are_merged_into_what_stands(certified):
     segment = vault.load(load_permit(TRACED, "s2"), TRACED, [batch(TRACED, more)])
     vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, [segment], onto="s1")
     permit = vault.permit(snapshot="s2")
-    found = list(vault.roster_evidence(permit, vault.datasets, SubjectKind.PERSON, [ID, OTHER], AT))
-    assert found == [{TRACED.name: date(2026, 3, 1)}, {TRACED.name: date(2026, 6, 1)}]
+    assert listed(vault, permit, [ID, OTHER]) == [{TRACED.name: date(2026, 3, 1)}, {TRACED.name: date(2026, 6, 1)}]
     # The same as from all the segments at once.
     all_segments = (*vault.shelf[TRACED.name, "s1"], segment)
     vault.build(build_permit(TRACED, "settled_on", "s2"), TRACED, all_segments)
@@ -354,8 +366,7 @@ def test_a_small_delivery_is_kept_as_changes_until_they_are_many(certified, tmp_
     ids = [ID, OTHER, STRANGER]
     for snapshot in ("t2", "t4"):
         permit = vault.permit(snapshot=snapshot)
-        found = list(vault.roster_evidence(permit, vault.datasets, SubjectKind.PERSON, ids, AT))
-        assert found == [*2 * [{TRACED.name: date(2026, 1, 2)}], None]
+        assert listed(vault, permit, ids) == [*2 * [{TRACED.name: date(2026, 1, 2)}], None]
 
 
 def test_changes_name_what_they_stand_on_when_it_is_missing(certified, tmp_path):
@@ -364,7 +375,7 @@ def test_changes_name_what_they_stand_on_when_it_is_missing(certified, tmp_path)
     append(vault, "t2", "t1", people(5, settled_on=date(2026, 1, 2)))
     (tmp_path / "vault" / "states" / TRACED.name / "t1" / "newest-settled_on.sealed").unlink()
     for use in (
-        lambda: list(vault.roster(vault.permit(snapshot="t2"), vault.datasets)),
+        lambda: listed(vault, vault.permit(snapshot="t2"), [ID]),
         lambda: append(vault, "t3", "t2", people(5)),
         lambda: append(vault, "t3", "never", people(5)),
     ):
@@ -383,7 +394,7 @@ def test_changes_of_another_snapshot_do_not_open(certified, tmp_path):
     (states / "s9").mkdir()
     (states / "t2" / "newer-settled_on.sealed").rename(states / "s9" / "newer-settled_on.sealed")
     with pytest.raises(KeyFault, match="out of its place"):
-        list(vault.roster(vault.permit(snapshot="s9"), vault.datasets))
+        listed(vault, vault.permit(snapshot="s9"), [ID])
 
 
 # --- sealed things, identities ------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.db import IntegrityError
 
@@ -22,7 +23,7 @@ from zhanqiao.agreements import grants
 from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording, RequestRecord
 from zhanqiao.terms.agreements import Door, Grant
-from zhanqiao.terms.canonical import canonical
+from zhanqiao.terms.canonical import canonical, object_of
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import RequestId
@@ -57,9 +58,14 @@ class Release:
     """
 
     request: RequestId
-    answer: dict[str, object]
     answer_file: bytes
     certificate: bytes
+
+    @cached_property
+    def answer(self) -> dict[str, object]:
+        """What the file says. Read when somebody looks at it: that of a long list is for the file alone."""
+        answer: dict[str, object] = json.loads(self.answer_file)["answer"]
+        return answer
 
 
 @dataclass(frozen=True)
@@ -165,11 +171,10 @@ def reserve(asked: Asked, house: House) -> Refusal | None:
     return None if same else refuse("request-id-taken", request=asked.id)
 
 
-def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: House) -> Release | Refusal:
-    """Log, sign and keep the answer, then let it go."""
-    salt = house.dice(16).hex()
-    answer_file = canonical({"salt": salt, "answer": answer})
-    memo = house.vault.seal(_MEMO, answer_file, asked.id.encode())
+def hand_over(asked: Asked, answer: bytes, sealing: Sealing, house: House) -> Release | Refusal:
+    """Log, sign and keep the answer (in canonical form), then let it go."""
+    salt = house.dice(16)
+    memo = _memo(asked, answer, salt, house)
     try:
         with house.book.recording() as tx:
             _check_grant_again(asked, sealing, tx.at)
@@ -183,14 +188,14 @@ def hand_over(asked: Asked, answer: dict[str, object], sealing: Sealing, house: 
 
 def charge_and_hand_over(
     asked: Asked,
-    answer: dict[str, object],
+    answer: bytes,
     sealing: Sealing,
     house: House,
     also: AlsoSpends | None = None,
 ) -> Release | Refusal:
     """Reserve and release in one transaction, for doors where nothing runs in between (decisions)."""
-    salt = house.dice(16).hex()
-    memo = house.vault.seal(_MEMO, canonical({"salt": salt, "answer": answer}), asked.id.encode())
+    salt = house.dice(16)
+    memo = _memo(asked, answer, salt, house)
     try:
         with house.book.recording() as tx:
             tx.reserve(asked.id, asked.digest)
@@ -247,11 +252,16 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
         raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
 
 
-def _release(asked: Asked, answer: dict[str, object], salt: str, memo: bytes, sealing: Sealing, tx: Recording) -> None:
+def _memo(asked: Asked, answer: bytes, salt: bytes, house: House) -> bytes:
+    answer_file = object_of({"answer": answer, "salt": canonical(salt.hex())})
+    return house.vault.seal(_MEMO, answer_file, asked.id.encode())
+
+
+def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
     tx.release(
         Event(f"{asked.door.value}.released", asked.by, asked.id),
         _predicate(asked, sealing, tx.at),
-        certificate.answer_digest(bytes.fromhex(salt), answer),
+        certificate.canonical_digest(salt, answer),
         memo,
     )
 
@@ -285,4 +295,4 @@ def _read_back(asked: Asked, house: House) -> Release | Refusal:
 
 def _from_memo(request: RequestId, memo: bytes, index: int, house: House) -> Release:
     answer_file = house.vault.open(_MEMO, memo, request.encode())
-    return Release(request, json.loads(answer_file)["answer"], answer_file, house.book.certificate(index))
+    return Release(request, answer_file, house.book.certificate(index))

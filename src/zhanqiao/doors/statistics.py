@@ -18,7 +18,7 @@ from zhanqiao.policy import decide, guard
 from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
 from zhanqiao.terms.agreements import Door, Grant
-from zhanqiao.terms.canonical import digest
+from zhanqiao.terms.canonical import canonical, digest
 from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
@@ -59,7 +59,8 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (6) What the caller computes is computed from protected cells only.
     table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    return release.hand_over(asked, table, _sealing(permit, grant.purpose, withheld, exact.commitment), house)
+    sealing = _sealing(permit, grant.purpose, withheld, exact.commitment)
+    return release.hand_over(asked, canonical(table), sealing, house)
 
 
 def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:

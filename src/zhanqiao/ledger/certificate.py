@@ -122,9 +122,14 @@ class Statement:
 
 def answer_digest(salt: bytes, answer: Mapping[str, object]) -> str:
     """Return the subject digest of an answer, in hex. The salt keeps small answers from being guessed."""
+    return canonical_digest(salt, canonical(answer))
+
+
+def canonical_digest(salt: bytes, answer: bytes) -> str:
+    """Return the subject digest of an answer that is in its canonical form."""
     if len(salt) != SALT_BYTES:
         raise ValueError(f"couldn't digest an answer: a salt has {SALT_BYTES} bytes, not {len(salt)}")
-    return hashlib.sha256(salt + canonical(answer)).hexdigest()
+    return hashlib.sha256(salt + answer).hexdigest()
 
 
 def member_leaf(digest: str) -> bytes:

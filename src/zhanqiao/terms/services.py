@@ -78,6 +78,9 @@ class Service:
     traces          the maintained state that is read instead, in order of preference
     roster          dataset whose subjects may be asked about on duty, without consent; None = consent or nothing
     roster_where    rows of the roster that count
+    newest_signs    whether the rule looks at the newest sign of life and the newest negative one alone: the first declared
+                    of equals, no sign of life from the future, and beside a negative one only whether it is the later.
+                    Then a long list is decided once for all subjects that are alike in that, else one by one
     pack            version of the rule pack (periods, thresholds, lists)
     decide          pure rule: (evidence by name, moment) -> outcome by field name
     """
@@ -95,4 +98,5 @@ class Service:
     traces: tuple[Trace, ...] = ()
     roster: str | None = None
     roster_where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    newest_signs: bool = False
     negative_outcome_next_step: str = ""

@@ -9,22 +9,28 @@ A day's delivery changes little of a city's array. It is kept as changes: the fe
 array that stands. Changes of several deliveries join into one; how they are laid over the array does not matter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from zhanqiao.terms.services import Value
+from zhanqiao.terms.canonical import digest, digest_bytes
+from zhanqiao.terms.services import Trace, Value
 from zhanqiao.vault.engines import Days
 from zhanqiao.vault.subjects import Numbers
+from zhanqiao.vault.tokens import Flags
 
 State = npt.NDArray[np.uint16]
 
 _EPOCH = date(1970, 1, 1)
 _DAY_BITS = 16
 _FIRST, _LAST = 1, 2**_DAY_BITS - 1
+
+NOBODY = -1
+# A block's arrays stay in the cache.
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,12 @@ def _packed(numbers: Numbers, days: State) -> npt.NDArray[np.int64]:
 
 def days_of(state: State, numbers: Numbers) -> State:
     """Return the day of each subject, 0 where there is no trace."""
-    # Ascending, as a roster is: the two ends tell for all.
-    if len(numbers) and numbers[0] >= 0 and numbers[-1] < len(state) and (numbers[1:] >= numbers[:-1]).all():
-        # Twice as fast as an index.
+    if not len(numbers) or not len(state):
+        return np.zeros(len(numbers), np.uint16)
+    if numbers.min() >= 0 and numbers.max() < len(state):
         return np.take(state, numbers)
-    days = np.zeros(len(numbers), np.uint16)
-    inside = (numbers >= 0) & (numbers < len(state))
-    days[inside] = state[numbers[inside]]
+    days: State = np.take(state, numbers, mode="clip")
+    days[(numbers < 0) | (numbers >= len(state))] = 0
     return days
 
 
@@ -91,18 +96,94 @@ def as_date(day: int) -> date | None:
 
 
 @dataclass(frozen=True)
-class RosterBlock:
-    """Some subjects of a roster with the newest date of each trace. Numbers stay in the vault's process.
+class Alike:
+    """Subjects of a list that nothing tells apart in what a rule looks at.
 
-    days    dataset of the trace -> days since 1970 per subject, 0 for none
+    firsts  of each sort, the place of one subject
+    which   the sort of each subject, NOBODY for who is not answerable
     """
 
-    numbers: Numbers
+    firsts: list[int]
+    which: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class RosterEvidence:
+    """The evidence of a list of subjects, by columns and in the list's order. Their numbers stay in the vault.
+
+    answerable  whether a subject may be answered about: known, and on the roster
+    days        dataset of the trace -> days since 1970 per subject, 0 for none and for who is not answerable
+    figures     what was read from each subject's rows; None where the permit asks for nothing of them
+    """
+
+    answerable: Flags
     days: dict[str, State]
+    figures: list[dict[str, Value]] | None = None
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.answerable)
 
-    def evidence(self, place: int) -> dict[str, Value]:
-        """Return one subject's dates, by dataset of the trace."""
-        return {dataset: as_date(int(days[place])) for dataset, days in self.days.items()}
+    def of(self, place: int) -> dict[str, Value] | None:
+        """Return one subject's evidence as a single decision reads it; None if it is not answerable."""
+        if not self.answerable[place]:
+            return None
+        figures = {} if self.figures is None else self.figures[place]
+        return figures | {dataset: as_date(int(days[place])) for dataset, days in self.days.items()}
+
+    def digests(self) -> dict[str, object]:
+        """Return what a commitment to all of it is made of."""
+        return {
+            "answerable": digest_bytes(self.answerable.tobytes()),
+            "days": {name: digest_bytes(days.astype("<u2", copy=False).tobytes()) for name, days in self.days.items()},
+            "figures": None if self.figures is None else digest(self.figures),
+        }
+
+    def one_by_one(self) -> Alike:
+        """Return every answerable subject as one of its own."""
+        firsts = np.flatnonzero(self.answerable)
+        which = np.full(len(self), NOBODY, np.int32)
+        which[firsts] = np.arange(len(firsts), dtype=np.int32)
+        return Alike(firsts.tolist(), which)
+
+    def by_newest_signs(self, traces: Sequence[Trace], at: date) -> Alike:
+        """Return which subjects are alike in what `Service.newest_signs` says, figures aside."""
+        signs = np.empty(len(self), np.int32)
+        for start in range(0, len(self), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            block = [(self.days[trace.dataset][some], trace.negative) for trace in traces]
+            signs[some] = _signs(block, len(signs[some]), (at - _EPOCH).days)
+        signs[~self.answerable] = NOBODY
+        return _alike(signs)
+
+
+def _signs(traces: Sequence[tuple[State, bool]], count: int, at: int) -> npt.NDArray[np.int32]:
+    """Return one small number for the signs of each subject: equal numbers, equal signs.
+
+    traces  days of each, and whether they are negative
+    """
+    # Day before rank in one integer, an earlier declared trace with the higher rank: the greatest is the newest, and
+    # the first of equals. No rank is 0, and none is another's: the number names the trace.
+    rank_bits = len(traces).bit_length()
+    positive, negative = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    for rank, (days, is_negative) in zip(range(len(traces), 0, -1), traces, strict=True):
+        day, newest = days.astype(np.int32), negative if is_negative else positive
+        counts = day > 0 if is_negative else (day > 0) & (day <= at)
+        np.maximum(newest, np.where(counts, day << rank_bits | rank, 0), out=newest)
+    contradicted = positive >> rank_bits > negative >> rank_bits
+    return np.where(negative > 0, negative << 1 | contradicted, positive << 1)
+
+
+def _alike(signs: npt.NDArray[np.int32]) -> Alike:
+    """Sort subjects by their number of signs, without a sort: the numbers are small."""
+    places = np.flatnonzero(signs != NOBODY)
+    if not len(places):
+        return Alike([], signs)
+    known = signs[places]
+    first_of = np.full(int(known.max()) + 1, len(signs), np.int32)
+    first_of[known[::-1]] = places[::-1]
+    present = np.flatnonzero(first_of < len(signs))
+    sort_of = np.full(len(first_of), NOBODY, np.int32)
+    sort_of[present] = np.arange(len(present), dtype=np.int32)
+    which = np.full(len(signs), NOBODY, np.int32)
+    which[places] = sort_of[known]
+    return Alike(first_of[present].tolist(), which)

@@ -47,7 +47,7 @@ from zhanqiao.vault.segments import SegmentStore
 from zhanqiao.vault.states import Newer, StateStore
 from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
 from zhanqiao.vault.tokens import Flags
-from zhanqiao.vault.traces import RosterBlock, State
+from zhanqiao.vault.traces import RosterEvidence, State
 
 # (dataset, snapshot) -> segments; what was never published has none.
 SegmentsOf = Callable[[str, str], Sequence[str]]
@@ -58,7 +58,6 @@ Sweep = Callable[[set[str]], list[str]]
 _Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
 
-_BLOCK = 65_536
 # Newest dates and rosters are read again and again by a batch; a few stay open in memory.
 _KEPT = 16
 
@@ -102,7 +101,7 @@ class Vault:
         self._states = StateStore(folder / "states", keyring)
         self._cubes: dict[tuple[str, str, str, CubeSpec], tuple[OpenCube, str]] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
-        self._rosters: dict[tuple[object, ...], Numbers] = {}
+        self._rosters: dict[tuple[object, ...], Flags] = {}
         self._subjects = SubjectBook(folder / "subjects", keyring, recorded)
         self._identities = IdentityStore(folder / "identities", keyring, recorded)
 
@@ -213,35 +212,25 @@ class Vault:
         kind: SubjectKind,
         ids: Sequence[str] | pa.Array,
         at: date,
-    ) -> Iterator[dict[str, Value] | None]:
-        """Return the evidence of many subjects, in their order; None as in `evidence`."""
+    ) -> RosterEvidence:
+        """Return the evidence of a list of subjects, in their order, by columns.
+
+        Arrays in, arrays out: where the permit names traces alone, no row is read.
+        """
         self._check_evidence(permit, datasets)
         if kind is not permit.subject_kind:
             raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
         with self.inside():
             numbers = self._subjects.numbers(kind, ids)
-            asked = self._on_roster(permit, datasets, numbers)
+            answerable = self._on_roster(permit, datasets, numbers)
+            numbers[~answerable] = UNKNOWN
             states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
-            block = RosterBlock(numbers, {name: traces.days_of(state, numbers) for name, state in states.items()})
-            for place, number in enumerate(numbers.tolist()):
-                figures = self._figures(permit, datasets, number, at) if asked[place] else {}
-                yield figures | block.evidence(place) if asked[place] else None
-
-    def roster(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Iterator[RosterBlock]:
-        """Return the newest date of every trace for the whole roster, ascending by subject number, in blocks.
-
-        This is what certifies a city's pensioners in milliseconds: arrays in, arrays out, no row is read.
-        """
-        self._check_evidence(permit, datasets)
-        with self.inside():
-            self._subjects.count(
-                permit.subject_kind
-            )  # a fault when numbers of the roster may be somebody else's by now
-            numbers = self._roster_of(permit, datasets)
-            states = {trace.dataset: self._trace(permit, datasets[trace.dataset]) for trace in permit.traces}
-            for start in range(0, len(numbers), _BLOCK):
-                some = numbers[start : start + _BLOCK]
-                yield RosterBlock(some, {name: traces.days_of(state, some) for name, state in states.items()})
+            days = {name: traces.days_of(state, numbers) for name, state in states.items()}
+            if not permit.evidence:
+                return RosterEvidence(answerable, days)
+            asked = zip(numbers.tolist(), answerable.tolist(), strict=True)
+            figures = [self._figures(permit, datasets, one, at) if answered else {} for one, answered in asked]
+            return RosterEvidence(answerable, days, figures)
 
     # --- sealed things ------------------------------------------------------------------------------
 
@@ -351,14 +340,18 @@ class Vault:
         place = (dataset.name, permit.snapshots[dataset.name], dataset.latest)
         return _remember(self._newest, place, lambda: self._states.newest(*place))
 
-    def _roster_of(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Numbers:
+    def _roster_of(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> Flags:
+        """Say of each subject number whether it is on the roster; it ends with the last that is."""
         if permit.roster is None:
             raise VaultFault("couldn't read a roster: the permit names none")
         name, kind, where = permit.roster, permit.subject_kind, permit.roster_where
         place = (name, permit.snapshots[name], kind, where)
 
-        def read() -> Numbers:
-            return self._engine.roster(datasets[name], self._segments_of(permit, name), kind, where)
+        def read() -> Flags:
+            numbers = self._engine.roster(datasets[name], self._segments_of(permit, name), kind, where)
+            roster = np.zeros(int(numbers.max(initial=UNKNOWN)) + 1, np.bool_)
+            roster[numbers] = True
+            return roster
 
         return _remember(self._rosters, place, read)
 
@@ -368,8 +361,10 @@ class Vault:
         if permit.roster is None:
             return known
         roster = self._roster_of(permit, datasets)
-        places = np.searchsorted(roster, numbers)
-        hit: Flags = known & (np.take(np.append(roster, UNKNOWN), places) == numbers)
+        if not len(roster):
+            return np.zeros(len(numbers), np.bool_)
+        hit: Flags = known & (numbers < len(roster))
+        hit &= np.take(roster, numbers, mode="clip")
         return hit
 
     def _figures(

@@ -45,6 +45,7 @@ silent_certification = Service(
     traces=TRACES,
     roster=ROSTER,
     roster_where=ROSTER_WHERE,
+    newest_signs=True,
     negative_outcome_next_step=(
         "疑似或无法认定的,由经办人员人工核实,不自动停发待遇;提醒本人自助认证,三个月警示期内可由社区或上门服务办理。"
     ),
