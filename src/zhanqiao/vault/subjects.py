@@ -64,8 +64,9 @@ class SubjectBook:
         """
         column = tokens.identifiers(ids)
         made = tokens.tokens_of(self._keyring.key("tokens"), kind, column)
+        recorded = self._recorded_of(kind)
         with self._turn:
-            index = self._current(kind)
+            index = self._current(kind, recorded)
             numbers, looked_at = index.find(made), len(index)
         numbers[~column.good] = UNKNOWN
         missing = np.flatnonzero(column.good & (numbers == UNKNOWN))
@@ -73,7 +74,7 @@ class SubjectBook:
             real = _real(column, made, missing, verify)
             if len(real):
                 with self._turn:
-                    numbers[missing] = self._allocate(kind, made[real], looked_at).find(made[missing])
+                    numbers[missing] = self._allocate(kind, recorded, made[real], looked_at).find(made[missing])
         return numbers
 
     def number_of(self, subject: Subject) -> int | None:
@@ -83,13 +84,20 @@ class SubjectBook:
 
     def count(self, kind: SubjectKind) -> int:
         """Return how many subjects of a kind have a number; numbers run from 0."""
+        recorded = self._recorded_of(kind)
         with self._turn:
-            return len(self._current(kind))
+            return len(self._current(kind, recorded))
 
-    def _current(self, kind: SubjectKind) -> "_Index":
+    def _recorded_of(self, kind: SubjectKind) -> int:
+        """Return how long the book was at the latest publication.
+
+        Asked before the disk is: numbers are on disk before the publication that records them. And asked outside of
+        anybody's turn: the platform state may keep one waiting.
+        """
+        return self._recorded(held_of(kind))
+
+    def _current(self, kind: SubjectKind, recorded: int) -> "_Index":
         """Return the index with everything that is on disk now, also what other processes wrote."""
-        # Asked before the disk is: numbers are on disk before the publication that records them.
-        recorded = self._recorded(held_of(kind))
         index = self._known.setdefault(kind, _Index())
         chain = _chain(self._folder / kind.value)
         while chain and chain[-1][1] > len(index):
@@ -107,14 +115,14 @@ class SubjectBook:
             )
         return index
 
-    def _allocate(self, kind: SubjectKind, new: Tokens, looked_at: int) -> "_Index":
+    def _allocate(self, kind: SubjectKind, recorded: int, new: Tokens, looked_at: int) -> "_Index":
         """Number those tokens, in their order, that are still new under the lock: somebody else may have been first.
 
         looked_at  how many subjects there were when these were found to be new
         """
         folder = self._folder / kind.value
         with durable.only_writer(folder / ".lock"):
-            index = self._current(kind)
+            index = self._current(kind, recorded)
             if len(index) > looked_at:
                 new = new[index.find(new) == UNKNOWN]
             if len(new):
