@@ -67,3 +67,12 @@ def test_without_its_published_keys_a_deployment_does_not_open(home, content):
     said = command_refused(home, "ledger", "show")
     assert "keys-differ" in said
     assert "public/trust.txt" in said
+
+
+def test_a_lost_state_is_not_replaced_by_an_empty_one(home):
+    for path in home.glob("state.sqlite3*"):
+        path.unlink()
+    said = command_refused(home, "ledger", "audit")
+    assert "state-damaged" in said
+    assert "state.sqlite3 is missing" in said
+    assert not list(home.glob("state.sqlite3*"))

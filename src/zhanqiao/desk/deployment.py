@@ -96,6 +96,9 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
     clock = clock or deployment.clock
+    # SQLite would make an empty one.
+    if not state.file_of(home).is_file():
+        return refuse("state-damaged", cause=f"{state.file_of(home).name} is missing")
     state.use(home)
     from zhanqiao.ledger.book import Book
     from zhanqiao.ledger.keys import open_keys

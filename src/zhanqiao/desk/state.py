@@ -32,4 +32,9 @@ def use(home: Path) -> None:
     """Point this process at the state of one deployment."""
     prepare()
     connections.close_all()
-    connections.settings["default"]["NAME"] = str(home / "state.sqlite3")
+    connections.settings["default"]["NAME"] = str(file_of(home))
+
+
+def file_of(home: Path) -> Path:
+    """Return where a deployment keeps its state."""
+    return home / "state.sqlite3"
