@@ -183,6 +183,20 @@ def test_nothing_is_shown_or_certified_over_it(attacked):
     assert lying_there(house) == before
 
 
+def test_no_act_is_committed_beside_it(attacked):
+    """It is named before anything is charged or changed, not after."""
+    house, _ = attacked
+
+    def rows() -> int:
+        with sqlite3.connect(house.home / "state.sqlite3") as state:
+            return state.execute("SELECT count(*) FROM ledger_entry").fetchone()[0]
+
+    with pytest.raises(LedgerDamaged), house.book.recording(Event("test.done", "tester")):
+        pytest.fail("nothing is done inside")
+    connections.close_all()
+    assert rows() == SIZE
+
+
 def test_a_signed_head_is_no_checkpoint(told):
     """What is signed over a head cannot be shown as the history."""
     connections.close_all()

@@ -110,6 +110,7 @@ class Book:
         self.clock = clock
         self._keys = keys
         self._tiles = TileStore(folder)
+        self._tiles_looked_at = False
 
     def found(self) -> None:
         """Write the head and the checkpoint of an empty log; `init` calls this once, in its unlocked block."""
@@ -124,6 +125,9 @@ class Book:
         at = self.clock()
         with _unlocked(), transaction.atomic(durable=True):
             head, shown = self._position()
+            if not self._tiles_looked_at:
+                self._tree_shown(shown)
+                self._tiles_looked_at = True
             tx = Recording(at, head.size, self._keys)
             for event in events:
                 tx.add(event)
@@ -193,15 +197,23 @@ class Book:
 
     def _check_growth(self, shown: Checkpoint, leaves: list[bytes], to: Checkpoint) -> None:
         """Raise LedgerDamaged unless the tiles hold what is shown, and `leaves` behind it lead to the signed head."""
-        tree = self._tiles.frontier(shown.size)
-        if tree.root() != shown.root:
-            raise LedgerDamaged(f"couldn't publish: the tiles are not those of the {shown.size} entries that are shown")
+        tree = self._tree_shown(shown)
         for leaf in leaves:
             tree.append(leaf_hash(leaf))
         if (tree.size, tree.root()) != (to.size, to.root):
             raise LedgerDamaged(
                 f"couldn't publish: the entries from {shown.size} on are not those that the head was signed over"
             )
+
+    def _tree_shown(self, shown: Checkpoint) -> Frontier:
+        """Return the right edge of the tree in the tiles; raises LedgerDamaged unless it is the one that is shown."""
+        try:
+            tree = self._tiles.frontier(shown.size)
+        except TilesDamaged as cause:
+            raise LedgerDamaged(f"couldn't go on: {cause}") from cause
+        if tree.root() != shown.root:
+            raise LedgerDamaged(f"couldn't go on: the tiles are not those of the {shown.size} entries that are shown")
+        return tree
 
     def _position(self) -> tuple[LogHead, Checkpoint]:
         """Return the head and what the disk shows of it; raises LedgerDamaged when they are not of one log.
