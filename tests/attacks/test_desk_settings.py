@@ -45,7 +45,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
 
 def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text(RIGHT, encoding="utf-8")
-    assert codes(open_house(tmp_path)) == ["keys-unreadable"]
+    assert codes(open_house(tmp_path)) == ["state-damaged"]
 
 
 @pytest.mark.parametrize(
