@@ -6,7 +6,7 @@ import pytest
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
 from lib.town import CONTRACTS, codes, done
 from zhanqiao.catalogue import contracts, shelf
-from zhanqiao.desk.stewardship import deliver, describe
+from zhanqiao.desk.stewardship import deliver, describe, sweep
 from zhanqiao.terms.datasets import Dataset
 
 CONTRACT = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
@@ -58,6 +58,25 @@ def test_no_steward_makes_data_about_people_data_about_nobody(pier: Pier) -> Non
     assert isinstance(contracts.read(keyless), Dataset), "as new data it could be described"
     assert codes(describe(pier.house, keyless, "hrss-officer")) == ["contract-key-dropped"]
     assert (shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")) == before
+
+
+def test_that_somebody_tried_is_on_the_record(pier: Pier) -> None:
+    """Who is no steward of the department describes and delivers nothing, and the log says so."""
+    file = write_wages(pier.home / "again.csv")
+    assert codes(describe(pier.house, edited(NEXT), "bank-officer")) == ["role-missing", "not-of-organisation"]
+    assert codes(deliver(pier.house, "pension_enrolment", [file], "bank-officer")) == [
+        "role-missing",
+        "not-of-organisation",
+    ]
+    assert codes(sweep(pier.house, "bank-officer")) == ["role-missing"]
+    tried = [
+        event for event in pier.events() if event["by"] == "bank-officer" and str(event["kind"]).endswith(".refused")
+    ]
+    assert [(event["kind"], event["facts"]["about"]) for event in tried] == [  # type: ignore[index]
+        ("catalogue.refused", "pension_enrolment"),
+        ("intake.refused", "pension_enrolment"),
+        ("intake.refused", "vault"),
+    ]
 
 
 def _reclassified(pier: Pier, *edits: tuple[str, str]) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from zhanqiao import intake
 from zhanqiao.catalogue import contracts, shelf
+from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.intake import LoadReport
 from zhanqiao.terms.datasets import Dataset
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
 
@@ -20,7 +21,7 @@ def describe(house: House, contract: bytes, by: str) -> Dataset | Refusal:
     if isinstance(dataset, Refusal):
         return dataset
     if reasons := check_steward(by, dataset.department):
-        return Refusal(reasons)
+        return _refused(house, "catalogue.describe", by, dataset.name, reasons)
     return shelf.add(house.book, contract, by)
 
 
@@ -30,15 +31,21 @@ def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadR
     if found is None:
         return refuse("unknown-dataset", dataset=dataset)
     if reasons := check_steward(by, found.department):
-        return Refusal(reasons)
+        return _refused(house, "intake.load", by, dataset, reasons)
     return intake.load(house, dataset, files, by)
 
 
 def sweep(house: House, by: str) -> dict[str, int] | Refusal:
     """Remove what dead loads left, once nobody is at work, if `by` runs the platform; return how much went of what."""
     if reasons := check_actor(by, Role.SYSTEM_ADMIN):
-        return Refusal(reasons)
+        return _refused(house, "intake.sweep", by, "vault", reasons)
     removed = intake.sweep(house, by, wait=True)
     assert removed is not None, "it waits"
     house.book.publish()
     return removed
+
+
+def _refused(house: House, act: str, by: str, about: str, reasons: Sequence[Reason]) -> Refusal:
+    """Log that somebody tried what is not his to do."""
+    with house.book.recording() as tx:
+        return note_refusal(tx, act, by, about, reasons)
