@@ -174,7 +174,7 @@ def test_filing_is_a_flag_from_the_signature_on(town: Town):
 def test_a_resident_that_left_gets_nothing(town: Town):
     agreement = town.signed()
     done(residents.leave(town.book, "bank", "bank-officer"))
-    assert why(town, agreement) == ["resident-not-admitted"]
+    assert why(town, agreement) == ["resident-left"]
 
 
 def test_what_was_sealed_stays_sealed_when_its_signatory_goes(town: Town):

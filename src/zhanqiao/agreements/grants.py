@@ -239,6 +239,8 @@ def _check_recipient(organisation: str) -> list[Reason]:
     found = find_organisation(organisation)
     if found is None:
         return [Reason("organisation-unknown", {"organisation": organisation})]
+    if found.admission == Admission.EXIT:
+        return [Reason("resident-left", {"organisation": organisation})]
     if found.kind is OrganisationKind.RESIDENT and found.admission != Admission.RESIDENT:
         facts = {"organisation": organisation, "state": found.admission or ""}
         return [Reason("resident-not-admitted", facts)]

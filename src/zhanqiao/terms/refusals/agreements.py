@@ -142,6 +142,12 @@ ROWS: dict[str, Rule] = {
         "Finish its admission first.",
         "请先完成准入。",
     ),
+    "resident-left": Rule(
+        "{organisation} has left; its agreements answer no more.",
+        "{organisation} 已退出，其协议不再答复。",
+        "A residency that has ended does not come back: let the organisation apply anew.",
+        "已退出的入驻不能恢复，请重新申请入驻。",
+    ),
     # key files
     "key-file-exists": Rule(
         "{file} exists; a key is never overwritten.",
