@@ -222,6 +222,24 @@ def test_every_reason_comes_at_once() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("SELECT district, count(*) AS n {P} GROUP BY district ORDER BY n DESC", {"form-order"}),
+        ('SELECT district, count(*) AS "人数" {P} GROUP BY district ORDER BY "人数"', {"form-order"}),
+        ("SELECT district, count(*) AS Total {P} GROUP BY district HAVING total > 9 ORDER BY TOTAL",
+         {"form-having", "form-order"}),
+        ("SELECT district, count(*) {P} GROUP BY district ORDER BY n", {"form-order", "statement-item-unknown"}),
+        ("SELECT district, count(*) AS n {P} WHERE n > 5 GROUP BY district", {"statement-item-unknown"}),
+        ("SELECT district, count(*) AS n {P} GROUP BY district ORDER BY pension_enrolment.n",
+         {"form-order", "statement-item-unknown"}),
+        ("SELECT sum(months ORDER BY n) AS n {P}", {"form-order", "statement-item-unknown"}),
+    ],
+)  # fmt: skip
+def test_an_alias_is_no_item_where_the_answer_is_sorted_or_cut(text: str, refused: set[str]) -> None:
+    assert codes(text.format(P=P)) == refused
+
+
 def test_no_agreement_learns_nothing_of_the_catalogue() -> None:
     assert codes(f"SELECT full_name {P} WHERE nonsense = 1", grant=None) == {"no-grant"}
     assert codes(f"SELECT * {P}", grant=None) == {"form-star", "no-grant"}

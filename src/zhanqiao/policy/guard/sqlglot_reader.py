@@ -129,8 +129,7 @@ class _Reader:
         self._qualifiers: frozenset[str] = frozenset()
 
     def statement(self, tree: exp.Expr) -> Reading:
-        columns = [column.this for column in tree.find_all(exp.Column) if self._is_name(column.this)]
-        named = frozenset(self._name(column) for column in columns)
+        named = self._named(tree)
         if type(tree) is not exp.Select:
             self._refuse_tree(tree)
             return Reading(None, tuple(self._reasons), self._first_table(tree), named)
@@ -146,6 +145,17 @@ class _Reader:
         if dataset is not None:
             parsed = Parsed(dataset, tuple(output for output in outputs if output is not None), group, predicate)
         return Reading(parsed, tuple(self._reasons), dataset or self._first_table(tree), named)
+
+    def _named(self, tree: exp.Expr) -> frozenset[str]:
+        """Return every item named anywhere. Where only the answer is sorted or cut, an alias is a column of the answer."""
+        columns = [column for column in tree.find_all(exp.Column) if self._is_name(column.this)]
+        written = [node.args["alias"] for node in tree.args.get("expressions") or [] if type(node) is exp.Alias]
+        aliases = {self._name(alias).lower() for alias in written if self._is_name(alias)}
+        return frozenset(
+            name
+            for column in columns
+            if (name := self._name(column.this)).lower() not in aliases or not _is_after(column, tree)
+        )
 
     # --- FROM ---
 
@@ -406,6 +416,12 @@ class _Reader:
         reason = Reason(code, facts)
         if reason not in self._reasons:
             self._reasons.append(reason)
+
+
+def _is_after(column: exp.Expr, tree: exp.Expr) -> bool:
+    """Whether a bare name stands in a clause of the statement that works on its answer."""
+    clause = column.find_ancestor(exp.Order, exp.Having, exp.Qualify)
+    return clause is not None and clause.parent is tree and column.args.get("table") is None
 
 
 def _code_of(node: exp.Expr) -> str | None:

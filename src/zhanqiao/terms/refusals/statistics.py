@@ -150,7 +150,12 @@ ROWS: dict[str, Rule] = {
         "a question names its items, and rows do not leave",
         "提问须写明信息项，明细数据不出库",
     ),
-    "form-order": _not_yet("ORDER BY", "ORDER BY", "Rows come in the order of their groups.", "结果按分组顺序排列。"),
+    "form-order": _not_yet(
+        "ORDER BY",
+        "ORDER BY",
+        "Rows come in the order of their groups; sort the answer at your side.",
+        "结果按分组顺序排列，请在取得答复后自行排序。",
+    ),
     "form-limit": _not_yet("LIMIT and OFFSET", "LIMIT、OFFSET", "All groups are answered.", "答复包含全部分组。"),
     "form-having": _not_yet("HAVING", "HAVING", "Filter the answer at your side.", "请在取得答复后自行筛选。"),
     "form-join": _not_yet("reading more than one dataset", "多数据集联查"),
