@@ -139,6 +139,8 @@ def evidence_permit(
     traces: Iterable[Trace] = (),
     roster: str | None = None,
     roster_where: tuple[tuple[str, tuple[str, ...]], ...] = (),
+    subject: str | None = None,
+    told: bool = True,
     **snapshots: str,
 ) -> EvidencePermit:
     return EvidencePermit(
@@ -148,6 +150,9 @@ def evidence_permit(
         agreement="a",
         service="s",
         subject_kind=SubjectKind.PERSON,
+        subject=subject,
+        consent=None,
+        told=told,
         evidence=tuple(evidence),
         traces=tuple(traces),
         roster=roster,

@@ -148,12 +148,20 @@ def test_the_answer_to_a_whole_list_is_that_of_its_single_decisions_byte_for_byt
     datasets = {name: shelf.find(name) for name in {SILENT.roster, *(trace.dataset for trace in SILENT.traces)}}
     at = pier.house.clock()
     grant = agreements.find_grant(pier.agreements["pension"], at)
-    permit = decide.decide_evidence(
-        "r", pier.agreements["pension"], grant, service, shelf.find, shelf.snapshot_id_of, at
-    )
     results = []
     for identifier in ids:
-        evidence = pier.house.vault.evidence(permit, datasets, Subject(SubjectKind.PERSON, identifier), legal_day(at))
+        subject = Subject(SubjectKind.PERSON, identifier)
+        permit = decide.decide_evidence(
+            "r",
+            pier.agreements["pension"],
+            grant,
+            service,
+            shelf.find,
+            shelf.snapshot_id_of,
+            at,
+            subject=pier.house.vault.subject_digest(subject),
+        )
+        evidence = pier.house.vault.evidence(permit, datasets, subject, legal_day(at))
         if evidence is None:
             results.append({"id": identifier, "status": "not-answered"})
         else:
@@ -224,6 +232,9 @@ def test_a_batch_that_broke_off_is_repeated_on_its_own_charge(pier: Pier) -> Non
 def test_what_rests_on_consent_is_not_asked_by_the_list(pier: Pier) -> None:
     refusal = pier.batch(CITIZEN_CREDIT, [HIGH.id], by="bank-analyst", agreement="credit")
     assert codes(refusal) == ["batch-without-duty"]
+    # A roster does not take the place of a consent.
+    listed = replace(CITIZEN_CREDIT, roster="pension_enrolment")
+    assert codes(pier.batch(listed, [HIGH.id], by="bank-analyst", agreement="credit")) == ["batch-without-duty"]
 
 
 def _results(outcome: object) -> list[dict[str, object]]:

@@ -33,6 +33,7 @@ from zhanqiao.vault.vault import Vault
 
 ID, OTHER, STRANGER = "370202194910010018", "37020219491001002X", "370202195001010011"
 AT = NOW.date()
+PERSON = Subject(SubjectKind.PERSON, ID)
 
 
 @pytest.fixture(params=ENGINES)
@@ -151,7 +152,9 @@ def test_segments_must_be_of_the_permits_snapshot(vault):
             vault.build(build_permit(BY_PERSON, CUBE, "s2"), BY_PERSON, wrong)
     vault.shelf["employment", "s1"] = ("employment/s2-1",)
     with pytest.raises(VaultFault, match="not those of the permit's snapshot"):
-        vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, Subject(SubjectKind.PERSON, ID), AT)
+        vault.evidence(
+            evidence_permit([ANY], subject=vault.subject_digest(PERSON)), {"employment": BY_PERSON}, PERSON, AT
+        )
 
 
 # --- evidence ---------------------------------------------------------------------------------------
@@ -179,7 +182,8 @@ def known(vault):
 
     def ask(*asked, who=ID, at=AT):
         subject = Subject(SubjectKind.PERSON, who)
-        return vault.evidence(evidence_permit(asked), {"employment": BY_PERSON}, subject, at)
+        permit = evidence_permit(asked, subject=vault.subject_digest(subject))
+        return vault.evidence(permit, {"employment": BY_PERSON}, subject, at)
 
     return ask
 
@@ -234,7 +238,6 @@ def test_several_pieces_of_evidence_at_once(known):
 
 def test_who_is_not_known_has_no_evidence(known, vault):
     assert known(ANY, who=STRANGER) is None
-    assert vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, None, AT) is None
     with pytest.raises(VaultFault, match="another kind of subject"):
         vault.evidence(evidence_permit([ANY]), {"employment": BY_PERSON}, Subject(SubjectKind.ENTERPRISE, ID), AT)
 
@@ -242,9 +245,9 @@ def test_who_is_not_known_has_no_evidence(known, vault):
 def test_only_the_permits_snapshots_are_read(known, vault):
     with pytest.raises(VaultFault, match="names no snapshot of elsewhere"):
         known(Evidence("x", "elsewhere", Operation.EXISTS))
-    permit = evidence_permit([ANY], employment="s2")
+    permit = evidence_permit([ANY], subject=vault.subject_digest(PERSON), employment="s2")
     with pytest.raises(VaultFault, match="not those of the permit's snapshot"):
-        vault.evidence(permit, {"employment": BY_PERSON}, Subject(SubjectKind.PERSON, ID), AT)
+        vault.evidence(permit, {"employment": BY_PERSON}, PERSON, AT)
 
 
 # --- traces and rosters -------------------------------------------------------------------------------
@@ -270,10 +273,14 @@ def certified(vault):
     )
     datasets = {"pension_roster": roster, TRACED.name: TRACED}
 
-    def permit(where=(), snapshot="s1"):
-        traces = [Trace(TRACED.name, "medical")]
+    def permit(where=(), snapshot="s1", about=None):
         return evidence_permit(
-            traces=traces, roster="pension_roster", roster_where=where, pension_roster="s1", **{TRACED.name: snapshot}
+            traces=[Trace(TRACED.name, "medical")],
+            roster="pension_roster",
+            roster_where=where,
+            subject=about,
+            pension_roster="s1",
+            **{TRACED.name: snapshot},
         )
 
     vault.datasets, vault.permit, vault.numbers = datasets, permit, numbers
@@ -284,7 +291,9 @@ def test_a_trace_is_the_newest_date_of_whoever_is_on_the_roster(certified):
     vault = certified
 
     def ask(who, where=()):
-        return vault.evidence(vault.permit(where), vault.datasets, Subject(SubjectKind.PERSON, who), AT)
+        subject = Subject(SubjectKind.PERSON, who)
+        permit = vault.permit(where, about=vault.subject_digest(subject))
+        return vault.evidence(permit, vault.datasets, subject, AT)
 
     assert ask(ID) == {TRACED.name: date(2026, 3, 1)}
     # What is older than the calendar of the state is kept as its first day: a trace is never lost.
@@ -316,15 +325,20 @@ def test_a_list_is_answered_in_its_order(certified):
 def test_what_rows_say_stands_beside_the_traces_of_a_list(certified):
     vault = certified
     seen = Evidence("seen", TRACED.name, Operation.COUNT, date_item="settled_on")
-    permit = evidence_permit(
-        [seen],
-        traces=[Trace(TRACED.name, "medical")],
-        roster="pension_roster",
-        **dict.fromkeys(vault.datasets, "s1"),
-    )
+
+    def permit(about=None):
+        return evidence_permit(
+            [seen],
+            traces=[Trace(TRACED.name, "medical")],
+            roster="pension_roster",
+            subject=about,
+            **dict.fromkeys(vault.datasets, "s1"),
+        )
+
     ids = [OTHER, STRANGER, ID]
-    alone = [vault.evidence(permit, vault.datasets, Subject(SubjectKind.PERSON, who), AT) for who in ids]
-    assert listed(vault, permit, ids) == alone
+    subjects = [Subject(SubjectKind.PERSON, who) for who in ids]
+    alone = [vault.evidence(permit(vault.subject_digest(who)), vault.datasets, who, AT) for who in subjects]
+    assert listed(vault, permit(), ids) == alone
     assert alone == [
         {"seen": 1, TRACED.name: date(1970, 1, 2)},
         None,

@@ -118,12 +118,11 @@ def test_no_grant_is_a_reason_and_nothing_else_is_told() -> None:
     assert codes(decided) == ["no-grant"]
 
 
-def test_reasons_of_agreement_caller_and_guard_come_together() -> None:
+def test_reasons_of_agreement_and_guard_come_together() -> None:
     refusal = ask("SELECT full_name FROM pension_enrolment LIMIT 1")
     grant = replace(GRANT, doors=frozenset())
-    foreign = (Reason("role-missing", {"person": "li", "role": "analyst"}),)
-    decided = decide.decide_statistics(REQUEST, grant, refusal, CATALOGUE.get, published, AT, foreign)
-    assert codes(decided) == ["door-not-granted", "role-missing", "form-limit", "statement-item-forbidden"]
+    decided = decide.decide_statistics(REQUEST, grant, refusal, CATALOGUE.get, published, AT)
+    assert codes(decided) == ["door-not-granted", "form-limit", "statement-item-forbidden"]
 
 
 def test_nothing_published() -> None:
@@ -188,9 +187,9 @@ def evidence(
     service: Service,
     grant: Grant | None = SERVICE_GRANT,
     snapshot_id_of: Callable[[str], str | None] = "snap-{}".format,
-    against: tuple[Reason, ...] = (),
+    **about: str,
 ) -> EvidencePermit | Refusal:
-    return decide.decide_evidence("r-2", "A-1", grant, service, WITH_LATEST.get, snapshot_id_of, AT, against)
+    return decide.decide_evidence("r-2", "A-1", grant, service, WITH_LATEST.get, snapshot_id_of, AT, **about)
 
 
 @pytest.mark.parametrize("service", [CREDIT, ALIVE], ids=lambda service: service.name)
@@ -254,9 +253,24 @@ def test_every_dataset_of_a_service_is_published() -> None:
     assert codes(decided) == ["nothing-published"]
 
 
-def test_the_decision_is_the_same_for_whoever_is_asked_about() -> None:
-    """Nothing about a subject goes in, so nothing about one can come out; what the door hides is one code."""
-    assert "subject" not in decide.decide_evidence.__annotations__
+@pytest.mark.parametrize(
+    ("service", "consent", "told"),
+    [(CREDIT, "app:1", True), (CREDIT, None, False), (ALIVE, None, True)],
+)
+def test_a_permit_says_whom_it_is_about_and_on_which_consent(service: Service, consent: str | None, told: bool) -> None:
+    permit = decide.decide_evidence(
+        "r-2", "A-1", SERVICE_GRANT, service, WITH_LATEST.get, "s-{}".format, AT, subject="who", consent=consent
+    )
+    assert isinstance(permit, EvidencePermit)
+    assert (permit.subject, permit.consent, permit.told) == ("who", consent, told)
+
+
+@pytest.mark.parametrize("grant", [SERVICE_GRANT, None, replace(SERVICE_GRANT, purpose="marketing")])
+def test_the_decision_is_the_same_for_whoever_is_asked_about(grant: Grant | None) -> None:
+    """No reason depends on the subject or its consent; what the door hides is one code."""
+    abouts: list[dict[str, str]] = [{}, {"subject": "one"}, {"subject": "another", "consent": "app:1"}]
+    decided = [evidence(CREDIT, grant, **about) for about in abouts]
+    assert all(decided[0] == one if isinstance(one, Refusal) else grant is SERVICE_GRANT for one in decided)
     hidden = Reason("not-answered")
     assert hidden.facts == {}
     assert hidden.message("en") == "This request is not answered."
@@ -296,9 +310,7 @@ NOTHING_KEPT = replace(PENSION, items=(item("full_name", LogicalType.STRING, ide
         ({"batch_digest": "ab" * 32}, ["digest-malformed"]),
         ({"batch_digest": DIGEST.upper()}, ["digest-malformed"]),
         ({"batch_digest": DIGEST + "\n"}, ["digest-malformed"]),
-        ({"known": Snapshot("s-1")}, ["load-batch-known"]),
         ({"dataset": NOTHING_KEPT}, ["load-nothing-kept"]),
-        ({"contract_digest": "x", "known": Snapshot("s-1")}, ["load-contract-changed", "load-batch-known"]),
     ],
 )
 def test_what_stands_against_a_batch(changes: dict[str, object], expected: list[str]) -> None:

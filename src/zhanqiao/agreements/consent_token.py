@@ -65,6 +65,11 @@ class Consent:
     def __post_init__(self) -> None:
         assert self.uses >= 1, "a consent that cannot be used"
 
+    @property
+    def reference(self) -> str:
+        """What names this consent: issuers number theirs apart."""
+        return f"{self.issuer}:{self.nonce}"
+
     def claims(self) -> dict[str, object]:
         return {
             "iss": self.issuer,

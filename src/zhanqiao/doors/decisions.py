@@ -57,16 +57,25 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     at = house.clock()
     consent, hidden = _consent_of(request, service, grant, at)
     # (3) Decide, without touching data.
-    permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)
+    permit = decide.decide_evidence(
+        request.id,
+        request.agreement,
+        grant,
+        service,
+        shelf.find,
+        shelf.snapshot_id_of,
+        at,
+        subject=house.vault.subject_digest(request.subject),
+        consent=None if consent is None or hidden else consent.reference,
+    )
     if isinstance(permit, Refusal):
         return release.note_refusal(asked, permit, house)
-    # (4) Read the evidence. It is read for a refusal too, so that both take the same work.
+    # (4) Read the evidence. It is read for a refusal too, so that both take the same work; it is not told then.
     day = legal_day(at)
     evidence = house.vault.evidence(permit, _datasets(permit), request.subject, day)
     if evidence is None:
-        hidden = (*hidden, Reason("not-answered"))
-    if hidden or evidence is None:
         # A twin of this very request may have used the consent up, for an answer that is this one's too.
+        hidden = hidden or (Reason("not-answered"),)
         return release.earlier(asked, house) or _not_answered(asked, hidden, house)
     # (5) The service's pure rule, and nothing beyond its output schema.
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, day), service)}
@@ -86,7 +95,7 @@ def answer_batch(
     grant = release.opening(asked, house)
     if not isinstance(grant, Grant):
         return grant
-    if service.roster is None:
+    if service.roster is None or service.needs_consent:
         return release.note_refusal(asked, refuse("batch-without-duty", service=service.name), house)
     at = house.clock()
     permit = decide.decide_evidence(request.id, request.agreement, grant, service, shelf.find, shelf.snapshot_id_of, at)

@@ -44,13 +44,9 @@ def decide_statistics(
     dataset_of: Callable[[str], Dataset | None],
     snapshot_of: Callable[[str], Published | None],
     at: datetime,
-    against: tuple[Reason, ...] = (),
 ) -> AnswerPermit | Refusal:
-    """Return the permit for one statement, or every reason against it, the guard's reasons among them.
-
-    against  reasons found elsewhere, e.g. that the caller does not act for the agreement's resident
-    """
-    reasons = [*check_grant(grant, request.agreement, Door.STATISTICS, at), *against]
+    """Return the permit for one statement, or every reason against it, the guard's reasons among them."""
+    reasons = [*check_grant(grant, request.agreement, Door.STATISTICS, at)]
     if isinstance(statement, Refusal):
         return _refusal([*reasons, *statement.reasons])
     dataset, snapshot = dataset_of(statement.dataset), snapshot_of(statement.dataset)
@@ -84,10 +80,16 @@ def decide_evidence(
     dataset_of: Callable[[str], Dataset | None],
     snapshot_id_of: Callable[[str], str | None],
     at: datetime,
-    against: tuple[Reason, ...] = (),
+    *,
+    subject: str | None = None,
+    consent: str | None = None,
 ) -> EvidencePermit | Refusal:
-    """Return the permit for what a service reads, or every reason against it; the same for whoever is asked about."""
-    reasons = [*check_grant(grant, agreement, Door.DECISIONS, at), *against]
+    """Return the permit for what a service reads, or every reason against it; the same for whoever is asked about.
+
+    subject  the vault's digest of whom it is about, or None for a roster
+    consent  the consent that was found to cover this very use; without one that is needed nothing is handed out
+    """
+    reasons = [*check_grant(grant, agreement, Door.DECISIONS, at)]
     if grant is not None:
         reasons += _check_service(service, grant)
     reasons += _check_declaration(service, dataset_of)
@@ -109,6 +111,9 @@ def decide_evidence(
         agreement=agreement,
         service=service.name,
         subject_kind=service.subject,
+        subject=subject,
+        consent=consent,
+        told=consent is not None or not service.needs_consent,
         evidence=service.evidence,
         traces=service.traces,
         roster=service.roster,
@@ -125,12 +130,10 @@ def decide_load(
     batch_digest: str,
     snapshot: str,
     at: datetime,
-    known: Published | None = None,
 ) -> LoadPermit | Refusal:
     """Return the permit to load one batch into one dataset.
 
     contract_digest  of the contract that the batch was checked against
-    known            the snapshot that already holds this very batch, or None
     """
     if dataset is None:
         return Refusal((Reason("load-dataset-unknown", {"dataset": name}),))
@@ -139,8 +142,6 @@ def decide_load(
         reasons.append(Reason("load-contract-changed", {"dataset": name}))
     if not _DIGEST.fullmatch(batch_digest):
         reasons.append(Reason("digest-malformed", {"digest": batch_digest[:80]}))
-    if known is not None:
-        reasons.append(Reason("load-batch-known", {"dataset": name, "snapshot": known.id}))
     if not any(item.stored for item in dataset.items):
         reasons.append(Reason("load-nothing-kept", {"dataset": name}))
     if reasons:

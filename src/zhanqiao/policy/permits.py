@@ -65,11 +65,20 @@ class AnswerPermit(Permit):
 
 @dataclass(frozen=True)
 class EvidencePermit(Permit):
-    """What one service may read about one subject (or, for a batch, about its roster) on named snapshots."""
+    """What one service may read about one subject (or, for a batch, about its roster) on named snapshots.
+
+    subject  the vault's keyed digest of whom it is about; None for whoever is on the roster
+    consent  which consent it stands on, as issuer:nonce; None where there is none
+    told     whether what is read is handed out. Without the consent that the service needs it is not: the vault does
+             the same work, so that nobody learns from the time it takes, and says nothing.
+    """
 
     agreement: str
     service: str
     subject_kind: SubjectKind
+    subject: str | None
+    consent: str | None
+    told: bool
     evidence: tuple[Evidence, ...]
     traces: tuple[Trace, ...]
     roster: str | None

@@ -183,18 +183,18 @@ class Vault:
         return Answer(table, rolled_up.undecided, commitment)
 
     def evidence(
-        self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject | None, at: date
+        self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject, at: date
     ) -> dict[str, Value] | None:
         """Return one subject's evidence by name, and for each trace its newest date by dataset.
 
-        None for a subject that the vault does not know, or that is not on the roster where the permit names one. It is
-        looked for all the same, so that it takes as long.
+        None for a subject that the vault does not know, or that is not on the roster where the permit names one, or
+        about whom the permit lets nothing be told. It is looked for all the same, so that it takes as long.
         """
-        self._check_evidence(permit, datasets)
-        if subject is not None and subject.kind is not permit.subject_kind:
-            raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
+        self._check_evidence(permit, datasets, subject.kind)
+        if permit.subject != self.subject_digest(subject):
+            raise VaultFault("couldn't read evidence: the permit is about another subject")
         with self.inside():
-            known = None if subject is None else self._subjects.number_of(subject)
+            known = self._subjects.number_of(subject)
             number = UNKNOWN if known is None else known
             found = self._figures(permit, datasets, number, at)
             for trace in permit.traces:
@@ -203,7 +203,7 @@ class Vault:
             on_roster = permit.roster is None or bool(
                 self._on_roster(permit, datasets, np.array([number], np.int32))[0]
             )
-            return found if known is not None and on_roster else None
+            return found if known is not None and on_roster and permit.told else None
 
     def roster_evidence(
         self,
@@ -213,13 +213,13 @@ class Vault:
         ids: Sequence[str] | pa.Array,
         at: date,
     ) -> RosterEvidence:
-        """Return the evidence of a list of subjects, in their order, by columns.
+        """Return the evidence of a list of subjects of the permit's roster, in their order, by columns.
 
         Arrays in, arrays out: where the permit names traces alone, no row is read.
         """
-        self._check_evidence(permit, datasets)
-        if kind is not permit.subject_kind:
-            raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
+        self._check_evidence(permit, datasets, kind)
+        if permit.roster is None or permit.subject is not None or not permit.told:
+            raise VaultFault("couldn't read evidence: the permit is not for a roster")
         with self.inside():
             numbers = self._subjects.numbers(kind, ids)
             answerable = self._on_roster(permit, datasets, numbers)
@@ -249,6 +249,10 @@ class Vault:
     def question_digest(self, message: bytes) -> str:
         """Return a keyed digest of a question: all else being known from the log, its subject could be guessed."""
         return self._keyed("questions", message)
+
+    def subject_digest(self, subject: Subject) -> str:
+        """Return what a permit calls a subject: keyed as a question is, so that a traceback tells no identifier."""
+        return self._keyed("questions", canonical(["subject", subject.kind.value, subject.identifier]))
 
     def _keyed(self, purpose: str, message: bytes) -> str:
         return "hmac-sha256:" + self._keyring.hmac(purpose, message).hex()
@@ -403,8 +407,10 @@ class Vault:
         if (permit.dataset, permit.contract_digest) != (dataset.name, dataset.digest):
             raise VaultFault("couldn't load: the permit is for another dataset or contract version")
 
-    def _check_evidence(self, permit: EvidencePermit, datasets: Mapping[str, Dataset]) -> None:
+    def _check_evidence(self, permit: EvidencePermit, datasets: Mapping[str, Dataset], kind: SubjectKind) -> None:
         self._check(permit, EvidencePermit)
+        if kind is not permit.subject_kind:
+            raise VaultFault("couldn't read evidence: the permit is for another kind of subject")
         read = {one.dataset for one in permit.evidence} | {trace.dataset for trace in permit.traces}
         for name in sorted(read | ({permit.roster} if permit.roster is not None else set())):
             if name not in permit.snapshots or name not in datasets or datasets[name].name != name:

@@ -158,13 +158,6 @@ ROWS: dict[str, Rule] = {
         "请重新归集。",
         http_status=409,
     ),
-    "load-batch-known": Rule(
-        "This very delivery of {dataset} is published already, in snapshot {snapshot}.",
-        "{dataset} 的该批数据已在快照 {snapshot} 中发布。",
-        "Nothing is left to do.",
-        "无需再做。",
-        http_status=409,
-    ),
     "load-nothing-kept": Rule(
         "{dataset} keeps no item: there is nothing to load.",
         "{dataset} 不保留任何信息项，没有可归集的内容。",
