@@ -17,7 +17,7 @@ from zhanqiao.catalogue.shelf import ContractMoved, ShelfDamaged, Snapshot, Tall
 from zhanqiao.ledger.book import Book, founding
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.events import Event
-from zhanqiao.terms.refusals import NOT_FOUND, Refusal, refuse
+from zhanqiao.terms.refusals import NOT_FOUND, Refusal, meant, refuse
 
 GOOD = (Path(__file__).parents[1] / "lib" / "contracts" / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
 TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -174,8 +174,19 @@ def test_the_catalogue_is_in_the_order_of_its_codes(book: Book) -> None:
     assert [dataset.name for dataset in shelf.all()] == ["first", "second", "third"]
 
 
+def test_names_that_anybody_may_see_are_those_of_the_open_catalogue(book: Book) -> None:
+    """A closed dataset's name is suggested to nobody."""
+    described(shelf.add(book, other("shown", "a"), "hrss-officer"))
+    described(
+        shelf.add(
+            book, other("hidden", "b", **{"opening, value: conditional": "opening, value: closed"}), "hrss-officer"
+        )
+    )
+    assert shelf.open_names() == ("shown",)
+
+
 def test_an_unknown_dataset_is_not_found() -> None:
-    assert refuse("unknown-dataset", dataset="pensions").exit_status == NOT_FOUND
+    assert refuse("unknown-dataset", dataset="pensions", **meant("pensions", ())).exit_status == NOT_FOUND
 
 
 # --- snapshots --------------------------------------------------------------------------------------

@@ -239,6 +239,11 @@ def test_a_public_file_about_nobody(shell: Shell) -> None:
     shell.run("catalogue", "add", shell.file("trees.odcs.yaml", TREES), "--as", "natural_resources-steward")
     trees = [("法桐", "12.5"), ("法桐", "9.0"), ("雪松", "17.3"), ("银杏", "8.1"), ("银杏", "8.2"), ("银杏", "8.0")]
     write_csv(shell.folder / "trees.csv", ["树种", "树高（米）"], trees, encoding="utf-8-sig")
+    own = shell.run("intake", "load", "street_tre", "trees.csv", "--as", "natural_resources-steward", status=4)
+    foreign = shell.run("intake", "load", "street_tre", "trees.csv", "--as", "market-steward", status=4)
+    shown = shell.run("catalogue", "show", "street_tre", status=4)
+    meant = ["street_tree" in refused["reasons"][0]["remedy"] for refused in (own, foreign, shown)]
+    assert meant == [True, False, True]
     report = shell.run("intake", "load", "street_tree", "trees.csv", "--as", "natural_resources-steward")
     assert report["published"] == 6
     again = shell.run("intake", "load", "street_tree", "trees.csv", "--as", "natural_resources-steward")

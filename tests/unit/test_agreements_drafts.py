@@ -103,6 +103,7 @@ DATASETS = {
     "closed_one": replace(PENSION, name="closed_one", opening=Opening.CLOSED),
     "tax_return": replace(PENSION, name="tax_return", department="tax"),
 }
+OPEN_NAMES = [name for name, dataset in DATASETS.items() if dataset.open]
 _K = OrganisationKind
 ORGANISATIONS = {
     organisation.id: organisation
@@ -117,7 +118,7 @@ ORGANISATIONS = {
     )
 }
 SERVICES = (CITIZEN_CREDIT,)
-WORLD = World(ORGANISATIONS.get, DATASETS.get, SERVICES, AT)
+WORLD = World(ORGANISATIONS.get, DATASETS.get, lambda: OPEN_NAMES, SERVICES, AT)
 
 
 def reasons_of(text: str) -> list[tuple[str, int]]:
@@ -128,6 +129,13 @@ def reasons_of(text: str) -> list[tuple[str, int]]:
             assert reason.message(lang)
             assert reason.remedy(lang)
     return [(reason.code, int(reason.facts["line"])) for reason in found]
+
+
+def remedies_of(text: str) -> dict[str, str]:
+    draft, reasons = parse(text)
+    assert draft is not None
+    found = (*reasons, *check_draft(draft, WORLD))
+    return {"en": "".join(one.remedy("en") for one in found), "zh": "".join(one.remedy("zh") for one in found)}
 
 
 def contract_of(text: str) -> Contract:
@@ -225,6 +233,38 @@ CASES: list[tuple[str, str, str]] = [
 @pytest.mark.parametrize(("old", "new", "code"), CASES)
 def test_each_flaw_is_named_with_its_line(old: str, new: str, code: str):
     assert (code, line_of(old)) in reasons_of(changed(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "meant"),
+    [
+        ("  pension_enrolment:\n", "  pension_enrollment:\n", "pension_enrolment"),
+        ("  pension_enrolment:\n", "  tax_retrun:\n", "tax_return"),
+        ("items: [person_id, district", "items: [person_id, distrikt", "district"),
+        ("{contribution_base: [aggregate]}", "{contribution_bas: [aggregate]}", "contribution_base"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest_one(old: str, new: str, meant: str):
+    remedies = remedies_of(changed(old, new))
+    assert f"Did you mean {meant}? " in remedies["en"]
+    assert f"是否指 {meant}？" in remedies["zh"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  pension_enrolment:\n", "  closed_on:\n"),
+        ("  pension_enrolment:\n    items: [person_id, district", "  closed_one:\n    items: [person_id, distrikt"),
+        ("items: [person_id, district", "items: [person_id, full_nam"),
+        ("items: [person_id, district", "items: [person_id, remarc"),
+        ("{contribution_base: [aggregate]}", "{settled_on: []}"),
+    ],
+)
+def test_no_suggestion_tells_a_name_that_is_not_open(old: str, new: str):
+    remedies = remedies_of(changed(old, new))
+    assert "Choose a" in remedies["en"] or "Choose an" in remedies["en"]
+    assert "Did you mean" not in remedies["en"]
+    assert "是否指" not in remedies["zh"]
 
 
 @pytest.mark.parametrize("left", ["spatial", "dateTime", "count", "purpose", "recipient", "weather"])

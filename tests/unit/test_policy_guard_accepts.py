@@ -264,6 +264,30 @@ def test_unknown_and_not_granted_datasets_look_alike() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("SELECT distrct, count(*) {P} GROUP BY distrct", "district"),
+        ("SELECT sum(Contribution_Bas) {P}", "contribution_base"),
+        ("SELECT count(*) FROM pension_enrollment", "pension_enrolment"),
+        ("SELECT not_grantet, count(*) {P} GROUP BY not_grantet", None),
+        ("SELECT full_nam {P}", None),
+        ("SELECT count(*) FROM court_cas", None),
+        ("SELECT zzz, count(*) {P} GROUP BY zzz", None),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest_one_within_the_agreement(text: str, meant: str | None) -> None:
+    """And no name beyond it: neither an item or a dataset that others have, nor one that no statement may use."""
+    read = ask(text.format(P=P))
+    assert isinstance(read, Refusal)
+    (reason,) = read.reasons
+    assert reason.code in {"statement-item-unknown", "statement-dataset-not-granted"}
+    assert reason.remedy("en").startswith("Did you mean ") is (meant is not None)
+    if meant is not None:
+        assert reason.remedy("en").startswith(f"Did you mean {meant}? ")
+        assert reason.remedy("zh").startswith(f"是否指 {meant}？")
+
+
+@pytest.mark.parametrize(
     ("text", "advised"),
     [
         ("SELECT since, district, count(*) {P} WHERE birth_year > 1960 AND quarter = '2020Q1' GROUP BY since, district",

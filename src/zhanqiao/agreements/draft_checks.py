@@ -26,7 +26,7 @@ from zhanqiao.identity.people import Organisation, OrganisationKind
 from zhanqiao.policy.decide import reads_of
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.datasets import Capability, Dataset, Item, Level, Opening, Sharing
-from zhanqiao.terms.refusals import Reason
+from zhanqiao.terms.refusals import Reason, meant
 from zhanqiao.terms.services import Service
 
 MAX_YEARS = 5
@@ -36,10 +36,15 @@ RECIPIENTS = frozenset({OrganisationKind.RESIDENT, OrganisationKind.DEPARTMENT})
 
 @dataclass(frozen=True)
 class World:
-    """What drafts are judged against. services: all that are published."""
+    """What drafts are judged against.
+
+    services        all that are published
+    open_datasets   the names that anybody may see
+    """
 
     organisation_of: Callable[[str], Organisation | None]
     dataset_of: Callable[[str], Dataset | None]
+    open_datasets: Callable[[], Collection[str]]
     services: Collection[Service]
     at: datetime
 
@@ -153,7 +158,7 @@ def _check_dataset(named: DraftDataset, draft: Draft, world: World) -> list[Reas
     name, line = named.name.text, str(named.name.line)
     dataset = world.dataset_of(name)
     if dataset is None:
-        return [Reason("draft-dataset-unknown", {"line": line, "dataset": name[:64]})]
+        return [_dataset_unknown(name, line, world)]
     recipient = world.organisation_of(draft.resident.text) if draft.resident else None
     reasons = _check_source(dataset, line, draft, world)
     if recipient and is_closed_to(recipient.kind, dataset):
@@ -188,12 +193,17 @@ def _check_reads(word: Scalar, draft: Draft, world: World) -> list[Reason]:
     for name, items in reads_of(service, world.dataset_of).items():
         dataset = world.dataset_of(name)
         if dataset is None:
-            reasons.append(Reason("draft-dataset-unknown", {"line": line, "dataset": name}))
+            reasons.append(_dataset_unknown(name, line, world))
             continue
         reasons += _check_source(dataset, line, draft, world)
         if recipient and recipient.kind is OrganisationKind.RESIDENT:
             reasons += [reason for item in sorted(items) for reason in _check_category(dataset, item, line)]
     return reasons
+
+
+def _dataset_unknown(name: str, line: str, world: World) -> Reason:
+    facts = {"line": line, "dataset": name[:64], **meant(name[:64], world.open_datasets())}
+    return Reason("draft-dataset-unknown", facts)
 
 
 def is_closed_to(recipient: OrganisationKind, dataset: Dataset) -> bool:
@@ -218,7 +228,9 @@ def _check_item(word: Scalar, dataset: Dataset, *, only_statistics: bool) -> lis
     facts = {"line": str(word.line), "dataset": dataset.name, "item": word.text[:64]}
     item = dataset.item(word.text)
     if item is None:
-        return [Reason("draft-item-unknown", facts)]
+        # Of a closed dataset no name is suggested; else one that a contract could hold.
+        names = [each.name for each in dataset.items if dataset.open and each.stored and not each.identifier]
+        return [Reason("draft-item-unknown", {**facts, **meant(facts["item"], names)})]
     reasons = _check_category(dataset, word.text, str(word.line))
     if item.identifier or not item.stored:
         reasons.append(Reason("draft-item-not-kept", facts))
@@ -231,7 +243,8 @@ def _check_capabilities(word: Scalar, given: tuple[Scalar, ...], named: DraftDat
     facts = {"line": str(word.line), "dataset": dataset.name, "item": word.text[:64]}
     item = dataset.item(word.text)
     if item is None or word.text not in {each.text for each in named.items}:
-        return [Reason("draft-item-unknown", facts)]
+        own = [each.text for each in named.items if dataset.item(each.text) is not None]
+        return [Reason("draft-item-unknown", {**facts, **meant(facts["item"], own)})]
     known = ", ".join(sorted(item.capabilities)) or "-"
     wider = [each for each in given if each.text not in item.capabilities]
     if wider:

@@ -106,7 +106,7 @@ def draft(
     found, reasons = parse(text)
     with book.recording() as tx:
         # (2) Judge it against register, catalogue and calendar as they are in this transaction.
-        world = World(find_organisation, shelf.find, services, tx.at)
+        world = World(find_organisation, shelf.find, shelf.open_names, services, tx.at)
         if found is not None:
             reasons = (*reasons, *check_draft(found, world))
         parties = {word.text for word in (found.issuer, found.resident) if word is not None} if found else set()

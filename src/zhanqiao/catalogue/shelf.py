@@ -196,6 +196,11 @@ def all() -> tuple[Dataset, ...]:  # noqa: A001  read as shelf.all()
     return tuple(_dataset(digest) for digest in digests)
 
 
+def open_names() -> tuple[str, ...]:
+    """Return the names of the open catalogue: what anybody may see."""
+    return tuple(dataset.name for dataset in all() if dataset.open)
+
+
 def versions(name: str) -> tuple[Version, ...]:
     """Return every contract that was in force under that name, the oldest first."""
     rows = ContractRow.objects.filter(dataset=name).defer("text")

@@ -11,7 +11,7 @@ from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.intake import LoadReport
 from zhanqiao.terms.datasets import Dataset
-from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal, meant, refuse
 from zhanqiao.vault.house import House
 
 
@@ -29,7 +29,8 @@ def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadR
     """Load a delivery, if `by` is a steward of the department that the dataset belongs to."""
     found = shelf.find(dataset)
     if found is None:
-        return refuse("unknown-dataset", dataset=dataset)
+        own = (one.name for one in shelf.all() if not check_steward(by, one.department))
+        return refuse("unknown-dataset", dataset=dataset, **meant(dataset, own))
     if reasons := check_steward(by, found.department):
         return _refused(house, "intake.load", by, dataset, reasons)
     return intake.load(house, dataset, files, by)

@@ -13,6 +13,7 @@ from zhanqiao.desk.cli.given import bytes_of
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.terms.datasets import Dataset, Item
+from zhanqiao.terms.refusals import meant
 
 _SHOWN_VALUES = 6
 
@@ -49,7 +50,7 @@ def show(
     if dataset:
         found = shelf.find(dataset)
         if found is None:
-            call.refuse("unknown-dataset", dataset=dataset)
+            call.refuse("unknown-dataset", dataset=dataset, **meant(dataset, shelf.open_names()))
         _show_one(call, found)
     else:
         _show_all(call)

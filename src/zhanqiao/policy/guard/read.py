@@ -17,7 +17,7 @@ from zhanqiao.policy.guard.sqlglot_reader import Reading
 from zhanqiao.policy.ir import Statement
 from zhanqiao.terms.agreements import Grant
 from zhanqiao.terms.datasets import Dataset
-from zhanqiao.terms.refusals import RULES, Reason, Refusal
+from zhanqiao.terms.refusals import RULES, Reason, Refusal, meant
 
 
 def read(
@@ -73,7 +73,7 @@ def _dataset(
     if name is None:
         return ()
     dataset = dataset_of(name) if name in grant.items else None
-    facts = {"dataset": name, "granted": resolve.listed(sorted(grant.items))}
+    facts = {"dataset": name, "granted": resolve.listed(sorted(grant.items)), **meant(name, grant.items)}
     return (Reason("statement-dataset-not-granted", facts),) if dataset is None else dataset
 
 

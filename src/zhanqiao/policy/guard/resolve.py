@@ -28,7 +28,7 @@ from zhanqiao.policy.ir import (
     Within,
 )
 from zhanqiao.terms.datasets import Capability, Dataset, Generaliser, Item, Level, LogicalType
-from zhanqiao.terms.refusals import Reason
+from zhanqiao.terms.refusals import Reason, meant
 
 _EQUALITIES = frozenset({Operator.EQ, Operator.NE})
 _SHOWN = 12  # names listed in a remedy
@@ -59,7 +59,10 @@ def check_names(named: Iterable[str], dataset: Dataset, granted: frozenset[str])
         item = dataset.item(name)
         facts = {"dataset": dataset.name, "item": name, "granted": listed(sorted(granted))}
         if item is None:
-            reasons.append(Reason("statement-item-unknown", facts))
+            usable = granted & {
+                each.name for each in dataset.items if each.stored and each.level is not Level.FORBIDDEN
+            }
+            reasons.append(Reason("statement-item-unknown", {**facts, **meant(name, usable)}))
         elif item.level is Level.FORBIDDEN or not item.stored:
             reasons.append(Reason("statement-item-forbidden", {"dataset": dataset.name, "item": name}))
         elif name not in granted:

@@ -11,9 +11,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from zhanqiao.terms.refusals import agreements, catalogue, decisions, house, intake, statistics
+from zhanqiao.terms.refusals.meant import meant
 from zhanqiao.terms.refusals.rule import DONE, FAULT, NOT_FOUND, REFUSED, USAGE, Rule
 
-__all__ = ["DONE", "FAULT", "NOT_FOUND", "REFUSED", "RULES", "USAGE", "Lang", "Reason", "Refusal", "Rule", "refuse"]
+__all__ = [
+    "DONE",
+    "FAULT",
+    "NOT_FOUND",
+    "REFUSED",
+    "RULES",
+    "USAGE",
+    "Lang",
+    "Reason",
+    "Refusal",
+    "Rule",
+    "meant",
+    "refuse",
+]
 
 Lang = Literal["zh", "en"]
 

@@ -247,8 +247,8 @@ ROWS: dict[str, Rule] = {
     "draft-dataset-unknown": Rule(
         "Line {line}: the catalogue has no dataset {dataset}.",
         "第 {line} 行：目录中没有数据集 {dataset}。",
-        "Choose a dataset of the catalogue.",
-        "请选择目录中的数据集。",
+        "{meant_en}Choose a dataset of the catalogue.",
+        "{meant_zh}请选择目录中的数据集。",
     ),
     "agreement-reclassified": Rule(
         "Nothing of agreement {agreement} may go to its resident any more: the departments have changed their data's class.",
@@ -277,8 +277,8 @@ ROWS: dict[str, Rule] = {
     "draft-item-unknown": Rule(
         "Line {line}: {dataset} has no item {item}.",
         "第 {line} 行：{dataset} 没有信息项 {item}。",
-        "Choose an item of the dataset.",
-        "请选择该数据集的信息项。",
+        "{meant_en}Choose an item of the dataset.",
+        "{meant_zh}请选择该数据集的信息项。",
     ),
     "draft-item-forbidden": Rule(
         "Line {line}: {item} is of the category {category}, which the credit law forbids.",

@@ -432,8 +432,8 @@ ROWS: dict[str, Rule] = {
     "unknown-dataset": Rule(
         en="The catalogue has no dataset {dataset}.",
         zh="目录中没有数据集 {dataset}。",
-        remedy_en="Names: zhanqiao catalogue show. A new dataset is described with zhanqiao catalogue add.",
-        remedy_zh="可用 zhanqiao catalogue show 查看名称；新数据集用 zhanqiao catalogue add 编目。",
+        remedy_en="{meant_en}Names: zhanqiao catalogue show. A new dataset is described with zhanqiao catalogue add.",
+        remedy_zh="{meant_zh}可用 zhanqiao catalogue show 查看名称；新数据集用 zhanqiao catalogue add 编目。",
         exit_status=NOT_FOUND,
         http_status=404,
     ),

@@ -302,8 +302,8 @@ ROWS: dict[str, Rule] = {
     "statement-dataset-not-granted": Rule(
         "There is no dataset {dataset} within this agreement.",
         "本协议范围内没有数据集 {dataset}。",
-        "Granted are: {granted}.",
-        "已授权的数据集：{granted}。",
+        "{meant_en}Granted are: {granted}.",
+        "{meant_zh}已授权的数据集：{granted}。",
         # The same whether nobody has such a dataset or others have it: a stranger learns nothing of either.
         exit_status=NOT_FOUND,
         http_status=404,
@@ -311,8 +311,8 @@ ROWS: dict[str, Rule] = {
     "statement-item-unknown": Rule(
         "The dataset {dataset} has no item {item}.",
         "数据集 {dataset} 没有信息项 {item}。",
-        "Items within your agreement: {granted}.",
-        "协议范围内的信息项：{granted}。",
+        "{meant_en}Items within your agreement: {granted}.",
+        "{meant_zh}协议范围内的信息项：{granted}。",
     ),
     "statement-item-not-granted": Rule(
         "The agreement does not cover the item {item} of {dataset}.",
