@@ -79,7 +79,7 @@ def load_permit(house: House, dataset: Dataset, snapshot: str) -> LoadPermit:
     """Return the permit for a made-up delivery."""
     batch = digest([dataset.name, snapshot])
     at = house.clock()
-    return done(decide_load(f"load-{snapshot}", dataset, dataset.name, dataset.digest, batch, snapshot, at))
+    return done(decide_load(f"load-{snapshot}", dataset, dataset.digest, batch, snapshot, at))
 
 
 def show(house: House, dataset: Dataset, snapshot: str, segments: tuple[str, ...]) -> None:

@@ -11,8 +11,9 @@ from lib.town import DRAFT, Town, build, codes, done
 from zhanqiao import agreements
 from zhanqiao.agreements import lifecycle
 from zhanqiao.agreements.seals import seal_statement, sign_seal
-from zhanqiao.identity.keys import key_id, make_key, public_bytes
+from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.ledger.book import founding
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.agreements import AgreementState
 from zhanqiao.terms.events import Event
 
@@ -146,7 +147,7 @@ def test_a_database_thief_forges_the_missing_seal_with_a_key_of_his_own(town: To
         agreement,
         "bureau",
         "bureau-signatory",
-        key_id(public_bytes(thief)),
+        key_id_of(public_bytes(thief)),
         sign_seal(statement, thief),
         "2026-11-25 09:00:00",
     )

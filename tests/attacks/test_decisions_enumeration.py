@@ -29,6 +29,7 @@ from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.refusals import RULES, Reason, Refusal
 from zhanqiao.terms.services import Service
 from zhanqiao.vault.faults import KeyFault
+from zhanqiao.vault.keys import Sealed
 
 KNOWN, OTHER = WAGES[60].id, WAGES[61].id
 # Never delivered, and right in every character.
@@ -198,7 +199,7 @@ def test_a_reason_is_never_cut(pier: Pier) -> None:
     request = pier.number()
     sealed = [reasons.seal(some, request, pier.house) for some in (every, every[:1])]
     assert len({len(one) for one in sealed}) == 1
-    opened = pier.house.vault.open("reasons", base64.b64decode(sealed[0]), request.encode()).decode().strip()
+    opened = pier.house.vault.open(Sealed.REASON, base64.b64decode(sealed[0]), request.encode()).decode().strip()
     assert opened.split(",") == [reason.code for reason in every]
 
 
@@ -254,7 +255,7 @@ def test_an_entry_without_a_sealed_reason_is_told(pier: Pier) -> None:
 def test_a_reason_moved_to_another_request_does_not_open(pier: Pier) -> None:
     sealed = reasons.seal([Reason("consent-missing")], pier.number(), pier.house)
     with pytest.raises(KeyFault):
-        pier.house.vault.open("reasons", base64.b64decode(sealed), pier.number().encode())
+        pier.house.vault.open(Sealed.REASON, base64.b64decode(sealed), pier.number().encode())
 
 
 def test_the_auditor_opens_it_at_the_command_line(pier: Pier) -> None:

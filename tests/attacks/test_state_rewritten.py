@@ -14,9 +14,10 @@ from zhanqiao.agreements import lifecycle
 from zhanqiao.agreements.seals import seal_statement, sign_seal
 from zhanqiao.desk.audit import audit
 from zhanqiao.identity import consent_keys, register, residents
-from zhanqiao.identity.keys import key_id, make_key, public_bytes
+from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger.book import founding
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
 
 COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
@@ -103,10 +104,10 @@ def test_a_whole_agreement_is_sealed_by_keys_that_nobody_registered(pier: Pier) 
         key = make_key()
         public = public_bytes(key)
         signature = sign_seal(seal_statement(agreement, digest, seal.organisation, seal.person), key)
-        rewrite("UPDATE identity_key SET id = %s, public = %s WHERE id = %s", key_id(public), public, seal.key)
+        rewrite("UPDATE identity_key SET id = %s, public = %s WHERE id = %s", key_id_of(public), public, seal.key)
         rewrite(
             "UPDATE agreements_seal SET key = %s, signature = %s WHERE agreement_id = %s AND person = %s",
-            key_id(public), signature, agreement, seal.person,
+            key_id_of(public), signature, agreement, seal.person,
         )  # fmt: skip
     assert agreements.find_grant(agreement, pier.house.clock()) is not None
     denied(pier, "key ed25519:[0-9a-f]* is in the")

@@ -23,6 +23,7 @@ from lib.vault_cases import (
 )
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.connection import Limits, locked_down
+from zhanqiao.vault.keys import Sealed
 from zhanqiao.vault.segments import stored_schema
 from zhanqiao.vault.vault import Vault
 
@@ -74,7 +75,7 @@ def test_planted_identifiers_are_in_no_file(tmp_path):
     states = files_under(tmp_path / "vault" / "states" / TRACED.name)
     assert sorted(path.name for path in states) == ["newer-settled_on.sealed", "newest-settled_on.sealed"]
     assert not any(np.sort(numbers)[:4].astype("<i4").tobytes() in path.read_bytes() for path in states)
-    (tmp_path / "memo").write_bytes(vault.seal("memos", "".join(planted).encode(), b""))
+    (tmp_path / "memo").write_bytes(vault.seal(Sealed.MEMO, "".join(planted).encode(), b""))
 
     found = files_under(tmp_path)
     assert len(found) >= 6

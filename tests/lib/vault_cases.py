@@ -22,6 +22,7 @@ from zhanqiao.terms.datasets import (
 )
 from zhanqiao.terms.services import Evidence, Trace
 from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault import crypt
 from zhanqiao.vault.duckdb_engine import DuckDbEngine
 from zhanqiao.vault.engines import Engine
 from zhanqiao.vault.keys import Keyring
@@ -159,6 +160,21 @@ def evidence_permit(
         roster_where=roster_where,
         snapshots=snapshots or {"employment": "s1"},
     )
+
+
+def identities_of(vault: Vault, kind: SubjectKind, number: int) -> dict[str, str | None]:
+    """Open the identity store as whoever holds its key does, and return what it says of one subject, the newest last.
+
+    No command of this release reads it: the law says when it is opened, and no door that is built asks for it.
+    """
+    store, known = vault._identities, {}
+    for path in sorted((store._folder / kind.value).glob("*.sealed")):
+        aad = f"identities {kind.value} {path.name}".encode()
+        table = pa.ipc.open_stream(crypt.open_sealed(store._key, path.read_bytes(), aad, path.name)).read_all()
+        for row in table.to_pylist():
+            if row.pop("subject_number") == number:
+                known |= {item: value for item, value in row.items() if value is not None}
+    return known
 
 
 # --- any rows ---------------------------------------------------------------------------------------

@@ -115,11 +115,8 @@ def test_a_changed_contract_carries_a_higher_version(book: Book, version: str) -
     first = described(shelf.add(book, GOOD, "hrss-officer"))
     second = described(shelf.add(book, raised(version), "hrss-officer"))
     assert shelf.find("pension_enrolment") == second
-    assert [(kept.version, kept.digest) for kept in shelf.versions("pension_enrolment")] == [
-        ("1.0.0", first.digest),
-        (version, second.digest),
-    ]
-    assert shelf.contract_of(first.digest) == GOOD
+    assert second.version == version
+    assert (shelf.contract_of(first.digest), shelf.contract_of(second.digest)) == (GOOD, raised(version))
     assert json.loads(list(book.events(kind="catalogue.described"))[1].leaf)["facts"]["replaces"] == first.digest
 
 
@@ -155,9 +152,8 @@ def test_two_who_describe_at_once_come_one_after_the_other(book: Book) -> None:
     stands = shelf.find("pension_enrolment")
     assert stands == described(higher)
     # The lower one was in force for a moment, or came too late; it never replaces the higher one.
-    kept = [version.version for version in shelf.versions("pension_enrolment")]
+    kept = [json.loads(event.leaf)["facts"]["version"] for event in book.events(kind="catalogue.described")]
     assert kept == (["1.0.0", "1.1.0", "1.2.0"] if isinstance(lower, Dataset) else ["1.0.0", "1.2.0"])
-    assert len(list(book.events(kind="catalogue.described"))) == len(kept)
 
 
 def test_a_catalogue_code_names_one_dataset(book: Book) -> None:

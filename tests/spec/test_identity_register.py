@@ -6,9 +6,10 @@ import pytest
 from lib.town import ORGANISATIONS, Town, build, codes, done
 from zhanqiao.identity import directory, register, residents
 from zhanqiao.identity.admission import CRITERIA
-from zhanqiao.identity.keys import key_id, make_key, public_bytes
+from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
+from zhanqiao.ledger.dsse import key_id_of
 
 EVIDENCE = {criterion.code: f"doc {criterion.code}" for criterion in CRITERIA}
 
@@ -127,5 +128,5 @@ def test_a_replaced_key_takes_every_role_and_keeps_what_was_sealed_checkable(tow
     after = done(register.replace_key(town.book, "bank-signatory", key, "sysadmin"))
     assert after.key == key
     assert after.roles == frozenset()
-    assert directory.keys_of({key_id(before.key): "bank-signatory"}) == {key_id(before.key): before.key}
-    assert directory.keys_of({key_id(before.key): "bank-officer"}) == {}
+    assert directory.keys_of({key_id_of(before.key): "bank-signatory"}) == {key_id_of(before.key): before.key}
+    assert directory.keys_of({key_id_of(before.key): "bank-officer"}) == {}

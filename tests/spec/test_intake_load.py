@@ -27,6 +27,7 @@ from lib.deliveries import (
     published_rows,
     refused,
 )
+from lib.vault_cases import identities_of
 from zhanqiao import intake
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import quarantine
@@ -65,7 +66,7 @@ def test_direct_identifiers_stand_apart(house, enrolment, tmp_path):
     loaded(house, deliver(tmp_path, *GOOD))
     number = number_of(house, LI)
     assert number is not None
-    assert house.vault._identities.find(SubjectKind.PERSON, number) == {"full_name": "李秀英"}
+    assert identities_of(house.vault, SubjectKind.PERSON, number) == {"full_name": "李秀英"}
 
 
 def test_both_encodings_give_the_same_rows(house, enrolment, tmp_path):
@@ -104,7 +105,7 @@ def test_several_files_are_one_delivery(house, enrolment, tmp_path):
 
 def test_quoted_fields_are_read_as_they_are(house, enrolment, tmp_path):
     loaded(house, deliver(tmp_path, f'"{WANG}","王 ""小"" 伟",1949-12-31,"市南区",5000,,"一,二\n三"'))
-    assert house.vault._identities.find(SubjectKind.PERSON, number_of(house, WANG)) == {"full_name": '王 "小" 伟'}
+    assert identities_of(house.vault, SubjectKind.PERSON, number_of(house, WANG)) == {"full_name": '王 "小" 伟'}
 
 
 def test_the_derived_things_are_there(house, enrolment, tmp_path):

@@ -18,6 +18,7 @@ from lib.vault_cases import (
     dataset,
     engine,
     evidence_permit,
+    identities_of,
     keyring,
     load_permit,
     nothing_recorded,
@@ -29,6 +30,7 @@ from zhanqiao.policy.ir import Compare, Operator
 from zhanqiao.terms.services import Evidence, Operation, Trace
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.faults import KeyFault, VaultFault
+from zhanqiao.vault.keys import Sealed
 from zhanqiao.vault.vault import Vault
 
 ID, OTHER, STRANGER = "370202194910010018", "37020219491001002X", "370202195001010011"
@@ -415,10 +417,14 @@ def test_changes_of_another_snapshot_do_not_open(certified, tmp_path):
 
 
 def test_memos_open_for_their_purpose_and_place(vault):
-    sealed = vault.seal("memos", b"answer", b"request-1")
-    assert vault.open("memos", sealed, b"request-1") == b"answer"
-    with pytest.raises(KeyFault):
-        vault.open("quarantine", sealed, b"request-1")
+    sealed = vault.seal(Sealed.MEMO, b"answer", b"request-1")
+    assert vault.open(Sealed.MEMO, sealed, b"request-1") == b"answer"
+    for what, place in ((Sealed.BAD_ROWS, b"request-1"), (Sealed.MEMO, b"request-2")):
+        with pytest.raises(KeyFault):
+            vault.open(what, sealed, place)
+    for purpose in ("tokens", "segments", "identities"):
+        with pytest.raises(ValueError, match="not a valid Sealed"):
+            vault.open(purpose, sealed, b"request-1")
     assert vault.commitment(b"x") == vault.commitment(b"x") != vault.commitment(b"y")
     assert vault.commitment(b"x") != vault.question_digest(b"x"), "the auditor's key opens no question"
 
@@ -429,8 +435,8 @@ def test_identities_are_kept_apart(vault, tmp_path):
     numbers = vault._subjects.numbers(SubjectKind.PERSON, [ID, "nobody"], allocate=True)
     vault._identities.put(SubjectKind.PERSON, numbers, pa.table({"full_name": ["王秀英", "不存在"], "tel": ["1", "2"]}))
     vault._identities.put(SubjectKind.PERSON, numbers[:1], pa.table({"tel": ["3"], "address": [None]}))
-    assert vault._identities.find(SubjectKind.PERSON, int(numbers[0])) == {"full_name": "王秀英", "tel": "3"}
-    assert vault._identities.find(SubjectKind.PERSON, -1) == {}
+    assert identities_of(vault, SubjectKind.PERSON, int(numbers[0])) == {"full_name": "王秀英", "tel": "3"}
+    assert identities_of(vault, SubjectKind.PERSON, -1) == {}
     for path in (tmp_path / "vault" / "identities").rglob("*.sealed"):
         assert "王秀英".encode() not in path.read_bytes()
     with pytest.raises(VaultFault, match="differ in count"):

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from zhanqiao.identity.keys import key_id, make_key, public_bytes, read_key_file, write_key_file
+from zhanqiao.identity.keys import make_key, public_bytes, read_key_file, write_key_file
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.refusals import Refusal
 
 PASSPHRASE = "correct horse battery"
@@ -80,4 +81,4 @@ def test_another_kind_of_key_is_no_key(tmp_path: Path):
 
 
 def test_a_key_id_names_its_algorithm():
-    assert key_id(bytes(32)) == "ed25519:66687aadf862bd776c8fc18b8e9f8e20"
+    assert key_id_of(bytes(32)) == "ed25519:66687aadf862bd776c8fc18b8e9f8e20"

@@ -283,7 +283,6 @@ def load(**changes: object) -> LoadPermit | Refusal:
     facts: dict[str, object] = {
         "request": "r-3",
         "dataset": PENSION,
-        "name": "pension_enrolment",
         "contract_digest": PENSION.digest,
         "batch_digest": DIGEST,
         "snapshot": "s-2",
@@ -305,7 +304,6 @@ NOTHING_KEPT = replace(PENSION, items=(item("full_name", LogicalType.STRING, ide
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"dataset": None}, ["load-dataset-unknown"]),
         ({"contract_digest": DIGEST}, ["load-contract-changed"]),
         ({"batch_digest": "ab" * 32}, ["digest-malformed"]),
         ({"batch_digest": DIGEST.upper()}, ["digest-malformed"]),

@@ -146,20 +146,6 @@ def test_an_unknown_subject_is_not_numbered_by_asking(book):
     assert book.number_of(Subject(FIRM, ID)) is None
 
 
-def test_only_new_identifiers_are_verified(book):
-    seen = []
-
-    def verify(ids):
-        seen.append(ids.to_pylist())
-        return [not text.endswith("X") for text in ids.to_pylist()]
-
-    assert book.numbers(PERSON, [ID, ID, OTHER, None], allocate=True, verify=verify).tolist() == [0, 0, -1, -1]
-    assert book.numbers(PERSON, [ID], allocate=True, verify=verify).tolist() == [0]
-    assert [sorted(one) for one in seen] == [sorted([ID, OTHER])]
-    with pytest.raises(VaultFault, match="another number of answers"):
-        book.numbers(PERSON, [OTHER], allocate=True, verify=lambda ids: [True, True])
-
-
 def test_two_writers_agree(tmp_path, keyring):
     one, other = (SubjectBook(tmp_path / "subjects", keyring, nothing_recorded) for _ in range(2))
     one.numbers(PERSON, [ID], allocate=True)

@@ -30,9 +30,9 @@ from zhanqiao.agreements.usage import STATED
 from zhanqiao.catalogue import shelf
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import find_organisation, find_person, organisations
-from zhanqiao.identity.keys import key_id
 from zhanqiao.identity.people import OrganisationKind, Person, Role, check_acts
 from zhanqiao.ledger.book import Book
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.agreements import AgreementState
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
@@ -162,7 +162,7 @@ def seal_with(book: Book, agreement: str, by: str, signature: bytes) -> Agreemen
             agreement_id=agreement,
             organisation=person.organisation.id,
             person=person.id,
-            key=key_id(person.key),
+            key=key_id_of(person.key),
             signature=signature,
             at=tx.at,
         )
@@ -174,7 +174,7 @@ def seal_with(book: Book, agreement: str, by: str, signature: bytes) -> Agreemen
                 agreement,
                 digest=standing.digest,
                 organisation=person.organisation.id,
-                key=key_id(person.key),
+                key=key_id_of(person.key),
                 signature=signature.hex(),
             )
         )

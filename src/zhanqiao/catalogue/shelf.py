@@ -48,17 +48,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Version:
-    """One contract that was in force: whose, since when, and who described it."""
-
-    dataset: str
-    version: str
-    digest: str
-    by: str
-    described: datetime
-
-
-@dataclass(frozen=True)
 class Tally:
     """How much of the catalogue is open: categories, items, and records published in them."""
 
@@ -199,13 +188,6 @@ def all() -> tuple[Dataset, ...]:  # noqa: A001  read as shelf.all()
 def open_names() -> tuple[str, ...]:
     """Return the names of the open catalogue: what anybody may see."""
     return tuple(dataset.name for dataset in all() if dataset.open)
-
-
-def versions(name: str) -> tuple[Version, ...]:
-    """Return every contract that was in force under that name, the oldest first."""
-    rows = ContractRow.objects.filter(dataset=name).defer("text")
-    found = (Version(row.dataset, row.version, row.digest, row.by, row.described) for row in rows)
-    return tuple(sorted(found, key=lambda version: _order(version.version)))
 
 
 def contract_of(digest: str) -> str | None:

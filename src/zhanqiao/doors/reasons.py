@@ -15,10 +15,10 @@ from zhanqiao.ledger.entries import read_leaf
 from zhanqiao.terms.events import UNNAMED, Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
+from zhanqiao.vault.keys import Sealed
 
 # Room for every code that a consent can fail with, all at once; a test holds the two together.
 LENGTH = 512
-_PURPOSE = "reasons"
 _FACT = "sealed_reason"
 
 
@@ -33,7 +33,7 @@ def seal(reasons: Sequence[Reason], request: str, house: House) -> str:
     """Return the sealed form of all codes, at the one length. It opens under this request only."""
     codes = ",".join(reason.code for reason in reasons).encode()
     assert len(codes) <= LENGTH, "a reason is never cut"
-    return base64.b64encode(house.vault.seal(_PURPOSE, codes.ljust(LENGTH), request.encode())).decode()
+    return base64.b64encode(house.vault.seal(Sealed.REASON, codes.ljust(LENGTH), request.encode())).decode()
 
 
 def reveal(index: int, by: str, house: House) -> tuple[Reason, ...] | Refusal:
@@ -47,7 +47,7 @@ def reveal(index: int, by: str, house: House) -> tuple[Reason, ...] | Refusal:
     facts = None if entry is None or entry.index != index else read_leaf(entry.leaf).get("facts")
     if entry is None or not isinstance(facts, dict) or _FACT not in facts:
         return refuse("no-sealed-reason", index=str(index))
-    codes = house.vault.open(_PURPOSE, base64.b64decode(facts[_FACT]), entry.request.encode()).decode().strip()
+    codes = house.vault.open(Sealed.REASON, base64.b64decode(facts[_FACT]), entry.request.encode()).decode().strip()
     # On the record before it is told.
     with house.book.recording(Event("ledger.reason-opened", by, entry.request, {"entry": index})):
         pass

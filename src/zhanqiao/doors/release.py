@@ -28,10 +28,9 @@ from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import RequestId
 from zhanqiao.vault.house import House
+from zhanqiao.vault.keys import Sealed
 
-PREDICATE_VERSION = 1
 RULE_PACK = "zhanqiao-default-1"
-_MEMO = "memos"
 
 
 @dataclass(frozen=True)
@@ -254,7 +253,7 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
 
 def _memo(asked: Asked, answer: bytes, salt: bytes, house: House) -> bytes:
     answer_file = object_of({"answer": answer, "salt": canonical(salt.hex())})
-    return house.vault.seal(_MEMO, answer_file, asked.id.encode())
+    return house.vault.seal(Sealed.MEMO, answer_file, asked.id.encode())
 
 
 def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
@@ -268,7 +267,7 @@ def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sea
 
 def _predicate(asked: Asked, sealing: Sealing, issued: datetime) -> dict[str, object]:
     return {
-        "version": PREDICATE_VERSION,
+        "version": certificate.PREDICATE_VERSION,
         "door": asked.door.value,
         "service_or_null": sealing.service,
         "agreement": asked.agreement,
@@ -294,5 +293,5 @@ def _read_back(asked: Asked, house: House) -> Release | Refusal:
 
 
 def _from_memo(request: RequestId, memo: bytes, index: int, house: House) -> Release:
-    answer_file = house.vault.open(_MEMO, memo, request.encode())
+    answer_file = house.vault.open(Sealed.MEMO, memo, request.encode())
     return Release(request, answer_file, house.book.certificate(index))

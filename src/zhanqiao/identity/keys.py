@@ -48,11 +48,6 @@ def public_bytes(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
     return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def key_id(public: bytes) -> str:
-    """Return the name of a public key: algorithm and the first 128 bits of its digest."""
-    return "ed25519:" + hashlib.sha256(public).hexdigest()[:32]
-
-
 def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None, profile: str) -> Refusal | None:
     """Write `key` to a new file, durably; None when done. A plain file is for the demo profile only."""
     if passphrase is None and profile != DEMO:

@@ -21,10 +21,10 @@ from stdnum.cn import uscc
 from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
-from zhanqiao.identity.keys import key_id
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 
@@ -146,9 +146,9 @@ def replace_key(book: Book, person: str, key: bytes, by: str) -> Person | Refusa
         if reasons:
             return note_refusal(tx, "identity.replace-key", by, person, reasons)
         KeyRow.objects.filter(person_id=person, until=None).update(until=tx.at)
-        KeyRow.objects.create(id=key_id(key), person_id=person, public=key, since=tx.at)
+        KeyRow.objects.create(id=key_id_of(key), person_id=person, public=key, since=tx.at)
         RoleRow.objects.filter(person_id=person).delete()
-        tx.add(Event("identity.key-replaced", by, facts={"person": person, "key": key_id(key)}))
+        tx.add(Event("identity.key-replaced", by, facts={"person": person, "key": key_id_of(key)}))
         return _known_person(person)
 
 
@@ -219,7 +219,7 @@ def _check_key(key: bytes) -> list[Reason]:
         Ed25519PublicKey.from_public_bytes(key)
     except (ValueError, UnsupportedAlgorithm):
         return [Reason("key-malformed")]
-    return [Reason("key-taken")] if KeyRow.objects.filter(pk=key_id(key)).exists() else []
+    return [Reason("key-taken")] if KeyRow.objects.filter(pk=key_id_of(key)).exists() else []
 
 
 def _check_known(person: str) -> list[Reason]:
@@ -237,8 +237,8 @@ def _write_organisation(tx: Recording, new: NewOrganisation, by: str) -> None:
 
 def _write_person(tx: Recording, new: NewPerson, natural: str, by: str) -> None:
     PersonRow.objects.create(id=new.id, organisation_id=new.organisation, name=new.name, natural=natural)
-    KeyRow.objects.create(id=key_id(new.key), person_id=new.id, public=new.key, since=tx.at)
-    facts: dict[str, object] = {"person": new.id, "organisation": new.organisation, "key": key_id(new.key)}
+    KeyRow.objects.create(id=key_id_of(new.key), person_id=new.id, public=new.key, since=tx.at)
+    facts: dict[str, object] = {"person": new.id, "organisation": new.organisation, "key": key_id_of(new.key)}
     tx.add(Event("identity.person-registered", by, facts=facts))
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from zhanqiao.identity.admission import Admission, Step
 from zhanqiao.identity.consent_keys import binding_of
-from zhanqiao.identity.keys import key_id
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.people import OrganisationKind
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts
 
@@ -91,4 +91,4 @@ def _held_roles() -> dict[str, list[str]]:
 
 def _held_keys() -> dict[str, tuple[str, bool]]:
     """Return the keys by the name that their bytes have, whatever the row calls them."""
-    return {key_id(bytes(row.public)): (row.person_id, row.until is None) for row in KeyRow.objects.all()}
+    return {key_id_of(bytes(row.public)): (row.person_id, row.until is None) for row in KeyRow.objects.all()}

@@ -79,7 +79,7 @@ def _load(
         return _recognised(dataset, delivery, known, started)
     snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
     request = f"load-{snapshot}"
-    permit = decide_load(request, dataset, dataset.name, dataset.digest, delivery.digest, snapshot, house.clock())
+    permit = decide_load(request, dataset, dataset.digest, delivery.digest, snapshot, house.clock())
     if isinstance(permit, Refusal):
         return permit
     # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.

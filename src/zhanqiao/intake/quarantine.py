@@ -20,9 +20,9 @@ from zhanqiao.ledger import durable
 from zhanqiao.vault import files
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.house import House
+from zhanqiao.vault.keys import Sealed
 
 FOLDER = "quarantine"
-_PURPOSE = "quarantine"
 _PART_BYTES = 4 << 20
 _as_line = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode  # made once: a delivery has many bad rows
 
@@ -80,7 +80,7 @@ def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> d
     folder, kept = _folder(house, dataset, snapshot), 0
     for kept, part in enumerate(parts, start=1):
         name = _name(kept - 1)
-        durable.write_whole(folder / name, house.vault.seal(_PURPOSE, part, _aad(dataset, snapshot, name)))
+        durable.write_whole(folder / name, house.vault.seal(Sealed.BAD_ROWS, part, _aad(dataset, snapshot, name)))
     return {_held_of(dataset, snapshot): kept} if kept else {}
 
 
@@ -92,7 +92,7 @@ def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
         path = folder / _name(number)
         if not path.exists():
             raise VaultFault(f"couldn't read the quarantine of {snapshot}: {path.name} is missing")
-        plain = house.vault.open(_PURPOSE, path.read_bytes(), _aad(dataset, snapshot, path.name))
+        plain = house.vault.open(Sealed.BAD_ROWS, path.read_bytes(), _aad(dataset, snapshot, path.name))
         for line in plain.split(b"\n"):
             row = json.loads(line)
             yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})

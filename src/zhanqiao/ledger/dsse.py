@@ -28,9 +28,9 @@ class Envelope:
     key_id: str
 
 
-def key_id_of(public_key: Ed25519PublicKey) -> str:
-    """Return `ed25519:` and the first 16 bytes of the key's SHA-256, in hex."""
-    raw = public_key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+def key_id_of(key: Ed25519PublicKey | bytes) -> str:
+    """Return the name of a public key (or of its 32 bytes): `ed25519:` and 16 bytes of its SHA-256, in hex."""
+    raw = key if isinstance(key, bytes) else key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     return "ed25519:" + hashlib.sha256(raw).hexdigest()[:32]
 
 

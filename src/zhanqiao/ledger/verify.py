@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from zhanqiao.ledger.certificate import (
     MAX_ANSWER_BYTES,
@@ -49,6 +48,7 @@ from zhanqiao.ledger.problems import Problem, Unsound, printable
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.tree import ProofWrong, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
+from zhanqiao.terms.refusals import Lang
 
 __all__ = [
     "STEPS",
@@ -61,8 +61,6 @@ __all__ = [
     "exit_status",
     "verify",
 ]
-
-Lang = Literal["zh", "en"]
 
 STEPS: tuple[tuple[str, str], ...] = (
     ("the file is a tlog-proof@v1", "文件是 tlog-proof@v1"),

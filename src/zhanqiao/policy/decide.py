@@ -124,8 +124,7 @@ def decide_evidence(
 
 def decide_load(
     request: str,
-    dataset: Dataset | None,
-    name: str,
+    dataset: Dataset,
     contract_digest: str,
     batch_digest: str,
     snapshot: str,
@@ -135,15 +134,13 @@ def decide_load(
 
     contract_digest  of the contract that the batch was checked against
     """
-    if dataset is None:
-        return Refusal((Reason("load-dataset-unknown", {"dataset": name}),))
     reasons = []
     if contract_digest != dataset.digest:
-        reasons.append(Reason("load-contract-changed", {"dataset": name}))
+        reasons.append(Reason("load-contract-changed", {"dataset": dataset.name}))
     if not _DIGEST.fullmatch(batch_digest):
         reasons.append(Reason("digest-malformed", {"digest": batch_digest[:80]}))
     if not any(item.stored for item in dataset.items):
-        reasons.append(Reason("load-nothing-kept", {"dataset": name}))
+        reasons.append(Reason("load-nothing-kept", {"dataset": dataset.name}))
     if reasons:
         return _refusal(reasons)
     return LoadPermit(request, at + LOAD_PERMIT_LIFE, MARK, dataset.name, contract_digest, batch_digest, snapshot)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import SubjectKind
@@ -46,17 +45,6 @@ class IdentityStore:
         with durable.only_writer(folder / ".lock"):
             name = _name(self.count(kind))
             durable.write_whole(folder / name, crypt.seal(self._key, _bytes_of(kept), _aad(kind, name)))
-
-    def find(self, kind: SubjectKind, number: int) -> dict[str, str | None]:
-        """Return what is known of one subject, the newest of each item; empty when nothing is."""
-        known: dict[str, str | None] = {}
-        folder = self._folder / kind.value
-        for name in map(_name, range(self.count(kind))):
-            plain = crypt.open_sealed(self._key, (folder / name).read_bytes(), _aad(kind, name), f"identities {name}")
-            table = pa.ipc.open_stream(plain).read_all()
-            for row in table.filter(pc.equal(table[_NUMBER], number)).drop_columns([_NUMBER]).to_pylist():
-                known |= {item: value for item, value in row.items() if value is not None}
-        return known
 
     def count(self, kind: SubjectKind) -> int:
         """Return how many files of a kind there are; one that is missing is a fault."""

@@ -13,6 +13,7 @@ import binascii
 import json
 import secrets
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, hmac
@@ -22,17 +23,24 @@ from zhanqiao.ledger import durable
 from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import KeyFault
 
+
+class Sealed(StrEnum):
+    """What doors and intake have the vault keep for them, each under a key of its own."""
+
+    MEMO = "memos"
+    BAD_ROWS = "quarantine"
+    REASON = "reasons"
+
+
 PURPOSES = (
     "tokens",
     "subjects",
     "segments",
     "identities",
-    "memos",
-    "quarantine",
     "states",
     "auditor-commitments",
     "questions",
-    "reasons",
+    *Sealed,
 )
 
 _KEK_FILE, _KEYRING_FILE = "kek.key", "keyring.json"

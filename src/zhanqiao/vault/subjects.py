@@ -13,7 +13,7 @@ A book that is lost, or older than what was published, must not be gone on with:
 people's. So nobody gets a number, or is looked for, in a book that is shorter than the platform state recorded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
 
@@ -30,7 +30,6 @@ from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.tokens import Flags, Tokens
 
 Numbers = npt.NDArray[np.int32]
-Verify = Callable[[pa.Array], Sequence[bool] | npt.NDArray[np.bool_]]
 
 UNKNOWN = -1
 _LIMIT = 2**31 - 1
@@ -55,12 +54,10 @@ class SubjectBook:
         ids: pa.Array | pa.ChunkedArray | Sequence[str | None],
         *,
         allocate: bool = False,
-        verify: Verify | None = None,
     ) -> Numbers:
         """Return the number of each identifier, UNKNOWN where there is none.
 
-        With `allocate`, identifiers that are not known yet get numbers, durable before this returns. `verify` sees
-        those alone, distinct and in normal spelling, and says which are real; the others stay UNKNOWN.
+        With `allocate`, identifiers that are not known yet get numbers, durable before this returns.
         """
         column = tokens.identifiers(ids)
         made = tokens.tokens_of(self._keyring.key("tokens"), kind, column)
@@ -71,10 +68,9 @@ class SubjectBook:
         numbers[~column.good] = UNKNOWN
         missing = np.flatnonzero(column.good & (numbers == UNKNOWN))
         if allocate and len(missing):
-            real = _real(column, made, missing, verify)
-            if len(real):
-                with self._turn:
-                    numbers[missing] = self._allocate(kind, recorded, made[real], looked_at).find(made[missing])
+            with self._turn:
+                index = self._allocate(kind, recorded, made[_distinct(made, missing)], looked_at)
+                numbers[missing] = index.find(made[missing])
         return numbers
 
     def number_of(self, subject: Subject) -> int | None:
@@ -256,20 +252,12 @@ def held_of(kind: SubjectKind) -> str:
     return f"subjects/{kind.value}"
 
 
-def _real(
-    column: tokens.Identifiers, made: Tokens, missing: npt.NDArray[np.intp], verify: Verify | None
-) -> npt.NDArray[np.intp]:
-    """Return one row of each new identifier that `verify` accepts, in the order of their tokens."""
-    rows: npt.NDArray[np.intp] = _by_token(made, missing)
+def _distinct(made: Tokens, missing: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return one row of each new identifier, in the order of their tokens."""
+    rows = _by_token(made, missing)
     low, high = made[rows, 0], made[rows, 1]
-    rows = rows[np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])]
-    if verify is None:
-        return rows
-    accepted: Flags = np.asarray(verify(column.texts(rows)), np.bool_)
-    if accepted.shape != rows.shape:
-        raise VaultFault("couldn't number subjects: the check of new identifiers gave another number of answers")
-    real: npt.NDArray[np.intp] = rows[accepted]
-    return real
+    first: npt.NDArray[np.intp] = rows[np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])]
+    return first
 
 
 def _by_token(made: Tokens, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

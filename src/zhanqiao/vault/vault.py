@@ -42,7 +42,7 @@ from zhanqiao.vault.engines import Engine, OpenCube, Read
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.held import Recorded, recorded_marks
 from zhanqiao.vault.identities import IdentityStore
-from zhanqiao.vault.keys import Keyring
+from zhanqiao.vault.keys import Keyring, Sealed
 from zhanqiao.vault.segments import SegmentStore
 from zhanqiao.vault.states import Newer, StateStore
 from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
@@ -234,13 +234,13 @@ class Vault:
 
     # --- sealed things ------------------------------------------------------------------------------
 
-    def seal(self, purpose: str, plaintext: bytes, aad: bytes) -> bytes:
-        """Seal bytes (a memo, a quarantined row) with the data key of a purpose."""
-        return crypt.seal(self._keyring.key(purpose), plaintext, aad)
+    def seal(self, what: Sealed, plaintext: bytes, aad: bytes) -> bytes:
+        """Seal bytes (a memo, bad rows) with the key for such things, and no other key of the vault's."""
+        return crypt.seal(self._keyring.key(Sealed(what)), plaintext, aad)
 
-    def open(self, purpose: str, sealed: bytes, aad: bytes) -> bytes:
-        """Open what `seal` sealed for the same purpose and place."""
-        return crypt.open_sealed(self._keyring.key(purpose), sealed, aad, f"sealed {purpose}")
+    def open(self, what: Sealed, sealed: bytes, aad: bytes) -> bytes:
+        """Open what `seal` sealed as the same thing in the same place."""
+        return crypt.open_sealed(self._keyring.key(Sealed(what)), sealed, aad, f"sealed {what}")
 
     def commitment(self, message: bytes) -> str:
         """Return what commits to an exact, unprotected result without telling it, for the auditor."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao catalogue`: describe datasets, and show what is described."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -57,16 +56,18 @@ def show(
 
 
 def _show_all(call: Call) -> None:
-    datasets = shelf.all()
-    opened_sets = [dataset for dataset in datasets if dataset.open]
-    categories, items = len(opened_sets), sum(len(dataset.items) for dataset in opened_sets)
+    datasets, counts = shelf.all(), shelf.counts()
+    opened, domains = counts.total, {name: tally.categories for name, tally in counts.domains.items()}
     records = {dataset.name: snapshot.rows for dataset in datasets if (snapshot := shelf.snapshot_of(dataset.name))}
-    open_records = sum(records.get(dataset.name, 0) for dataset in opened_sets)
-    domains = Counter(dataset.domain for dataset in opened_sets)
     if call.as_json:
         show_data(
             {
-                "open": {"categories": categories, "items": items, "records": open_records, "domains": dict(domains)},
+                "open": {
+                    "categories": opened.categories,
+                    "items": opened.items,
+                    "records": opened.records,
+                    "domains": domains,
+                },
                 "datasets": [
                     {
                         "name": dataset.name,
@@ -103,8 +104,11 @@ def _show_all(call: Call) -> None:
     )
     by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
     call.say(
-        f"开放目录：{categories} 类 {items} 项，已归集 {open_records:,} 条记录（{by_domain}）",
-        f"Open catalogue: {categories} categories, {items} items, {open_records:,} records collected ({by_domain})",
+        f"开放目录：{opened.categories} 类 {opened.items} 项，已归集 {opened.records:,} 条记录（{by_domain}）",
+        (
+            f"Open catalogue: {opened.categories} categories, {opened.items} items, "
+            f"{opened.records:,} records collected ({by_domain})"
+        ),
     )
 
 

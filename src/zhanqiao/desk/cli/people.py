@@ -26,9 +26,10 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.cli.session import Call, command, passphrase_of, unwrap
 from zhanqiao.identity import directory, register
-from zhanqiao.identity.keys import key_id, make_key, parse_public, public_bytes, write_key_file
+from zhanqiao.identity.keys import make_key, parse_public, public_bytes, write_key_file
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
+from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 
 app = typer.Typer(no_args_is_help=True, help="Organisations, people, roles, keys. 机构、人员、角色与密钥。")
@@ -146,7 +147,7 @@ def new_key(
         refused(refusal, spoken, as_json=as_json)
     public = public_bytes(key)
     if as_json:
-        show_data({"status": "made", "file": str(file), "public": public.hex(), "key": key_id(public)})
+        show_data({"status": "made", "file": str(file), "public": public.hex(), "key": key_id_of(public)})
         return
     say(spoken, f"公钥 {public.hex()}", f"public key {public.hex()}")
 
@@ -176,7 +177,7 @@ def _show_organisation(call: Call, one: Organisation) -> None:
 def _show_person(call: Call, one: Person) -> None:
     if call.as_json:
         shown = {"person": one.id, "organisation": one.organisation.id, "roles": one.roles, "active": one.active}
-        show_data({"status": "registered", **shown, "key": key_id(one.key)})
+        show_data({"status": "registered", **shown, "key": key_id_of(one.key)})
         return
     roles = " ".join(sorted(one.roles)) or "-"
     left = "" if one.active else ("，已离任" if call.lang == "zh" else ", has left")
