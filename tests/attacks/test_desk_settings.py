@@ -7,7 +7,7 @@ import pytest
 
 from lib.pier import Pier
 from lib.town import codes
-from zhanqiao.desk.deployment import SETTINGS_FILE, open_house
+from zhanqiao.desk.deployment import SETTINGS_FILE, Deployment, found, open_house
 from zhanqiao.terms.refusals import Refusal
 
 WRONG = {
@@ -19,6 +19,7 @@ WRONG = {
     "no city": ('city = "青岛"', "", "city"),
     "clock no number": ("clock_behind_seconds = 0", "clock_behind_seconds = true", "clock_behind_seconds"),
     "clock a text": ("clock_behind_seconds = 0", 'clock_behind_seconds = "0"', "clock_behind_seconds"),
+    "clock ahead": ("clock_behind_seconds = 0", "clock_behind_seconds = -1", "clock_behind_seconds"),
     "no table": ("[deployment]\n", "", "deployment"),
     "no table at all": ("[deployment]", "[[deployment]]", "deployment"),
 }
@@ -46,6 +47,15 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
 def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text(RIGHT, encoding="utf-8")
     assert codes(open_house(tmp_path)) == ["state-damaged"]
+
+
+def test_a_place_that_takes_no_deployment_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    new = Deployment("青岛", "laptop", "o")
+    assert codes(found(Path("/proc/zhanqiao"), new)) == ["file-not-written"]
+    assert codes(found(file / "zhanqiao", new)) == ["file-not-written"]
+    assert codes(found(file, new)) == ["home-not-empty"]
 
 
 @pytest.mark.parametrize(

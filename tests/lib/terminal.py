@@ -28,6 +28,7 @@ class Shell:
         typed, said = list(words), json.dumps(given) if given else ""
         if by:
             typed += ["--key", f"{by}.pem", "--passphrase-fd", "0"]
+        if by or passphrase:
             said = f"{passphrase or by + ' keeps this'}\n{said}"
         home = [] if words[:3] == ("people", "key", "new") else ["--home", "pier"]
         ran = subprocess.run(

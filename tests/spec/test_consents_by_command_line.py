@@ -77,3 +77,11 @@ def test_a_consent_is_not_written_over_another_file(shell: Shell):
     shell.file("kept.txt", "kept")
     assert shell.refused(*give(shell, "kept.txt"), by="app", given=SUBJECT) == ["consent-file-exists"]
     assert (shell.folder / "kept.txt").read_text() == "kept"
+
+
+def test_a_place_that_takes_no_file_is_named(shell: Shell):
+    for out in ("/proc/a.jws", "kept.txt/a.jws"):
+        shell.file("kept.txt", "kept")
+        assert shell.refused(*give(shell, out), by="app", given=SUBJECT, status=2) == ["file-not-written"]
+    made = ("people", "key", "new", "/proc/a.pem", "--passphrase-fd", "0")
+    assert shell.refused(*made, passphrase="long enough for all", status=2) == ["file-not-written"]

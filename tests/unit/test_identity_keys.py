@@ -57,6 +57,16 @@ def test_a_key_is_never_overwritten(tmp_path: Path):
     assert path.read_bytes() == before
 
 
+def test_a_place_that_takes_no_file_is_named_with_its_cause(tmp_path: Path):
+    (tmp_path / "file").touch()
+    for path in (Path("/proc/wang.key"), tmp_path / "file" / "wang.key"):
+        refusal = write_key_file(path, make_key(), passphrase=PASSPHRASE, profile="laptop")
+        assert code(refusal) == "file-not-written"
+        assert isinstance(refusal, Refusal)
+        assert str(path) in refusal.reasons[0].message("en")
+        assert refusal.exit_status == 2
+
+
 def test_what_others_can_read_is_not_used(tmp_path: Path):
     path = tmp_path / "wang.key"
     write_key_file(path, make_key(), passphrase=None, profile="demo")

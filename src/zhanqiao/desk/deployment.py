@@ -62,10 +62,13 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] | No
     The settings file is written last: without it the folder is no deployment, so a crash before leaves something that
     `found` refuses to take over and a person removes.
     """
-    if home.exists() and any(home.iterdir()):
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
         return refuse("home-not-empty", home=str(home))
-    home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
+    except OSError as cause:
+        return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     state.use(home)
     from django.core.management import call_command
 
@@ -176,5 +179,8 @@ def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         # Exactly of its kind: for Python, true is a number.
         if (key in table and type(table[key]) is not kind) or (key not in table and kind is str):
             yield key, kind.__name__
+    # A clock that runs ahead would sign what nobody can believe yet.
+    if type(behind := table.get("clock_behind_seconds")) is int and behind < 0:
+        yield "clock_behind_seconds", "0 or more"
     if isinstance(profile := table.get("profile"), str) and profile not in PROFILES:
         yield "profile", " | ".join(PROFILES)

@@ -83,7 +83,10 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     with needing_room():
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except FileExistsError as cause:  # a file: not what a writer is told who finds its own name taken
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from cause
         sync_folder(folder.parent)
 
 

@@ -116,6 +116,8 @@ def give(
         durable.write_new(out, f"{token}\n".encode())
     except FileExistsError:
         call.refuse("consent-file-exists", file=str(out))
+    except OSError as cause:
+        call.refuse("file-not-written", file=str(out), cause=cause.strerror or "-")
     _show(call, consent)
 
 

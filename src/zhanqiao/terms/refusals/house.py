@@ -108,6 +108,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "file-not-written": Rule(
+        en="{file} cannot be written: {cause}. Nothing was made.",
+        zh="无法写入 {file}：{cause}。未生成任何内容。",
+        remedy_en="Name a place in which you may write.",
+        remedy_zh="请指定可写的位置。",
+        exit_status=USAGE,
+        http_status=500,
+    ),
     "request-id-malformed": Rule(
         en="The request id is not 32 lower-case hexadecimal digits. Nothing was read and nothing was charged.",
         zh="请求编号不是 32 位小写十六进制数字。未读取任何内容，也未计费。",
