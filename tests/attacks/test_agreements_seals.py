@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks on seals and grants: self-seal, borrowed hands, altered text, a rewritten database, a race for the last answers."""
 
+import json
 import threading
 from datetime import timedelta
 
 import pytest
 from django.db import connection, connections
 
+from lib.pier import Pier
 from lib.town import DRAFT, Town, build, codes, done
 from zhanqiao import agreements
 from zhanqiao.agreements import lifecycle
@@ -101,6 +103,32 @@ def test_the_stored_text_is_altered_after_the_seals(town: Town):
     rewrite("UPDATE agreements_agreement SET contract = CAST(replace(contract, 'district', 'distrikt') AS BLOB)")
     closed(town, agreement, "agreement-altered")
     assert codes(lifecycle.show(agreement, town.clock())) == ["agreement-altered"]
+
+
+def test_an_altered_agreement_does_not_vanish_from_the_list(town: Town):
+    """Without the control, who alters one takes it out of sight."""
+    whole, altered = sorted([town.signed(), town.signed()])
+    rewrite(
+        "UPDATE agreements_agreement SET contract = CAST(replace(contract, 'district', 'distrikt') AS BLOB) WHERE id = %s",
+        altered,
+    )
+    listed = lifecycle.listing(town.clock())
+    assert [one.id for one in listed] == [whole, altered]
+    assert isinstance(listed[0], lifecycle.Agreement)
+    assert listed[1] == lifecycle.Altered(altered)
+    assert codes(lifecycle.Altered(altered).refusal) == ["agreement-altered"]
+
+
+def test_the_command_line_lists_an_altered_agreement_as_altered(pier: Pier):
+    altered = pier.agreements["few"]
+    rewrite('UPDATE agreements_agreement SET "limit" = 1000000 WHERE id = %s', altered)
+    table = pier.command("agreement", "show", "--lang", "en").stdout.splitlines()
+    assert len(table) == 1 + len(pier.agreements)
+    (line,) = (line for line in table if altered in line)
+    assert line.split() == ["-", "-", "-", "agreement-altered", "-", altered, "-"]
+    listed = {one["agreement"]: one for one in json.loads(pier.command("agreement", "show", "--json").stdout)}
+    assert [one["code"] for one in listed.pop(altered)["reasons"]] == ["agreement-altered"]
+    assert not any("reasons" in one for one in listed.values())
 
 
 def test_text_and_digest_are_altered_together(town: Town):

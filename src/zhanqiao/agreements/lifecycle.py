@@ -92,6 +92,18 @@ class Agreement:
         }
 
 
+@dataclass(frozen=True)
+class Altered:
+    """An agreement whose stored text is not what was sealed: nothing of it is believed but its number."""
+
+    id: str
+
+    @property
+    def refusal(self) -> Refusal:
+        """Say so, as every act on it does."""
+        return Refusal((Reason("agreement-altered", {"agreement": self.id}),))
+
+
 def draft(
     book: Book,
     text: str,
@@ -237,7 +249,7 @@ def show(agreement: str, at: datetime) -> Agreement | Refusal:
         return Refusal((Reason("agreement-unknown", {"agreement": agreement}),))
     contract = standing.contract
     if contract is None:
-        return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
+        return Altered(agreement).refusal
     return Agreement(
         contract=contract,
         digest=standing.digest,
@@ -252,11 +264,10 @@ def show(agreement: str, at: datetime) -> Agreement | Refusal:
     )
 
 
-def listing(at: datetime, organisation: str | None = None) -> tuple[Agreement, ...]:
-    """Return all agreements (of which one organisation is a party), by number; altered ones are left to `show`."""
-    rows = AgreementRow.objects.order_by("id")
-    shown = (show(row.id, at) for row in rows if organisation in {None, row.issuer, row.resident})
-    return tuple(agreement for agreement in shown if isinstance(agreement, Agreement))
+def listing(at: datetime) -> tuple[Agreement | Altered, ...]:
+    """Return all agreements, by number."""
+    shown = ((row.id, show(row.id, at)) for row in AgreementRow.objects.only("id").order_by("id"))
+    return tuple(Altered(number) if isinstance(one, Refusal) else one for number, one in shown)
 
 
 # --- checks -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zhanqiao.agreements import drafting, lifecycle
-from zhanqiao.agreements.lifecycle import Agreement
+from zhanqiao.agreements.lifecycle import Agreement, Altered
 from zhanqiao.agreements.states import NAMES
 from zhanqiao.desk.cli.given import text_of
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
@@ -56,7 +56,7 @@ def show(
         return
     listed = lifecycle.listing(call.house.clock())
     if call.as_json:
-        show_data([one.as_data() for one in listed])
+        show_data([_listed(one, call.lang) for one in listed])
         return
     show_table(
         ["乙方", "门", "目的", "状态", "剩余", "合约编号", "名称"]
@@ -66,7 +66,15 @@ def show(
     )
 
 
-def _row(agreement: Agreement, lang: Lang) -> list[str]:
+def _listed(agreement: Agreement | Altered, lang: Lang) -> dict[str, object]:
+    if isinstance(agreement, Altered):
+        return {"agreement": agreement.id, **agreement.refusal.as_data(lang)}
+    return agreement.as_data()
+
+
+def _row(agreement: Agreement | Altered, lang: Lang) -> list[str]:
+    if isinstance(agreement, Altered):
+        return ["-", "-", "-", agreement.refusal.reasons[0].code, "-", agreement.id, "-"]
     contract, (zh, en) = agreement.contract, NAMES[agreement.state]
     left = "-" if agreement.remaining is None else str(agreement.remaining)
     doors = " ".join(contract.doors)
