@@ -33,7 +33,7 @@ import pyarrow as pa
 from bench.measure import Spent, cpu_of, in_turn, spent, wall_of
 from bench.table import Figure, at_least
 from bench.town import days, describe, done, found, load_permit, plain_database, publish, rows, seal, show, store
-from zhanqiao import agreements
+from zhanqiao.agreements import grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import deployment, personas
 from zhanqiao.desk.scenarios import find_service
@@ -217,7 +217,7 @@ def _plainly(plain: duckdb.DuckDBPyConnection, name: str, columns: dict[str, pa.
 
 def _permit(city: _City) -> EvidencePermit:
     at = city.house.clock()
-    grant = agreements.find_grant(city.agreement, at)
+    grant = grants.find_grant(city.agreement, at)
     return done(
         decide.decide_evidence("bench", city.agreement, grant, city.service, shelf.find, shelf.snapshot_id_of, at)
     )

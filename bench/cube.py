@@ -16,7 +16,7 @@ import pyarrow as pa
 from bench.measure import Spent, cpu_of, in_turn, ratio, spent, wall_of
 from bench.table import Figure, at_most
 from bench.town import describe, done, found, plain_database, publish, rows, seal
-from zhanqiao import agreements
+from zhanqiao.agreements import grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import personas
 from zhanqiao.doors import statistics as door
@@ -158,7 +158,7 @@ def _protected(house: House, dataset: Dataset, agreement: str, plain: duckdb.Duc
 
 def _permit(house: House, agreement: str, text: str) -> AnswerPermit:
     at = house.clock()
-    grant = agreements.find_grant(agreement, at)
+    grant = grants.find_grant(agreement, at)
     statement = guard.read(text, tree_of, shelf.find, grant)
     assert isinstance(statement, Statement), "the bench asks what a cube covers"
     request = StatisticsRequest(new_request_id(house.dice), agreement, "bus-analyst", text)

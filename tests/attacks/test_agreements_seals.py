@@ -10,8 +10,7 @@ from django.db import connection, connections
 
 from lib.pier import Pier
 from lib.town import DRAFT, Town, build, codes, done
-from zhanqiao import agreements
-from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.seals import seal_statement, sign_seal
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.ledger.book import founding
@@ -33,8 +32,8 @@ def rewrite(statement: str, *values: object) -> None:
 
 
 def closed(town: Town, agreement: str, code: str) -> None:
-    assert agreements.find_grant(agreement, town.clock()) is None
-    assert code in codes(agreements.why_no_grant(agreement, town.clock()))
+    assert grants.find_grant(agreement, town.clock()) is None
+    assert code in codes(grants.why_no_grant(agreement, town.clock()))
 
 
 def test_one_party_seals_for_both(town: Town):
@@ -222,7 +221,7 @@ def test_many_race_for_the_last_answers(town: Town):
 
     def charge() -> bool:
         with town.book.recording(Event("statistics.reserved", "bank-analyst")) as tx:
-            return agreements.spend(tx, agreement)
+            return grants.spend(tx, agreement)
 
     outcomes = race(16, charge)
     assert len(outcomes) == 16
@@ -243,7 +242,7 @@ def test_termination_wins_over_a_race_of_charges(town: Town):
 
     def charge() -> bool:
         with town.book.recording(Event("statistics.reserved", "bank-analyst")) as tx:
-            return agreements.spend(tx, agreement)
+            return grants.spend(tx, agreement)
 
     def end() -> object:
         return lifecycle.terminate(town.book, agreement, "bank-officer")

@@ -7,8 +7,7 @@ Whoever got hold of the call to the vault has a good permit, made by policy. It 
 import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier
-from zhanqiao import agreements
-from zhanqiao.agreements import consents
+from zhanqiao.agreements import consents, grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.policy import decide
@@ -29,7 +28,7 @@ def permit(
     decided = decide.decide_evidence(
         pier.number(),
         number,
-        agreements.find_grant(number, at),
+        grants.find_grant(number, at),
         service,
         shelf.find,
         shelf.snapshot_id_of,

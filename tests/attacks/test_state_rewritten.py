@@ -9,8 +9,7 @@ from django.db import connection
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
 from lib.town import done
-from zhanqiao import agreements
-from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.seals import seal_statement, sign_seal
 from zhanqiao.desk.audit import audit
 from zhanqiao.identity import consent_keys, register, residents
@@ -109,7 +108,7 @@ def test_a_whole_agreement_is_sealed_by_keys_that_nobody_registered(pier: Pier) 
             "UPDATE agreements_seal SET key = %s, signature = %s WHERE agreement_id = %s AND person = %s",
             key_id_of(public), signature, agreement, seal.person,
         )  # fmt: skip
-    assert agreements.find_grant(agreement, pier.house.clock()) is not None
+    assert grants.find_grant(agreement, pier.house.clock()) is not None
     denied(pier, "key ed25519:[0-9a-f]* is in the")
 
 

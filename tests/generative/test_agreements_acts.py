@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.town import PEOPLE, Town, build
-from zhanqiao import agreements
-from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.ledger.replay import compare_state
@@ -75,7 +74,7 @@ def test_a_grant_exists_exactly_when_it_should(town: Town, clock, sealed: bool, 
                     town.seal(agreement, by) if verb == "seal" else getattr(lifecycle, verb)(town.book, agreement, by)
                 )
                 assert isinstance(outcome, Agreement) is model.act(verb, by), (verb, by)
-            assert (agreements.find_grant(agreement, clock.now) is not None) is model.open
+            assert (grants.find_grant(agreement, clock.now) is not None) is model.open
         # And whatever was done, the rows are what the log makes of it.
         compare_state(town.book.events(), [AgreementsReplay()])
     finally:

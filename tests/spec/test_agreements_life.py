@@ -7,7 +7,6 @@ import pytest
 
 from conftest import Clock
 from lib.town import CITIZEN_CREDIT, DRAFT, Town, build, codes, done
-from zhanqiao import agreements
 from zhanqiao.agreements import contract_id, grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.states import Verb
@@ -26,8 +25,8 @@ def town(book) -> Town:
 
 
 def why(town: Town, agreement: str) -> list[str]:
-    assert agreements.find_grant(agreement, town.clock()) is None
-    return codes(agreements.why_no_grant(agreement, town.clock()))
+    assert grants.find_grant(agreement, town.clock()) is None
+    return codes(grants.why_no_grant(agreement, town.clock()))
 
 
 def state(town: Town, agreement: str) -> AgreementState:
@@ -42,7 +41,7 @@ def act(town: Town, agreement: str, by: str, verb: Verb) -> Agreement | Refusal:
 
 def spend(town: Town, agreement: str, count: int = 1) -> bool:
     with town.book.recording(Event("statistics.reserved", "bank-analyst")) as tx:
-        return agreements.spend(tx, agreement, count)
+        return grants.spend(tx, agreement, count)
 
 
 def test_nothing_opens_before_both_seals_stand(town: Town):
@@ -57,7 +56,7 @@ def test_nothing_opens_before_both_seals_stand(town: Town):
     assert not spend(town, agreement)
     shown = done(town.seal(agreement, "bank-signatory"))
     assert shown.state is AgreementState.PERFORMING
-    assert agreements.find_grant(agreement, town.clock()) is not None
+    assert grants.find_grant(agreement, town.clock()) is not None
 
 
 def test_the_resident_may_seal_first(town: Town):
@@ -68,7 +67,7 @@ def test_the_resident_may_seal_first(town: Town):
 
 def test_a_grant_is_what_the_contract_says(town: Town):
     agreement = town.signed()
-    grant = agreements.find_grant(agreement, town.clock())
+    grant = grants.find_grant(agreement, town.clock())
     assert grant is not None
     assert grant.organisation == "bank"
     assert grant.purpose == "credit-precheck"
@@ -88,11 +87,11 @@ def test_the_term_begins_and_ends_by_itself(town: Town, clock: Clock):
     assert not spend(town, agreement)
     clock.forward(days=6)
     assert state(town, agreement) is AgreementState.PERFORMING
-    grant = agreements.find_grant(agreement, town.clock())
+    grant = grants.find_grant(agreement, town.clock())
     assert grant is not None
     assert spend(town, agreement)
     clock.now = grant.valid_until - timedelta(seconds=1)
-    assert agreements.find_grant(agreement, town.clock()) is not None
+    assert grants.find_grant(agreement, town.clock()) is not None
     clock.forward(seconds=1)
     assert state(town, agreement) is AgreementState.TERMINATED
     assert why(town, agreement) == ["agreement-ended"]
@@ -140,7 +139,7 @@ def test_a_source_department_holds_its_own_items_back(town: Town):
     assert why(town, agreement) == ["agreement-suspended"]  # nothing but its items was granted
     assert codes(lifecycle.suspend(town.book, agreement, "tax-officer")) == ["not-entitled"]
     done(lifecycle.resume(town.book, agreement, "hrss-officer"))
-    assert agreements.find_grant(agreement, town.clock()) is not None
+    assert grants.find_grant(agreement, town.clock()) is not None
 
 
 def test_who_resumes_does_not_open_what_another_closed(town: Town):
@@ -181,7 +180,7 @@ def test_what_was_sealed_stays_sealed_when_its_signatory_goes(town: Town):
     agreement = town.signed()
     done(register.dismiss(town.book, "bank-signatory", "sysadmin"))
     done(register.replace_key(town.book, "bureau-signatory", public_bytes(make_key()), "sysadmin"))
-    assert agreements.find_grant(agreement, town.clock()) is not None
+    assert grants.find_grant(agreement, town.clock()) is not None
 
 
 def test_only_parties_and_the_authority_draft(town: Town):
@@ -204,11 +203,11 @@ def test_an_unknown_agreement_is_not_found(town: Town):
         lifecycle.show("C0", town.clock()),
         town.seal("C0", "bank-signatory"),
         lifecycle.suspend(town.book, "C0", "bureau-officer"),
-        agreements.why_no_grant("C0", town.clock()),
+        grants.why_no_grant("C0", town.clock()),
     ):
         assert codes(outcome) == ["agreement-unknown"]
         assert outcome.exit_status == 4
-    assert agreements.find_grant("C0", town.clock()) is None
+    assert grants.find_grant("C0", town.clock()) is None
     assert not spend(town, "C0")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, predicate, released
 from lib.town import codes
-from zhanqiao import agreements
+from zhanqiao.agreements import grants
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.scenarios import find_service
@@ -147,7 +147,7 @@ def test_the_answer_to_a_whole_list_is_that_of_its_single_decisions_byte_for_byt
     left = released(pier.batch(service, ids))
     datasets = {name: shelf.find(name) for name in {SILENT.roster, *(trace.dataset for trace in SILENT.traces)}}
     at = pier.house.clock()
-    grant = agreements.find_grant(pier.agreements["pension"], at)
+    grant = grants.find_grant(pier.agreements["pension"], at)
     results = []
     for identifier in ids:
         subject = Subject(SubjectKind.PERSON, identifier)

@@ -18,7 +18,6 @@ from functools import cached_property
 
 from django.db import IntegrityError
 
-from zhanqiao import agreements
 from zhanqiao.agreements import grants
 from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording, RequestRecord
@@ -124,8 +123,8 @@ def opening(asked: Asked, house: House) -> Grant | Release | Refusal:
         record = house.book.request(asked.id)
         # Whoever charged it, an attempt that crashed or a twin at work: the charge is this very request's.
         charged = asked.charge if record is not None and record.digest == asked.digest else 0
-        grant = agreements.find_grant(asked.agreement, at, charged=charged)
-        fallen = agreements.why_no_grant(asked.agreement, at, charged=charged) if grant is None else None
+        grant = grants.find_grant(asked.agreement, at, charged=charged)
+        fallen = grants.why_no_grant(asked.agreement, at, charged=charged) if grant is None else None
     if strange:
         return note_refusal(asked, Refusal(strange), house)
     if record is not None and (before := _settled(asked, record, house)) is not None:
@@ -227,10 +226,10 @@ def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason:
 
 
 def _spend(asked: Asked, tx: Recording) -> None:
-    if agreements.spend(tx, asked.agreement, asked.charge):
+    if grants.spend(tx, asked.agreement, asked.charge):
         return
-    if agreements.find_grant(asked.agreement, tx.at) is None:  # it fell since it was looked at
-        raise _TurnedDown(agreements.why_no_grant(asked.agreement, tx.at))
+    if grants.find_grant(asked.agreement, tx.at) is None:  # it fell since it was looked at
+        raise _TurnedDown(grants.why_no_grant(asked.agreement, tx.at))
     raise _TurnedDown(refuse("count-exhausted", agreement=asked.agreement))
 
 
@@ -239,9 +238,9 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
 
     Runs after the charge, which is this request's own: the last answer of a count is still an answer.
     """
-    grant = agreements.find_grant(asked.agreement, at, charged=asked.charge)
+    grant = grants.find_grant(asked.agreement, at, charged=asked.charge)
     if grant is None:
-        raise _TurnedDown(agreements.why_no_grant(asked.agreement, at, charged=asked.charge))
+        raise _TurnedDown(grants.why_no_grant(asked.agreement, at, charged=asked.charge))
     if strange := grants.check_caller(asked.agreement, asked.by):
         raise _TurnedDown(Refusal(strange))
     covered = grant.covers(asked.door)
