@@ -20,8 +20,17 @@ Job = tuple[Path, Path, Path | None]
 
 def judge(jobs: Iterable[Job]) -> dict[Path, int | None]:
     """Judge (trust, certificate, answer); return the step that fails for each certificate, None for a valid one."""
+    return _judged(f"{trust}\t{certificate}\t{answer or '-'}\n" for trust, certificate, answer in jobs)
+
+
+def judge_requests(trust: Path, jobs: Iterable[tuple[Path, Path]]) -> dict[Path, int | None]:
+    """Judge (remembered checkpoint, request); return the status that a witness must answer, None where it cosigns."""
+    return _judged(f"witness\t{trust}\t{remembered}\t{request}\n" for remembered, request in jobs)
+
+
+def _judged(jobs: Iterable[str]) -> dict[Path, int | None]:
     _require_go()
-    lines = "".join(f"{trust}\t{certificate}\t{answer or '-'}\n" for trust, certificate, answer in jobs)
+    lines = "".join(jobs)
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(_GO_PATH), "GOFLAGS": ""}
     run = subprocess.run(
         ["go", "run", str(PROGRAM)],

@@ -5,7 +5,7 @@ import json
 import secrets
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from zhanqiao.desk import state
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_bounded
+from zhanqiao.ledger.witnesses import Seat, Witnesses, send_over_http
+from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -31,12 +33,14 @@ class Deployment:
     """What `zhanqiao.toml` says.
 
     clock_behind_seconds    how far the demo's clock lags, so that a tour of a chosen day prints the same again
+    witnesses               who cosigns the log's checkpoints: the tables `[[witness]]` with name, url and vkey
     """
 
     city: str
     profile: str
     origin: str
     clock_behind_seconds: int = 0
+    witnesses: tuple[Seat, ...] = ()
 
     def clock(self) -> datetime:
         """The deployment's clock."""
@@ -44,6 +48,8 @@ class Deployment:
 
 
 _KINDS: dict[str, type] = {"city": str, "profile": str, "origin": str, "clock_behind_seconds": int}
+_WITNESS = "witness"
+_WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
 
 
 def utc_now() -> datetime:
@@ -80,7 +86,7 @@ def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] | No
     with ledger_book.founding():
         call_command("migrate", verbosity=0)
         ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
-    _publish_keys(home / "public", keys)
+    _publish_keys(home / "public", keys, deployment.witnesses)
     Keyring.create(home / "keys" / "vault")
     _write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
@@ -121,16 +127,43 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
         profile=deployment.profile,
         clock=clock,
         dice=secrets.token_bytes,
-        book=Book(home / "ledger", keys, clock),
+        # By the system's clock: what strangers sign is dated by theirs, and a demo's clock may lag.
+        book=Book(
+            home / "ledger",
+            keys,
+            clock,
+            Witnesses(home / "ledger", keys.log.verifier, deployment.witnesses, utc_now, send_over_http),
+        ),
         vault=Vault(home / "vault", keyring, clock),
     )
 
 
-def _publish_keys(folder: Path, keys: "LogKeys") -> None:
+def set_witnesses(house: House, witnesses: tuple[Seat, ...], event: Event) -> Refusal | None:
+    """Change who cosigns the log, in the trust file that is published and in the settings; logged as `event`.
+
+    The settings come last: a crash before leaves the former witnesses, and whoever repeats the change completes it.
+    """
+    from zhanqiao.ledger.keys import open_keys
+
+    path = house.home / SETTINGS_FILE
+    former = read_settings(path)
+    if isinstance(former, Refusal):
+        return former
+    with house.book.recording(event):
+        pass
+    if set(house.book.witnesses.seats) - set(witnesses):
+        house.book.witnesses.forget()
+    _publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), witnesses)
+    _write_settings(path, replace(former, witnesses=witnesses))
+    return None
+
+
+def _publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:
     """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
     from zhanqiao.ledger.trust import trust_text
 
-    trust = trust_text(keys.log.verifier, keys.envelope.public_key())
+    named = [(seat.name, seat.verifier, seat.url) for seat in witnesses]
+    trust = trust_text(keys.log.verifier, keys.envelope.public_key(), witnesses=named)
     durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
     durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
 
@@ -148,8 +181,15 @@ def _unpublished(path: Path, keys: "LogKeys") -> str | None:
 
 
 def _write_settings(path: Path, deployment: Deployment) -> None:
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in vars(deployment).items()]
-    durable.write_whole(path, "\n".join(["[deployment]", *lines, ""]).encode())
+    fields = {name: value for name, value in vars(deployment).items() if name != "witnesses"}
+    lines = ["[deployment]", *_toml(fields)]
+    for seat in deployment.witnesses:
+        lines += ["", f"[[{_WITNESS}]]", *_toml({"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey})]
+    durable.write_whole(path, "\n".join([*lines, ""]).encode())
+
+
+def _toml(fields: dict[str, object]) -> list[str]:
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
 
 
 def read_settings(path: Path) -> Deployment | Refusal:
@@ -164,7 +204,10 @@ def read_settings(path: Path) -> Deployment | Refusal:
     except ValueError as cause:  # no UTF-8, or no TOML
         return refuse("settings-unreadable", cause=str(cause))
     wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong_settings(said)]
-    return Refusal(tuple(wrong)) if wrong else Deployment(**said["deployment"])
+    if wrong:
+        return Refusal(tuple(wrong))
+    seats = tuple(Seat.read(**row) for row in said.get(_WITNESS, []))
+    return Deployment(**said["deployment"], witnesses=seats)
 
 
 def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,7 +216,7 @@ def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not isinstance(table, dict):
         yield "deployment", "[deployment]"
         return
-    for key in [*sorted(said.keys() - {"deployment"}), *sorted(table.keys() - _KINDS.keys())]:
+    for key in [*sorted(said.keys() - {"deployment", _WITNESS}), *sorted(table.keys() - _KINDS.keys())]:
         yield key, f"no such key, but: {', '.join(_KINDS)}"
     for key, kind in _KINDS.items():
         # Exactly of its kind: for Python, true is a number.
@@ -184,3 +227,23 @@ def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "clock_behind_seconds", "0 or more"
     if isinstance(profile := table.get("profile"), str) and profile not in PROFILES:
         yield "profile", " | ".join(PROFILES)
+    yield from _wrong_witnesses(said.get(_WITNESS, []))
+
+
+def _wrong_witnesses(rows: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(rows, list):
+        yield _WITNESS, f"[[{_WITNESS}]]"
+        return
+    seats: list[Seat] = []
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != _WITNESS_KINDS:
+            yield f"{_WITNESS} {number}", f"exactly: {', '.join(_WITNESS_KINDS)}, each of them a text"
+            continue
+        try:
+            seat = Seat.read(**row)
+        except ValueError as cause:
+            yield f"{_WITNESS} {number}", str(cause)
+            continue
+        if any(seat.rivals(other) for other in seats):
+            yield f"{_WITNESS} {number}", "a name and a key that no other witness has"
+        seats.append(seat)

@@ -6,13 +6,14 @@
     (3) requests       every charged or released request is a row with that question, answer and place in the log, and
                        every row was charged or released by an entry
     (4) hash tiles     hold the hashes of the entries, and of the tiles below them
-    (5) certificates   kept for hand-over carry the envelope of their entry and a checkpoint of this log
+    (5) certificates   kept for hand-over carry the envelope of their entry, a checkpoint of this log, and no false
+                       cosignature of its witnesses
 
 The first thing that is wrong ends the walk with a sentence that names it. All rows are read in one transaction: who
 writes meanwhile is no damage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from zhanqiao.ledger import certificate
 from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.ledger.cosignature import cosignatures_on
 from zhanqiao.ledger.entries import (
     CERTIFIED,
     RELEASED,
@@ -53,14 +55,14 @@ class _Claim:
     envelope: object = None
 
 
-def audit(tiles: TileStore, shown: Checkpoint, log: NoteVerifier) -> int:
+def audit(tiles: TileStore, shown: Checkpoint, log: NoteVerifier, witnesses: Sequence[NoteVerifier] = ()) -> int:
     """Check everything; returns how many entries there are. `shown` was read before: the rows go at least as far."""
     with transaction.atomic():
         size = _check_entries(tiles, shown, log)
         _check_rows()
     _check_tiles(tiles, shown.size)
     for path in sorted((tiles.folder / "certificates").glob("*.cert")):
-        check_certificate(path, tiles, log)
+        check_certificate(path, tiles, log, witnesses)
     return size
 
 
@@ -194,11 +196,12 @@ def _check_tiles(tiles: TileStore, size: int) -> None:
         raise LedgerDamaged(f"couldn't audit: {cause}") from cause
 
 
-def check_certificate(path: Path, tiles: TileStore, log: NoteVerifier) -> bytes:
+def check_certificate(path: Path, tiles: TileStore, log: NoteVerifier, witnesses: Sequence[NoteVerifier] = ()) -> bytes:
     """Return a certificate that is kept for hand-over; raises LedgerDamaged unless it is, to the byte, one of this log."""
     try:
         content = path.read_bytes()
         parts = certificate.parse(content)
+        cosignatures_on(parts.note, witnesses)
         at = Checkpoint.parse(open_note(parts.note, [log])[0])
         root = root_from_inclusion(leaf_hash(parts.envelope), parts.index, at.size, parts.proof)
         sound = root == at.root and path.stem == f"{parts.index:012d}" and tiles.root(at.size) == at.root

@@ -10,6 +10,7 @@ a gap. What the log shows the world (tiles, checkpoint, certificates) is written
 repeats harmlessly: it always continues from what the disk really holds.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,11 +35,15 @@ from zhanqiao.ledger.head import LogHead, found_head, move_head, read_head
 from zhanqiao.ledger.keys import LogKeys
 from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
+from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
+from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Witnesses, send_over_http
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.requests import RequestId
+
+_log = logging.getLogger(__name__)
 
 _INSERT_ENTRY = (
     'INSERT INTO ledger_entry ("index", "kind", "by", "request", "time", "leaf") VALUES (%s, %s, %s, %s, %s, %s)'
@@ -105,9 +110,12 @@ class Recording:
 class Book:
     """The ledger of one deployment: state database, tiles and checkpoint under one set of keys."""
 
-    def __init__(self, folder: Path, keys: LogKeys, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, keys: LogKeys, clock: Callable[[], datetime], witnesses: Witnesses | None = None
+    ) -> None:
         self.folder = folder
         self.clock = clock
+        self.witnesses = witnesses or Witnesses(folder, keys.log.verifier, (), clock, send_over_http)
         self._keys = keys
         self._tiles = TileStore(folder)
         self._tiles_looked_at = False
@@ -175,9 +183,38 @@ class Book:
     # --- showing the world ------------------------------------------------------------------------
 
     def publish(self) -> Checkpoint:
-        """Bring tiles and checkpoint up to the committed rows. A crash at any point leaves the former checkpoint valid."""
+        """Bring tiles and checkpoint up to the committed rows. A crash at any point leaves the former checkpoint valid.
+
+        Where the deployment has witnesses they cosign it. One that does not answer is told and stops nothing.
+        """
         with self._alone():
-            return self._publish()
+            checkpoint = self._publish()
+        with _as_damage("publish"):
+            if self.witnesses.all_signed(checkpoint):
+                return checkpoint
+        for one in self._ask_witnesses():
+            if one.trouble is not None:
+                _log.warning("witness %s did not cosign: %s (%s)", one.seat.name, one.trouble, one.cause)
+        return checkpoint
+
+    def cosign(self) -> list[Heard]:
+        """Publish, and ask every witness, also those that cosigned already; returns how each of them answered."""
+        with self._alone():
+            self._publish()
+        return self._ask_witnesses()
+
+    def cosigned(self) -> Kept | None:
+        """Return the newest cosigned checkpoint, None before the first."""
+        with _as_damage("read what witnesses cosigned"):
+            return self.witnesses.kept()
+
+    def _ask_witnesses(self) -> list[Heard]:
+        # Without the lock while strangers think; a checkpoint that is shown meanwhile is theirs to cosign as well.
+        with _as_damage("have the log cosigned"):
+            heard = self.witnesses.ask()
+            with self._alone():
+                self.witnesses.keep(heard)
+        return heard
 
     def _publish(self) -> Checkpoint:
         head, shown = self._position()
@@ -252,11 +289,11 @@ class Book:
         """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
         path = self.folder / "certificates" / f"{index:012d}.cert"
         if not path.exists():
+            self.publish()
             # Alone for the whole of it: the proof and the checkpoint beside it must be of one size.
             with self._alone():
-                checkpoint = self._publish()
+                note, checkpoint = self._newest_over(index)
                 proof = self._tiles.inclusion(index, checkpoint.size)
-                note = (self.folder / "checkpoint").read_bytes()
                 envelope = self._envelope(index)
                 # Never hand out what nobody could verify: the row may have been edited since it was shown.
                 self._expect_root(
@@ -265,14 +302,23 @@ class Book:
                 # Another process may have been first while this one waited.
                 if not path.exists():
                     durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
-        return check_certificate(path, self._tiles, self._keys.log.verifier)
+        return check_certificate(path, self._tiles, self._keys.log.verifier, self.witnesses.verifiers)
 
     def audit(self) -> int:
         """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""
-        size = audit(self._tiles, self.checkpoint(), self._keys.log.verifier)
-        with self._alone():
-            self._position()
+        size = audit(self._tiles, self.checkpoint(), self._keys.log.verifier, self.witnesses.verifiers)
+        with self._alone(), _as_damage("audit"):
+            _, shown = self._position()
+            self.witnesses.check(shown)
         return size
+
+    def _newest_over(self, index: int) -> tuple[bytes, Checkpoint]:
+        """Return the newest cosigned checkpoint if it goes as far as that entry, else the newest plain one."""
+        kept = self.cosigned()
+        if kept is not None and kept.checkpoint.size > index:
+            return kept.note, kept.checkpoint
+        checkpoint = self._publish()
+        return (self.folder / "checkpoint").read_bytes(), checkpoint
 
     def _envelope(self, index: int) -> bytes:
         entry = next(read_entries(index), None)
@@ -295,6 +341,15 @@ def founding() -> Iterator[None]:
     """The named block in which `init` and `upgrade` change the schema. Nothing else uses it."""
     with _unlocked():
         yield
+
+
+@contextmanager
+def _as_damage(doing: str) -> Iterator[None]:
+    """Say in the ledger's own words that what witnesses know, or what we keep of it, does not fit the disk."""
+    try:
+        yield
+    except (HistoryDiffers, TilesDamaged, Unsound) as cause:
+        raise LedgerDamaged(f"couldn't {doing}: {cause}") from cause
 
 
 @contextmanager

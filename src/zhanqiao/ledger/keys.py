@@ -30,15 +30,13 @@ class LogKeys:
 def create_keys(folder: Path, origin: str) -> LogKeys:
     """Make both keys as files that only their owner reads; raises FileExistsError rather than replace one."""
     for name in ("log.pem", "envelope.pem"):
-        _write_private(folder / name, Ed25519PrivateKey.generate())
+        write_key(folder / name, Ed25519PrivateKey.generate())
     return open_keys(folder, origin)
 
 
 def open_keys(folder: Path, origin: str) -> LogKeys:
     """Read both keys; raises FileNotFoundError or ValueError when one is missing or damaged."""
-    return LogKeys(
-        origin, NoteSigner(origin, _read_private(folder / "log.pem")), _read_private(folder / "envelope.pem")
-    )
+    return LogKeys(origin, NoteSigner(origin, read_key(folder / "log.pem")), read_key(folder / "envelope.pem"))
 
 
 def differing_key(keys: LogKeys, trust: Trust) -> str | None:
@@ -49,11 +47,13 @@ def differing_key(keys: LogKeys, trust: Trust) -> str | None:
     return None if trust.envelopes.get(key_id_of(envelope)) == envelope else "envelope.pem"
 
 
-def _write_private(path: Path, key: Ed25519PrivateKey) -> None:
+def write_key(path: Path, key: Ed25519PrivateKey) -> None:
+    """Write a key as a file that only its owner reads; raises FileExistsError rather than replace one."""
     durable.write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
-def _read_private(path: Path) -> Ed25519PrivateKey:
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """Read a key file; raises OSError, ValueError or TypeError when it is missing or damaged."""
     key = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"couldn't read {path.name}: it holds no Ed25519 key")

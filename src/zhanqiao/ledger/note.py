@@ -119,6 +119,23 @@ class CosignatureSigner:
 
 
 @dataclass(frozen=True)
+class SignatureLine:
+    """One signature line as it stands, not verified: whose signature it claims to be, and the bytes."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def claims(self, verifier: NoteVerifier) -> bool:
+        """Tell whether the line stands in the name of that key."""
+        return (self.name, self.key_id) == (verifier.name, verifier.key_id)
+
+    def written(self) -> str:
+        """Return the line with its newline; lines are read in this one spelling only."""
+        return f"{_DASH}{self.name} {in_base64(self.key_id + self.signature)}\n"
+
+
+@dataclass(frozen=True)
 class Opened:
     """A note whose known signatures all verify. `signed` holds each key that did, with its cosignature's time."""
 
@@ -143,24 +160,24 @@ def open_note(note: bytes, verifiers: Iterable[NoteVerifier]) -> tuple[str, list
 
 def open_signed(note: bytes, verifiers: Iterable[NoteVerifier]) -> Opened:
     """Check every signature whose key is known. The caller decides whether the keys that signed suffice."""
-    text, lines = _split(note)
+    text, lines = read_lines(note)
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     signed: dict[NoteVerifier, int] = {}
     for line in lines:
-        name, key_id, signature = _signature(line)
-        verifier = known.get((name, key_id))
+        verifier = known.get((line.name, line.key_id))
         if verifier is None:
             continue
         if verifier in signed:
-            raise Unsound("note-signature-twice", key=name)
-        time = verifier.opens(text.encode(), signature)
+            raise Unsound("note-signature-twice", key=line.name)
+        time = verifier.opens(text.encode(), line.signature)
         if time is None:
-            raise Unsound("note-signature-wrong", key=name)
+            raise Unsound("note-signature-wrong", key=line.name)
         signed[verifier] = time
     return Opened(text, signed)
 
 
-def _split(note: bytes) -> tuple[str, list[str]]:
+def read_lines(note: bytes) -> tuple[str, list[SignatureLine]]:
+    """Return the text and the signature lines, none of them verified; raises `Unsound`."""
     try:
         content = note.decode("utf-8")
     except UnicodeDecodeError as cause:
@@ -173,11 +190,10 @@ def _split(note: bytes) -> tuple[str, list[str]]:
     lines = signatures[:-1].split("\n")
     if len(lines) > _MAX_SIGNATURES:
         raise Unsound("note-malformed", cause=f"more than {_MAX_SIGNATURES} signatures")
-    return text + "\n", lines
+    return text + "\n", [_signature(line) for line in lines]
 
 
-def _signature(line: str) -> tuple[str, bytes, bytes]:
-    """Return key name, key id and signature of one line."""
+def _signature(line: str) -> SignatureLine:
     if not line.startswith(_DASH):
         raise Unsound("note-malformed", cause="a signature line does not begin with a dash")
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
@@ -187,11 +203,11 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
         raise Unsound("note-malformed", cause=f"a signature is {cause}") from cause
     if not is_key_name(name) or len(content) <= _KEY_ID_BYTES:
         raise Unsound("note-malformed", cause="a signature line lacks name or signature")
-    return name, content[:_KEY_ID_BYTES], content[_KEY_ID_BYTES:]
+    return SignatureLine(name, content[:_KEY_ID_BYTES], content[_KEY_ID_BYTES:])
 
 
 def _line(verifier: NoteVerifier, signature: bytes) -> str:
-    return f"{_DASH}{verifier.name} {in_base64(verifier.key_id + signature)}\n"
+    return SignatureLine(verifier.name, verifier.key_id, signature).written()
 
 
 def _cosigned(text: bytes, time: int) -> bytes:

@@ -41,6 +41,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "The trust file asks for the quorum {quorum}; the witnesses that signed are: {witnesses}.",
         "信任文件要求见证法定数 {quorum}；已签署的见证方：{witnesses}。",
     ),
+    "cosignature-missing": (
+        "The witness {key} did not cosign this checkpoint.",
+        "见证方 {key} 未联署该检查点。",
+    ),
     # 4 the place in the log
     "proof-malformed": ("The inclusion proof does not fit its tree: {cause}.", "包含证明与树不符：{cause}。"),
     "proof-wrong": (

@@ -13,7 +13,7 @@ asked for. Whatever else is odd (an unknown word, a key twice, a name before its
 trust that was misread is worse than none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -67,12 +67,18 @@ class Trust:
         return sum(self._counts(member, signed) for member in group.members) >= group.threshold
 
 
-def trust_text(log: NoteVerifier, *envelopes: Ed25519PublicKey) -> str:
-    """Return a trust file for one log and the keys that sign its statements."""
+def trust_text(
+    log: NoteVerifier, *envelopes: Ed25519PublicKey, witnesses: Iterable[tuple[str, NoteVerifier, str]] = ()
+) -> str:
+    """Return a trust file for one log and the keys that sign its statements.
+
+    `witnesses` are name, key and address. It asks for no quorum: whom to believe is for who verifies to write.
+    """
     lines = [f"log {log.vkey}"]
     for key in envelopes:
         raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
         lines.append(f"envelope {key_id_of(key)} {in_base64(raw)}")
+    lines += [f"witness {name} {witness.vkey} {url}" for name, witness, url in witnesses]
     return "".join(line + "\n" for line in lines)
 
 

@@ -20,7 +20,18 @@ from zhanqiao.desk import state
 state.prepare()
 
 from zhanqiao.desk import deployment, personas  # noqa: E402
-from zhanqiao.desk.cli import agreement, catalogue, consent, doors, intake, ledger, people, resident, verify  # noqa: E402
+from zhanqiao.desk.cli import (  # noqa: E402
+    agreement,
+    catalogue,
+    consent,
+    doors,
+    intake,
+    ledger,
+    people,
+    resident,
+    verify,
+    witness,
+)
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
 from zhanqiao.desk.cli.given import is_text  # noqa: E402
 from zhanqiao.desk.cli.output import (  # noqa: E402
@@ -91,6 +102,7 @@ command(app, acts=True)(doors.ask)
 command(app, acts=True)(doors.decide)
 app.command("verify")(verify.verify_files)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(witness.app, name="witness")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanqiao.desk import audit as whole_audit
+from zhanqiao.desk.cli import witnesses
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
@@ -15,6 +16,8 @@ from zhanqiao.ledger.book import Book
 from zhanqiao.ledger.entries import LoggedEvent
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
+app.add_typer(witnesses.app, name="witness")
+command(app)(witnesses.cosign)
 
 
 @command(app)
@@ -44,8 +47,9 @@ def show(
 def audit(call: Call) -> None:
     """Re-check the whole ledger against its signed tree, and every row of the state against it. 核对全部账本与平台状态。"""
     checked = whole_audit.audit(call.house)
-    # Nothing is signed before it was checked.
-    root = call.house.book.publish().root.hex()
+    # Nothing is signed before it was checked. Only witnesses can tell that the whole disk was rolled back.
+    call.house.book.cosign()
+    root = call.house.book.checkpoint().root.hex()
     if call.as_json:
         show_data({"status": "clean", "entries": checked, "root": root})
         return

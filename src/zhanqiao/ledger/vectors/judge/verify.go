@@ -5,9 +5,11 @@
 //
 //	verify TRUST CERTIFICATE [ANSWER]
 //	verify < jobs        each line: trust TAB certificate TAB answer (or -)
+//	                     or: witness TAB trust TAB remembered checkpoint TAB request
 //
-// For each certificate it prints one line: name TAB valid, or name TAB invalid TAB step TAB reason. Exit status 0 when
-// all are valid, 1 otherwise.
+// For each certificate it prints one line: name TAB valid, or name TAB invalid TAB step TAB reason. For a request to a
+// witness (C2SP tlog-witness) that remembers that checkpoint, the step is the HTTP status. Exit status 0 when all are
+// valid, 1 otherwise.
 //
 // Go's packages are in places more lenient than the format allows us to be (base64 with odd bits, a signature twice);
 // what this program checks before it calls them is exactly that.
@@ -304,6 +306,8 @@ func openNote(content []byte, t *trust) (*note.Note, error) {
 	return note.Open(content, note.VerifierList(known...))
 }
 
+var errTwice = errors.New("a signature twice")
+
 func exactSignatures(lines string, known []note.Verifier) error {
 	seen := map[string]bool{}
 	for _, line := range strings.Split(strings.TrimSuffix(lines, "\n"), "\n") {
@@ -320,7 +324,7 @@ func exactSignatures(lines string, known []note.Verifier) error {
 			if verifier.Name() == words[1] && verifier.KeyHash() == hash {
 				key := fmt.Sprintf("%s+%08x", words[1], hash)
 				if seen[key] {
-					return errors.New("a signature twice")
+					return errTwice
 				}
 				seen[key] = true
 			}
@@ -330,27 +334,35 @@ func exactSignatures(lines string, known []note.Verifier) error {
 }
 
 func checkpoint(opened *note.Note, t *trust) (tlog.Tree, error) {
-	lines := strings.Split(opened.Text, "\n")
-	if len(lines) != 4 || lines[3] != "" || lines[0] == "" {
-		return tlog.Tree{}, errors.New("not three lines")
-	}
-	size, err := exactDecimal(lines[1])
+	origin, tree, err := parseCheckpoint(opened.Text)
 	if err != nil {
 		return tlog.Tree{}, err
-	}
-	root, err := hashes(lines[2:3])
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	if size == 0 && root[0] != sha256.Sum256(nil) {
-		return tlog.Tree{}, errors.New("an empty log with a root")
 	}
 	for _, log := range t.logs {
-		if signed(opened, log) && log.Name() == lines[0] {
-			return tlog.Tree{N: size, Hash: root[0]}, nil
+		if signed(opened, log) && log.Name() == origin {
+			return tree, nil
 		}
 	}
 	return tlog.Tree{}, errors.New("not signed by the log that it names")
+}
+
+func parseCheckpoint(text string) (origin string, tree tlog.Tree, err error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[3] != "" || lines[0] == "" {
+		return "", tree, errors.New("not three lines")
+	}
+	size, err := exactDecimal(lines[1])
+	if err != nil {
+		return "", tree, err
+	}
+	root, err := hashes(lines[2:3])
+	if err != nil {
+		return "", tree, err
+	}
+	if size == 0 && root[0] != sha256.Sum256(nil) {
+		return "", tree, errors.New("an empty log with a root")
+	}
+	return lines[0], tlog.Tree{N: size, Hash: root[0]}, nil
 }
 
 func signed(opened *note.Note, verifier note.Verifier) bool {
@@ -644,6 +656,80 @@ func readAnswer(content []byte) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// --- a witness -----------------------------------------------------------------------------------
+
+// cosign says whether a witness that remembers a tree of the log may cosign what the request shows. The step of a flaw is
+// the HTTP status.
+func cosign(body []byte, t *trust, remembered tlog.Tree) error {
+	old, proof, content, err := parseRequest(body)
+	if err != nil {
+		return flawAt(400, "%v", err)
+	}
+	// sumdb/note reads and verifies at once; the standard tells apart what it refuses.
+	split := bytes.LastIndex(content, []byte("\n\n"))
+	if split < 0 {
+		return flawAt(400, "not a note")
+	}
+	twice := exactSignatures(string(content[split+2:]), t.logs)
+	if twice != nil && twice != errTwice {
+		return flawAt(400, "%v", twice)
+	}
+	opened, wrong := note.Open(content, note.VerifierList(t.logs...))
+	var unverified *note.UnverifiedNoteError
+	var invalid *note.InvalidSignatureError
+	// A line that stands there twice is malformed to sumdb/note; to us it is the log's signature that is odd.
+	if twice == nil && wrong != nil && !errors.As(wrong, &unverified) && !errors.As(wrong, &invalid) {
+		return flawAt(400, "%v", wrong)
+	}
+	watched := false
+	for _, log := range t.logs {
+		watched = watched || bytes.HasPrefix(content[:split+1], []byte(log.Name()+"\n"))
+	}
+	switch {
+	case !watched:
+		return flawAt(404, "another log")
+	case twice != nil || wrong != nil:
+		return flawAt(403, "not the log's signature")
+	}
+	tree, err := checkpoint(opened, t)
+	if err != nil {
+		return flawAt(400, "%v", err)
+	}
+	switch {
+	case old > tree.N:
+		return flawAt(400, "old is beyond new")
+	case old != remembered.N:
+		return flawAt(409, "another size is remembered")
+	case tree.N == remembered.N && tree.Hash != remembered.Hash:
+		return flawAt(409, "another root is remembered")
+	case old == 0 || old == tree.N:
+		if len(proof) > 0 {
+			return flawAt(422, "a proof where none is needed")
+		}
+		return nil
+	}
+	if err := tlog.CheckTree(proof, tree.N, tree.Hash, old, remembered.Hash); err != nil {
+		return flawAt(422, "%v", err)
+	}
+	return nil
+}
+
+func parseRequest(body []byte) (old int64, proof tlog.TreeProof, content []byte, err error) {
+	split := bytes.Index(body, []byte("\n\n"))
+	if split < 0 || len(body) > 128*1024 {
+		return 0, nil, nil, errors.New("no empty line, or too large")
+	}
+	lines := strings.Split(string(body[:split]), "\n")
+	if !strings.HasPrefix(lines[0], "old ") {
+		return 0, nil, nil, errors.New("no old size")
+	}
+	if old, err = exactDecimal(lines[0][len("old "):]); err != nil {
+		return 0, nil, nil, err
+	}
+	path, err := hashes(lines[1:])
+	return old, tlog.TreeProof(path), body[split+2:], err
+}
+
 // --- one spelling of each value ------------------------------------------------------------------
 
 func exactBase64(text string) ([]byte, error) {
@@ -796,8 +882,10 @@ func main() {
 	trusts := map[string]*trust{}
 	allValid := true
 	for _, job := range jobs {
-		if !judge(job[0], job[1], job[2], trusts) {
-			allValid = false
+		if job[0] == "witness" {
+			allValid = judgeRequest(job[1], job[2], job[3], trusts) && allValid
+		} else {
+			allValid = judge(job[0], job[1], job[2], trusts) && allValid
 		}
 	}
 	if !allValid {
@@ -814,13 +902,25 @@ func judge(trustFile, certificateFile, answerFile string, trusts map[string]*tru
 	if answerFile != "-" {
 		answer = must(os.ReadFile(answerFile))
 	}
-	err := verify(content, trusts[trustFile], answer, time.Now())
+	return report(certificateFile, verify(content, trusts[trustFile], answer, time.Now()))
+}
+
+func judgeRequest(trustFile, rememberedFile, requestFile string, trusts map[string]*trust) bool {
+	if trusts[trustFile] == nil {
+		trusts[trustFile] = must(readTrust(trustFile))
+	}
+	_, remembered, err := parseCheckpoint(string(must(os.ReadFile(rememberedFile))))
+	must(remembered, err)
+	return report(requestFile, cosign(must(os.ReadFile(requestFile)), trusts[trustFile], remembered))
+}
+
+func report(name string, err error) bool {
 	var found *flaw
 	if errors.As(err, &found) {
-		fmt.Printf("%s\tinvalid\t%d\t%s\n", certificateFile, found.step, found.reason)
+		fmt.Printf("%s\tinvalid\t%d\t%s\n", name, found.step, found.reason)
 		return false
 	}
-	fmt.Printf("%s\tvalid\n", certificateFile)
+	fmt.Printf("%s\tvalid\n", name)
 	return true
 }
 
