@@ -25,6 +25,7 @@ from zhanqiao.ledger.certificate import parse
 from zhanqiao.ledger.cosigning import Witness
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.note import read_lines
+from zhanqiao.ledger.witnesses import COSIGNED, QUORUM
 from zhanqiao.terms.events import Event
 
 SIZE, EARLIER, RELEASES = 300, 200, 3
@@ -161,7 +162,7 @@ def cut_off(stage: Stage, dice: random.Random) -> bool:
 
 def a_file_of_another(stage: Stage, dice: random.Random) -> bool:
     one, other = dice.sample(stage.files(), 2)
-    if {one.name, other.name} == {"checkpoint", "cosigned"}:
+    if {one.name, other.name} <= {"checkpoint", COSIGNED, QUORUM}:
         return False  # of one size: either is what the other says
     one.write_bytes(other.read_bytes())
     return True
@@ -169,7 +170,9 @@ def a_file_of_another(stage: Stage, dice: random.Random) -> bool:
 
 def a_file_removed(stage: Stage, dice: random.Random) -> bool:
     # What is only kept for a repetition is made again, the same, and is no part of the log.
-    path = dice.choice([path for path in stage.files() if path.suffix != ".cert" and path.name != "cosigned"])
+    path = dice.choice(
+        [path for path in stage.files() if path.suffix != ".cert" and path.name not in (COSIGNED, QUORUM)]
+    )
     path.unlink()
     return True
 
@@ -301,7 +304,8 @@ def test_of_1000_tamperings_all_are_found(stage, count):
 @pytest.mark.parametrize("rewriting", [everything_rolled_back, grown_anew])
 def test_without_witnesses_an_operator_with_all_keys_is_not_found(stage, rewriting):
     rewriting(stage, random.Random(1))
-    (stage.home / "ledger" / "cosigned").unlink()
+    for name in (COSIGNED, QUORUM):
+        (stage.home / "ledger" / name).unlink()
     assert stage.finding(witnessed=False) is None
     assert stage.finding() is not None
 

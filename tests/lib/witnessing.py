@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zhanqiao.ledger.cosigning import Witness
 from zhanqiao.ledger.note import NoteVerifier
-from zhanqiao.ledger.witnesses import Reply, Seat, Witnesses
+from zhanqiao.ledger.witnesses import Patience, Reply, Seat, Witnesses
 
 # What a test does with a request before, or instead of, the witness.
 Network = Callable[[str, bytes], Reply]
@@ -32,11 +32,17 @@ def network(witnesses: dict[str, Witness]) -> Network:
     return send
 
 
-def seat(house: object, witnesses: dict[str, Witness], clock: object, send: Network | None = None) -> None:
+def seat(
+    house: object,
+    witnesses: dict[str, Witness],
+    clock: object,
+    send: Network | None = None,
+    patience: Patience | None = None,
+) -> None:
     """Let these witnesses cosign the log of an open deployment."""
     seats = tuple(Seat(name, f"http://{name}", witness.verifier) for name, witness in witnesses.items())
     house.book.witnesses = Witnesses(
-        house.home / "ledger", log_of(house.home), seats, clock, send or network(witnesses)
+        house.home / "ledger", log_of(house.home), seats, clock, send or network(witnesses), patience or Patience()
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zhanqiao.desk import state
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_bounded
-from zhanqiao.ledger.witnesses import Seat, Witnesses, send_over_http
+from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
@@ -33,6 +33,8 @@ class Deployment:
     """What `zhanqiao.toml` says.
 
     clock_behind_seconds    how far the demo's clock lags, so that a tour of a chosen day prints the same again
+    quorum                  how many of the witnesses, or all where there are fewer, must cosign; 0: nothing waits for them
+    quorum_seconds          how long releases go on when they did not
     witnesses               who cosigns the log's checkpoints: the tables `[[witness]]` with name, url and vkey
     """
 
@@ -40,6 +42,8 @@ class Deployment:
     profile: str
     origin: str
     clock_behind_seconds: int = 0
+    quorum: int = Patience.quorum
+    quorum_seconds: int = Patience.seconds
     witnesses: tuple[Seat, ...] = ()
 
     def clock(self) -> datetime:
@@ -47,7 +51,8 @@ class Deployment:
         return utc_now() - timedelta(seconds=self.clock_behind_seconds)
 
 
-_KINDS: dict[str, type] = {"city": str, "profile": str, "origin": str, "clock_behind_seconds": int}
+_NUMBERS = ("clock_behind_seconds", "quorum", "quorum_seconds")
+_KINDS: dict[str, type] = {**dict.fromkeys(("city", "profile", "origin"), str), **dict.fromkeys(_NUMBERS, int)}
 _WITNESS = "witness"
 _WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
 
@@ -132,7 +137,14 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
             home / "ledger",
             keys,
             clock,
-            Witnesses(home / "ledger", keys.log.verifier, deployment.witnesses, utc_now, send_over_http),
+            Witnesses(
+                home / "ledger",
+                keys.log.verifier,
+                deployment.witnesses,
+                utc_now,
+                send_over_http,
+                Patience(deployment.quorum, deployment.quorum_seconds),
+            ),
         ),
         vault=Vault(home / "vault", keyring, clock),
     )
@@ -223,8 +235,9 @@ def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if (key in table and type(table[key]) is not kind) or (key not in table and kind is str):
             yield key, kind.__name__
     # A clock that runs ahead would sign what nobody can believe yet.
-    if type(behind := table.get("clock_behind_seconds")) is int and behind < 0:
-        yield "clock_behind_seconds", "0 or more"
+    for key in _NUMBERS:
+        if type(number := table.get(key)) is int and number < 0:
+            yield key, "0 or more"
     if isinstance(profile := table.get("profile"), str) and profile not in PROFILES:
         yield "profile", " | ".join(PROFILES)
     yield from _wrong_witnesses(said.get(_WITNESS, []))

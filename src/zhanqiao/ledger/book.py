@@ -185,7 +185,8 @@ class Book:
     def publish(self) -> Checkpoint:
         """Bring tiles and checkpoint up to the committed rows. A crash at any point leaves the former checkpoint valid.
 
-        Where the deployment has witnesses they cosign it. One that does not answer is told and stops nothing.
+        Where the deployment has witnesses they cosign it. One that does not answer is told and stops nothing here;
+        whether enough of them did is asked before the next answer (`out_of_touch`).
         """
         with self._alone():
             checkpoint = self._publish()
@@ -202,6 +203,14 @@ class Book:
         with self._alone():
             self._publish()
         return self._ask_witnesses()
+
+    def out_of_touch(self) -> bool:
+        """Tell whether too few witnesses have cosigned for too long. They are asked once more before it is said."""
+        with _as_damage("see what witnesses cosigned"):
+            if self.witnesses.in_touch():
+                return False
+        self.cosign()
+        return not self.witnesses.in_touch()
 
     def cosigned(self) -> Kept | None:
         """Return the newest cosigned checkpoint, None before the first."""

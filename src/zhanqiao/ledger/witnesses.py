@@ -10,7 +10,8 @@ from there. Three things can come of it:
                       somebody signs another log with our key; going on would make the fork that witnesses exist to find
 
 `cosigned` is the newest checkpoint with a cosignature, at the most one line for each witness. A certificate takes it when
-it goes far enough.
+it goes far enough. `quorum` is the newest one that enough witnesses cosigned; its dates, which are theirs, say how long
+releases have been without them.
 """
 
 import http.client
@@ -35,7 +36,7 @@ from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.tiles import TilesDamaged, TileStore
 from zhanqiao.ledger.tree import MAX_SIZE, check_consistency, root_at
 
-COSIGNED = "cosigned"
+COSIGNED, QUORUM = "cosigned", "quorum"
 
 # Releases wait for it: long enough for a bank's network, short enough for a person.
 _ANSWER_SECONDS = 5
@@ -111,8 +112,16 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How many witnesses have to cosign, or all where there are fewer, and how long releases go on without them."""
+
+    quorum: int = 2
+    seconds: int = 3_600
+
+
+@dataclass(frozen=True)
 class Kept:
-    """The newest cosigned checkpoint."""
+    """A cosigned checkpoint."""
 
     note: bytes
     checkpoint: Checkpoint
@@ -127,9 +136,16 @@ class Witnesses:
     """The witnesses of one log on disk. Whoever calls `keep` is the only writer of the folder."""
 
     def __init__(
-        self, folder: Path, log: NoteVerifier, seats: tuple[Seat, ...], now: Callable[[], datetime], send: Send
+        self,
+        folder: Path,
+        log: NoteVerifier,
+        seats: tuple[Seat, ...],
+        now: Callable[[], datetime],
+        send: Send,
+        patience: Patience = Patience(),
     ) -> None:
         self.seats = seats
+        self.patience = patience
         self._folder = folder
         self._log = log
         self._now = now
@@ -155,8 +171,24 @@ class Witnesses:
             return not self.seats
         return kept.checkpoint == checkpoint and all(seat.verifier in kept.times() for seat in self.seats)
 
+    def in_touch(self) -> bool:
+        """Tell whether enough witnesses cosigned lately; whoever has no witnesses waits for none."""
+        if self._needed == 0:
+            return True
+        kept = self._read(QUORUM)
+        times = sorted(kept.times().values(), reverse=True) if kept is not None else []
+        if len(times) < self._needed:
+            return False
+        age = self._now().timestamp() - times[self._needed - 1]
+        # A clock that was set back would make the last word of the witnesses last for ever.
+        return -_CLOCK_SKEW.total_seconds() <= age <= self.patience.seconds
+
+    @property
+    def _needed(self) -> int:
+        return min(self.patience.quorum, len(self.seats))
+
     def keep(self, heard: list[Heard]) -> None:
-        """Add what was cosigned to `cosigned`, unless a newer one stands there."""
+        """Add what was cosigned to `cosigned`, unless a newer one stands there, and to `quorum` when it makes one."""
         signed = [one for one in heard if one.cosignature is not None]
         newest = max(signed, key=lambda one: one.checkpoint.size, default=None)
         if newest is None:
@@ -166,12 +198,18 @@ class Witnesses:
             return
         note = kept.note if kept is not None and kept.checkpoint == newest.checkpoint else newest.note
         cosignatures = [one.cosignature for one in signed if one.checkpoint == newest.checkpoint and one.cosignature]
-        durable.write_whole(self._folder / COSIGNED, attach(note, cosignatures), mode=durable.PUBLIC)
+        note = attach(note, cosignatures)
+        durable.write_whole(self._folder / COSIGNED, note, mode=durable.PUBLIC)
+        if self._needed and len(cosignatures_on(note, self.verifiers)) >= self._needed:
+            durable.write_whole(self._folder / QUORUM, note, mode=durable.PUBLIC)
 
     def kept(self) -> Kept | None:
         """Read the newest cosigned checkpoint; raises `Unsound` for one that log or witness did not sign."""
+        return self._read(COSIGNED)
+
+    def _read(self, name: str) -> Kept | None:
         try:
-            note = (self._folder / COSIGNED).read_bytes()
+            note = (self._folder / name).read_bytes()
         except FileNotFoundError:
             return None
         text, _ = open_note(note, [self._log])
@@ -180,16 +218,20 @@ class Witnesses:
 
     def forget(self) -> None:
         """Drop what is kept, before a witness leaves: the others will cosign again."""
-        (self._folder / COSIGNED).unlink(missing_ok=True)
+        for name in (COSIGNED, QUORUM):
+            (self._folder / name).unlink(missing_ok=True)
 
     def check(self, shown: Checkpoint) -> None:
-        """Check `cosigned` against tiles and checkpoint; raises `Unsound`, TilesDamaged or HistoryDiffers."""
-        kept = self.kept()
-        if kept is None:
-            return
+        """Check what is kept against tiles and checkpoint; raises `Unsound`, TilesDamaged or HistoryDiffers."""
+        for name in (COSIGNED, QUORUM):
+            kept = self._read(name)
+            if kept is not None:
+                self._check(name, kept, shown)
+
+    def _check(self, name: str, kept: Kept, shown: Checkpoint) -> None:
         known = [self._log, *kept.times()]
         if strange := [line for line in read_lines(kept.note)[1] if not any(line.claims(key) for key in known)]:
-            raise Unsound("note-malformed", cause=f"{strange[0].name} signed `cosigned` and is no witness of ours")
+            raise Unsound("note-malformed", cause=f"{strange[0].name} signed `{name}` and is no witness of ours")
         if kept.checkpoint.size > shown.size:
             raise HistoryDiffers(
                 f"witnesses cosigned {kept.checkpoint.size} entries, the checkpoint shows {shown.size}: rolled back"

@@ -67,6 +67,13 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "witnesses-away": Rule(
+        en="Fewer witnesses than {quorum} have cosigned the log within {seconds} s, so nothing new leaves.",
+        zh="{seconds} 秒内联署账本的见证方少于 {quorum} 个，因此不再有新的出库。",
+        remedy_en="Have the operator run `zhanqiao ledger cosign`, which says how each witness answers, and repeat. Nothing was charged for this attempt, and what left before is handed out as ever.",
+        remedy_zh="请运营机构执行 `zhanqiao ledger cosign` 查看各见证方的答复，然后重试。本次未计费；此前已出库的答复照常取回。",
+        http_status=503,
+    ),
     "keys-unreadable": Rule(
         en="The keys of this deployment cannot be read: {cause}.",
         zh="无法读取本部署的密钥：{cause}。",
