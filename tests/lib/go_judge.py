@@ -19,16 +19,25 @@ Job = tuple[Path, Path, Path | None]
 
 
 def judge(jobs: Iterable[Job]) -> dict[Path, int | None]:
-    """Judge (trust, certificate, answer); return the step that fails for each certificate, None for a valid one."""
-    return _judged(f"{trust}\t{certificate}\t{answer or '-'}\n" for trust, certificate, answer in jobs)
+    """Judge (trust, certificate, answer); return the step that fails for each certificate, None where none does.
+
+    Without an answer the Go program must say so: what it calls valid had one.
+    """
+    every = list(jobs)
+    said = _judged(f"{trust}\t{certificate}\t{answer or '-'}\n" for trust, certificate, answer in every)
+    for _, certificate, answer in every:
+        assert said[certificate][0] in ("invalid", "valid" if answer else "sound"), certificate
+    return {certificate: step for certificate, (_, step) in said.items()}
 
 
 def judge_requests(trust: Path, jobs: Iterable[tuple[Path, Path]]) -> dict[Path, int | None]:
     """Judge (remembered checkpoint, request); return the status that a witness must answer, None where it cosigns."""
-    return _judged(f"witness\t{trust}\t{remembered}\t{request}\n" for remembered, request in jobs)
+    said = _judged(f"witness\t{trust}\t{remembered}\t{request}\n" for remembered, request in jobs)
+    return {request: status for request, (_, status) in said.items()}
 
 
-def _judged(jobs: Iterable[str]) -> dict[Path, int | None]:
+def _judged(jobs: Iterable[str]) -> dict[Path, tuple[str, int | None]]:
+    """Return word and step for each certificate or request."""
     _require_go()
     lines = "".join(jobs)
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(_GO_PATH), "GOFLAGS": ""}
@@ -41,14 +50,15 @@ def _judged(jobs: Iterable[str]) -> dict[Path, int | None]:
         check=False,
         timeout=120,
     )
-    # `go run` repeats an exit status above zero as a line of its own; anything else on stderr is a fault.
-    assert run.returncode in (0, 1), run.stderr
-    assert run.stderr in ("", "exit status 1\n"), run.stderr
-    found: dict[Path, int | None] = {}
+    found: dict[Path, tuple[str, int | None]] = {}
     for line in run.stdout.splitlines():
-        name, verdict, *flaw = line.split("\t")
-        assert (verdict == "valid") is not bool(flaw), line
-        found[Path(name)] = int(flaw[0]) if flaw else None
+        name, word, *more = line.split("\t")
+        assert (word, len(more)) in {("valid", 0), ("sound", 1), ("invalid", 2)}, line
+        found[Path(name)] = (word, int(more[0]) if word == "invalid" else None)
+    # `go run` repeats an exit status above zero as a line of its own; anything else on stderr is a fault.
+    words = {word for word, _ in found.values()}
+    status = 1 if "invalid" in words else 4 if "sound" in words else 0
+    assert run.stderr == (f"exit status {status}\n" if status else ""), run.stderr
     return found
 
 

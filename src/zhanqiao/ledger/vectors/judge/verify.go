@@ -7,9 +7,10 @@
 //	verify < jobs        each line: trust TAB certificate TAB answer (or -)
 //	                     or: witness TAB trust TAB remembered checkpoint TAB request
 //
-// For each certificate it prints one line: name TAB valid, or name TAB invalid TAB step TAB reason. For a request to a
-// witness (C2SP tlog-witness) that remembers that checkpoint, the step is the HTTP status. Exit status 0 when all are
-// valid, 1 otherwise.
+// For each certificate it prints one line: name TAB valid, or name TAB invalid TAB step TAB reason, or, where no answer
+// was given, name TAB sound TAB that none was checked. For a request to a witness (C2SP tlog-witness) that remembers
+// that checkpoint, the step is the HTTP status. Exit status 0 when all are valid, 1 when one is not, 4 when all are
+// sound and an answer was not there to be checked.
 //
 // Go's packages are in places more lenient than the format allows us to be (base64 with odd bits, a signature twice);
 // what this program checks before it calls them is exactly that.
@@ -880,20 +881,32 @@ func main() {
 		}
 	}
 	trusts := map[string]*trust{}
-	allValid := true
+	said := map[verdict]bool{}
 	for _, job := range jobs {
 		if job[0] == "witness" {
-			allValid = judgeRequest(job[1], job[2], job[3], trusts) && allValid
+			said[judgeRequest(job[1], job[2], job[3], trusts)] = true
 		} else {
-			allValid = judge(job[0], job[1], job[2], trusts) && allValid
+			said[judge(job[0], job[1], job[2], trusts)] = true
 		}
 	}
-	if !allValid {
-		os.Exit(1)
+	// What is wrong comes before what was not looked at.
+	for _, status := range []verdict{invalid, sound} {
+		if said[status] {
+			os.Exit(int(status))
+		}
 	}
 }
 
-func judge(trustFile, certificateFile, answerFile string, trusts map[string]*trust) bool {
+// A verdict is also the exit status of a call that asks for one certificate.
+type verdict int
+
+const (
+	valid   verdict = 0
+	invalid verdict = 1
+	sound   verdict = 4
+)
+
+func judge(trustFile, certificateFile, answerFile string, trusts map[string]*trust) verdict {
 	if trusts[trustFile] == nil {
 		trusts[trustFile] = must(readTrust(trustFile))
 	}
@@ -902,10 +915,15 @@ func judge(trustFile, certificateFile, answerFile string, trusts map[string]*tru
 	if answerFile != "-" {
 		answer = must(os.ReadFile(answerFile))
 	}
-	return report(certificateFile, verify(content, trusts[trustFile], answer, time.Now()))
+	err := verify(content, trusts[trustFile], answer, time.Now())
+	if err == nil && answer == nil {
+		fmt.Printf("%s\tsound\tno answer was checked\n", certificateFile)
+		return sound
+	}
+	return report(certificateFile, err)
 }
 
-func judgeRequest(trustFile, rememberedFile, requestFile string, trusts map[string]*trust) bool {
+func judgeRequest(trustFile, rememberedFile, requestFile string, trusts map[string]*trust) verdict {
 	if trusts[trustFile] == nil {
 		trusts[trustFile] = must(readTrust(trustFile))
 	}
@@ -914,14 +932,14 @@ func judgeRequest(trustFile, rememberedFile, requestFile string, trusts map[stri
 	return report(requestFile, cosign(must(os.ReadFile(requestFile)), trusts[trustFile], remembered))
 }
 
-func report(name string, err error) bool {
+func report(name string, err error) verdict {
 	var found *flaw
 	if errors.As(err, &found) {
 		fmt.Printf("%s\tinvalid\t%d\t%s\n", name, found.step, found.reason)
-		return false
+		return invalid
 	}
 	fmt.Printf("%s\tvalid\n", name)
-	return true
+	return valid
 }
 
 func must[T any](value T, err error) T {
