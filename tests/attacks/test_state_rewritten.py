@@ -4,8 +4,13 @@
 The keys are in other files, so he signs no entry; what he can do is edit, add and delete rows of every other table.
 """
 
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
 import pytest
-from django.db import connection
+from django.apps import apps
+from django.db import connection, transaction
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
 from lib.town import done
@@ -44,7 +49,12 @@ def busy(pier: Pier) -> Pier:
 
 
 def rewrite(statement: str, *values: object) -> None:
-    with founding(), connection.cursor() as cursor:
+    with founding():
+        write(statement, *values)
+
+
+def write(statement: str, *values: object) -> None:
+    with connection.cursor() as cursor:
         cursor.execute(statement, values)
         assert cursor.rowcount > 0, "the attack changes something"
 
@@ -117,3 +127,100 @@ def test_an_agreement_is_put_under_another_residents_name(pier: Pier) -> None:
     rewrite("UPDATE agreements_agreement SET resident = 'rival' WHERE id = %s", agreement)
     assert not hasattr(pier.ask(COUNT, by="rival-analyst"), "answer"), "the sealed text names the other one"
     assert not hasattr(pier.ask(COUNT), "answer")
+
+
+# --- every column -----------------------------------------------------------------------------------
+
+# What the audit calls the rows of each table. A table that is missing here fails the test.
+_CALLED = {
+    "agreements_agreement": "agreement C|contract of C",
+    "agreements_consent": "consent app ",
+    "agreements_hold": "suspension of C",
+    "agreements_seal": "seal of C",
+    "catalogue_contract": "contract sha256:",
+    "catalogue_high_water": "high-water mark ",
+    "catalogue_snapshot": "snapshot ",
+    "catalogue_standing": "dataset ",
+    "django_migrations": "migration ",
+    "identity_consent_key": "consent key ",
+    "identity_evidence": "evidence of ",
+    "identity_key": "key ed25519:",
+    "identity_organisation": "organisation ",
+    "identity_person": "person ",
+    "identity_role": "roles of |role .* of ",
+    "ledger_entry": "entry |envelope |request |rows are ",
+    "ledger_head": "head",
+    "ledger_request": "request ",
+}
+# What nothing tells: when, and as which number, Django applied a migration.
+_UNTOLD = {("django_migrations", "id"), ("django_migrations", "applied")}
+# Numbers that the state gives: they say an order, and nothing else.
+_GIVEN = "BigAutoField"
+
+
+def columns(table: str) -> dict[str, str]:
+    """Return the kind of each column, as Django finds it in the file."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, table)
+        given = connection.introspection.get_primary_key_column(cursor, table)
+    kinds = {one.name: str(connection.introspection.get_field_type(one.type_code, one)) for one in found}
+    return {name: _GIVEN if name == given and kinds[name].endswith("AutoField") else kinds[name] for name in kinds}
+
+
+def another(value: object, kind: str) -> object:
+    match value, kind:
+        case None, "DateTimeField":
+            return "2026-11-25 09:00:00"
+        case None, _:
+            return 7 if "Integer" in kind else "other"
+        case bytes(), _:
+            return bytes([value[0] ^ 1]) + value[1:]
+        case int(), "BooleanField":
+            return 1 - value
+        case int(), _:
+            return value + 1
+        case str(), "DateTimeField":
+            return str(datetime.fromisoformat(value) + timedelta(days=400))
+        case str(), "JSONField":
+            return '["other"]'
+        case _:
+            return f"{str(value)[:-1]}{'y' if str(value).endswith('x') else 'x'}"
+
+
+def edits(table: str) -> Iterator[tuple[str, str, tuple[object, ...]]]:
+    """Yield edits of one row of each column, where there is one of a row without a value too, and deletions."""
+    with connection.cursor() as cursor:
+        for name, kind in columns(table).items():
+            if (table, name) in _UNTOLD:
+                continue
+            if kind == _GIVEN:
+                yield name, f'UPDATE {table} SET "{name}" = "{name}" + 1000 WHERE "{name}" = (SELECT min("{name}") FROM {table})', ()  # fmt: skip
+                continue
+            for found in ("IS NOT NULL", "IS NULL"):
+                cursor.execute(f'SELECT rowid, "{name}" FROM {table} WHERE "{name}" {found} ORDER BY rowid LIMIT 1')
+                if (row := cursor.fetchone()) is not None:
+                    new = another(row[1], kind)
+                    yield name, f'UPDATE {table} SET "{name}" = %s WHERE rowid = %s', (new, row[0])
+        for end in ("min", "max"):
+            yield "-", f"DELETE FROM {table} WHERE rowid = (SELECT {end}(rowid) FROM {table})", ()
+
+
+def test_no_table_is_forgotten(busy: Pier) -> None:
+    tables = {model._meta.db_table for model in apps.get_models()} | {"django_migrations"}
+    assert set(connection.introspection.table_names()) == tables == set(_CALLED)
+
+
+@pytest.mark.parametrize("table", sorted(_CALLED))
+def test_no_column_is_rewritten_and_no_row_deleted_unseen(busy: Pier, table: str) -> None:
+    silent = []
+    for column, statement, values in edits(table):
+        with founding(), transaction.atomic():
+            write(statement, *values)
+            try:
+                audit(busy.house)
+                silent.append((column, statement, values))
+            except LedgerDamaged as damage:
+                if not re.search(_CALLED[table], str(damage)):
+                    silent.append((column, statement, values, damage))
+            transaction.set_rollback(True)
+    assert not silent

@@ -1,33 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shelf as the log tells it: which contract is in force for each dataset, and which snapshot is published."""
+"""The shelf as the log tells it: every contract, the one in force for each dataset, every snapshot, the published one."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from zhanqiao.catalogue.models import HighWaterRow, SnapshotRow, StandingRow
+from zhanqiao.catalogue.models import ContractRow, HighWaterRow, SnapshotRow, StandingRow
 from zhanqiao.catalogue.shelf import segments_digest
 from zhanqiao.ledger.entries import LoggedEvent
-from zhanqiao.ledger.replay import Comparison, Facts
+from zhanqiao.ledger.replay import Comparison, Facts, second
+from zhanqiao.terms.canonical import digest_bytes
+
+
+@dataclass(frozen=True)
+class _Contract:
+    dataset: str
+    version: str
+    by: str
+    described: str | None
+
+
+@dataclass(frozen=True)
+class _Standing:
+    code: str
+    contract: str
+    snapshot: str | None
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    dataset: str
+    contract: str
+    batch: str
+    segments: str
+    rows: object
+    published: str | None
 
 
 class ShelfReplay:
     """Replays `catalogue.described` and `intake.published`."""
 
     def __init__(self) -> None:
-        self._standing: dict[str, tuple[str, str, str | None]] = {}  # code, contract, snapshot
-        self._snapshots: dict[str, tuple[str, str, str, str]] = {}  # dataset, contract, batch, segments
+        self._contracts: dict[str, _Contract] = {}  # by digest
+        self._standing: dict[str, _Standing] = {}
+        self._snapshots: dict[str, _Snapshot] = {}
         self._marks: dict[str, int] = {}
 
     def take(self, event: LoggedEvent, facts: Facts) -> None:
         """Do once more what the event says."""
+        said = {name: str(value) for name, value in facts.items()}
+        at = second(event.time)
         match event.kind:
             case "catalogue.described":
-                self._standing[str(facts["dataset"])] = (str(facts["code"]), str(facts["contract"]), None)
+                dataset, contract = said["dataset"], said["contract"]
+                self._contracts[contract] = _Contract(dataset, said["version"], event.by, at)
+                self._standing[dataset] = _Standing(said["code"], contract, None)
             case "intake.published":
-                dataset, contract, snapshot, batch, segments = (
-                    str(facts[name]) for name in ("dataset", "contract", "snapshot", "batch", "segments")
+                dataset, snapshot = said["dataset"], said["snapshot"]
+                self._snapshots[snapshot] = _Snapshot(
+                    dataset, said["contract"], said["batch"], said["segments"], facts["total"], at
                 )
-                self._snapshots[snapshot] = (dataset, contract, batch, segments)
-                self._standing[dataset] = (*self._standing[dataset][:2], snapshot)
+                self._standing[dataset] = replace(self._standing[dataset], snapshot=snapshot)
                 self._raise_marks(facts["held"])
 
     def _raise_marks(self, held: object) -> None:
@@ -36,9 +68,20 @@ class ShelfReplay:
 
     def comparisons(self) -> Iterator[Comparison]:
         """Set the outcome beside the rows."""
+        rows = {row.digest: row for row in ContractRow.objects.all()}
+        contracts = {
+            name: _Contract(row.dataset, row.version, row.by, second(row.described)) for name, row in rows.items()
+        }
+        yield Comparison("contract", self._contracts, contracts)
+        texts = {name: digest_bytes(row.text.encode()) for name, row in rows.items()}
+        yield Comparison("the text of contract", {name: name for name in self._contracts}, texts)
         standing = StandingRow.objects.values_list("dataset", "code", "contract_id", "snapshot_id")
-        yield Comparison("dataset", self._standing, {row[0]: row[1:] for row in standing})
+        yield Comparison("dataset", self._standing, {row[0]: _Standing(*row[1:]) for row in standing})
         yield Comparison("high-water mark", self._marks, dict(HighWaterRow.objects.values_list("name", "count")))
-        snapshots = SnapshotRow.objects.values_list("id", "dataset", "contract_id", "batch_digest", "segments")
-        held = {row[0]: (*row[1:4], segments_digest(row[4])) for row in snapshots}
-        yield Comparison("snapshot", self._snapshots, held)
+        snapshots = {row.id: _held(row) for row in SnapshotRow.objects.all()}
+        yield Comparison("snapshot", self._snapshots, snapshots)
+
+
+def _held(row: SnapshotRow) -> _Snapshot:
+    segments = segments_digest(row.segments)
+    return _Snapshot(row.dataset, row.contract_id, row.batch_digest, segments, row.rows, second(row.published))

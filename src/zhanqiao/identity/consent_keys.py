@@ -9,11 +9,11 @@ import hmac
 from dataclasses import dataclass
 
 from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.bindings import consent_key_binding
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
-from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject, SubjectKind
@@ -38,12 +38,6 @@ def subject_digest(subject: Subject, salt: bytes) -> str:
     """Digest who a subject is under a salt, so that equal subjects cannot be matched across salts."""
     named = f"{subject.kind.value}\n{subject.identifier}".encode()
     return hmac.digest(salt, named, "sha256").hex()
-
-
-def binding_of(row: ConsentKeyRow) -> str:
-    """Return a digest of which key is bound to whom. It stands in the log, where a subject's salt keeps it mute."""
-    bound = [bytes(row.public).hex(), row.organisation_id, row.subject_kind, row.salt, row.digest]
-    return digest(bound)
 
 
 def find_consent_key(issuer: str) -> ConsentKey | None:
@@ -77,7 +71,7 @@ def register_consent_authority(
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
         row = ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
-        facts: dict[str, object] = {"issuer": issuer, "organisation": organisation, "binding": binding_of(row)}
+        facts: dict[str, object] = {"issuer": issuer, "organisation": organisation, "binding": consent_key_binding(row)}
         tx.add(Event("identity.consent-key-registered", by, facts=facts))
         return _known(issuer)
 
@@ -100,7 +94,7 @@ def register_subject_key(
             salt=salt.hex(),
             digest=subject_digest(subject, salt),
         )
-        facts: dict[str, object] = {"issuer": issuer, "binding": binding_of(row)}
+        facts: dict[str, object] = {"issuer": issuer, "binding": consent_key_binding(row)}
         tx.add(Event("identity.consent-key-registered", by, facts=facts))
         return _known(issuer)
 

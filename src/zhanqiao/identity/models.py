@@ -33,12 +33,16 @@ class EvidenceRow(models.Model):
 
 
 class PersonRow(models.Model):
-    """One account of one natural person. `natural` is a slow digest of what names the natural person."""
+    """One account of one natural person. `natural` is a slow digest of what names the natural person.
+
+    `salt` is in no event: what the log says of name and natural person is digested under it.
+    """
 
     id = models.CharField(max_length=64, primary_key=True)
     organisation = models.ForeignKey(OrganisationRow, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=100)
     natural = models.CharField(max_length=64, unique=True)
+    salt = models.CharField(max_length=32)
     active = models.BooleanField(default=True)
 
     class Meta:

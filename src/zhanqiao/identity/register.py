@@ -10,8 +10,9 @@ key takes every role away, for the same reason: who put a key of his own in anot
 
 import hashlib
 import re
+import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +21,7 @@ from stdnum.cn import uscc
 
 from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.bindings import organisation_binding, person_binding
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
@@ -58,7 +60,12 @@ class NewPerson:
 
 
 def found(
-    book: Book, organisations: Sequence[NewOrganisation], people: Sequence[NewPerson], by: str = FOUNDER
+    book: Book,
+    organisations: Sequence[NewOrganisation],
+    people: Sequence[NewPerson],
+    by: str = FOUNDER,
+    *,
+    dice: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Refusal | None:
     """Fill an empty register, all or nothing; None when done. Every problem is named at once."""
     with book.recording() as tx:
@@ -72,7 +79,7 @@ def found(
         for organisation in organisations:
             _write_organisation(tx, organisation, by)
         for person, natural in zip(people, naturals, strict=True):
-            _write_person(tx, person, natural, by)
+            _write_person(tx, person, natural, by, dice)
             for role in sorted(person.roles):
                 _write_role(tx, person.id, role, by)
     return None
@@ -88,7 +95,9 @@ def register_organisation(book: Book, new: NewOrganisation, by: str) -> Organisa
         return _known_organisation(new.id)
 
 
-def register_person(book: Book, new: NewPerson, by: str) -> Person | Refusal:
+def register_person(
+    book: Book, new: NewPerson, by: str, *, dice: Callable[[int], bytes] = secrets.token_bytes
+) -> Person | Refusal:
     """Make an account. It holds no role yet: roles here would take the security administrator, whom `by` is not."""
     with book.recording() as tx:
         natural = _slow_digest(new.natural)
@@ -99,7 +108,7 @@ def register_person(book: Book, new: NewPerson, by: str) -> Person | Refusal:
             reasons.append(Reason("organisation-unknown", {"organisation": new.organisation}))
         if reasons:
             return note_refusal(tx, "identity.register-person", by, new.id, reasons)
-        _write_person(tx, new, natural, by)
+        _write_person(tx, new, natural, by, dice)
         return _known_person(new.id)
 
 
@@ -231,14 +240,24 @@ def _check_known(person: str) -> list[Reason]:
 
 def _write_organisation(tx: Recording, new: NewOrganisation, by: str) -> None:
     admission = Admission.APPLICANT.value if new.kind is OrganisationKind.RESIDENT else None
-    OrganisationRow.objects.create(id=new.id, kind=new.kind.value, name=new.name, code=new.code, admission=admission)
-    tx.add(Event("identity.organisation-registered", by, facts={"organisation": new.id, "kind": new.kind}))
+    row = OrganisationRow.objects.create(
+        id=new.id, kind=new.kind.value, name=new.name, code=new.code, admission=admission
+    )
+    facts: dict[str, object] = {"organisation": new.id, "kind": new.kind, "binding": organisation_binding(row)}
+    tx.add(Event("identity.organisation-registered", by, facts=facts))
 
 
-def _write_person(tx: Recording, new: NewPerson, natural: str, by: str) -> None:
-    PersonRow.objects.create(id=new.id, organisation_id=new.organisation, name=new.name, natural=natural)
+def _write_person(tx: Recording, new: NewPerson, natural: str, by: str, dice: Callable[[int], bytes]) -> None:
+    row = PersonRow.objects.create(
+        id=new.id, organisation_id=new.organisation, name=new.name, natural=natural, salt=dice(16).hex()
+    )
     KeyRow.objects.create(id=key_id_of(new.key), person_id=new.id, public=new.key, since=tx.at)
-    facts: dict[str, object] = {"person": new.id, "organisation": new.organisation, "key": key_id_of(new.key)}
+    facts: dict[str, object] = {
+        "person": new.id,
+        "organisation": new.organisation,
+        "key": key_id_of(new.key),
+        "binding": person_binding(row),
+    }
     tx.add(Event("identity.person-registered", by, facts=facts))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from zhanqiao.identity.admission import TRANSITIONS, Admission, Step, check_evidence, check_step
 from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.bindings import evidence_digest
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import EvidenceRow, OrganisationRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Role
@@ -29,9 +30,11 @@ def assess(book: Book, organisation: str, evidence: Mapping[str, str], by: str) 
         if reasons:
             return note_refusal(tx, "identity.assess", by, organisation, reasons)
         EvidenceRow.objects.filter(organisation_id=organisation).delete()
-        for criterion, reference in sorted(evidence.items()):
+        rows = [
             EvidenceRow.objects.create(organisation_id=organisation, criterion=criterion, reference=reference)
-        return _move(tx, organisation, Step.ASSESS, by, assessed_by=by)
+            for criterion, reference in sorted(evidence.items())
+        ]
+        return _move(tx, organisation, Step.ASSESS, by, {"evidence": evidence_digest(rows)}, assessed_by=by)
 
 
 def admit(book: Book, organisation: str, by: str) -> Organisation | Refusal:
@@ -101,13 +104,21 @@ def _check_leaver(organisation: str, by: str) -> tuple[Reason, ...]:
     return _check_assessor(by)
 
 
-def _move(tx: Recording, organisation: str, step: Step, by: str, **columns: str | None) -> Organisation:
+def _move(
+    tx: Recording,
+    organisation: str,
+    step: Step,
+    by: str,
+    facts: dict[str, object] | None = None,
+    **columns: str | None,
+) -> Organisation:
     before = find_organisation(organisation)
     assert before is not None, "checked above"
     assert before.admission is not None, "checked above"
     after = TRANSITIONS[Admission(before.admission), step]
     OrganisationRow.objects.filter(pk=organisation).update(admission=after.value, **columns)
-    tx.add(Event("identity.admission", by, facts={"organisation": organisation, "step": step, "state": after}))
+    said = {"organisation": organisation, "step": step, "state": after, **(facts or {})}
+    tx.add(Event("identity.admission", by, facts=said))
     found = find_organisation(organisation)
     assert found is not None, "just written"
     return found

@@ -117,7 +117,7 @@ def _publish(
     rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
     held = house.vault.held() | kept
-    facts = {**_facts(dataset, report), "segments": shelf.segments_digest(segments), "held": held}
+    facts = {**_facts(dataset, report), "total": rows, "segments": shelf.segments_digest(segments), "held": held}
     try:
         with house.book.recording(Event("intake.published", by, request, facts)) as tx:
             high_water.rise(tx, held)

@@ -9,7 +9,8 @@ which rows the log's events leave behind, and a difference in either direction i
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from datetime import datetime
 from typing import Protocol
 
 from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent, read_leaf
@@ -20,21 +21,44 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One kind of row: `said` by the log, `held` by the state; both by the row's name."""
+    """One kind of row: `said` by the log (or by another `source`), `held` by the state; both by the row's name.
+
+    Rows of several columns are dataclasses: the column that differs is named.
+    """
 
     what: str
     said: Mapping[str, object]
     held: Mapping[str, object]
+    source: str = "log"
 
     def differences(self) -> Iterator[str]:
         """Say where the two part, row by row in the order of their names."""
         for name in sorted(self.said.keys() | self.held.keys()):
             if name not in self.held:
-                yield f"{self.what} {name} is in the log and not in the state"
+                yield f"{self.what} {name} is in the {self.source} and not in the state"
             elif name not in self.said:
-                yield f"{self.what} {name} is in the state and not in the log"
+                yield f"{self.what} {name} is in the state and not in the {self.source}"
             elif self.said[name] != self.held[name]:
-                yield f"{self.what} {name} is {self.held[name]} in the state and {self.said[name]} in the log"
+                column, held, said = _parting(self.held[name], self.said[name])
+                yield f"{self.what} {name}{column} is {held} in the state and {said} in the {self.source}"
+
+
+def _parting(held: object, said: object) -> tuple[str, object, object]:
+    """Return what differs between two rows: the first column of several, or the whole."""
+    if not is_dataclass(held) or not is_dataclass(said):
+        return "", held, said
+    column = next(name for name, value in vars(held).items() if value != vars(said)[name])
+    return f": {column}", vars(held)[column], vars(said)[column]
+
+
+def second(at: datetime | None) -> str | None:
+    """Write down a moment as the log has it: to the second. A row that holds it more exactly says no more."""
+    return None if at is None else at.replace(microsecond=0).isoformat()
+
+
+def places(names: Iterable[str]) -> dict[str, int]:
+    """Number rows in their order. Of a number that the state gave, the log tells the order and nothing else."""
+    return {name: place for place, name in enumerate(names)}
 
 
 class Replay(Protocol):
@@ -53,10 +77,13 @@ def compare_state(events: Iterable[LoggedEvent], replays: Sequence[Replay]) -> N
         facts = _facts_of(event)
         for replay in replays:
             replay.take(event, facts)
-    for replay in replays:
-        for comparison in replay.comparisons():
-            for difference in comparison.differences():
-                raise LedgerDamaged(f"couldn't audit: {difference}")
+    try:
+        for replay in replays:
+            for comparison in replay.comparisons():
+                for difference in comparison.differences():
+                    raise LedgerDamaged(f"couldn't audit: {difference}")
+    except (TypeError, ValueError) as cause:
+        raise LedgerDamaged(f"couldn't audit: a row of the state holds what it cannot hold: {cause}") from cause
 
 
 def _facts_of(event: LoggedEvent) -> Facts:
