@@ -273,18 +273,26 @@ FILES = {
     "tile/0/000": "tile/0/000",
     "tile/0/001.p/44": "tile/0/001.p/44",
     "tile/1/000.p/1": "tile/1/000.p/1",
+    # Of the size before: nobody here reads them any more, others may still fetch them.
+    "tile/entries/001.p/42": "tile/entries/001.p/42",
+    "tile/0/001.p/42": "tile/0/001.p/42",
     "checkpoint": "the checkpoint",
     f"certificates/{ENVELOPE:012d}.cert": f"the certificate {ENVELOPE:012d}.cert",
 }
 
 
+MORE = {"a byte more": b"\n", "a hash more": bytes(32)}
+
+
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("how", ["one bit", "cut in half", "emptied"])
+@pytest.mark.parametrize("how", ["one bit", "cut in half", "emptied", "a byte more", "a hash more"])
 def test_an_edited_file_is_found_and_named(told, name, how):
     path = told.home / "ledger" / name
     content = bytearray(path.read_bytes())
     if how == "one bit":
         content[len(content) // 2] ^= 1
+    elif how in MORE:
+        content += MORE[how]
     else:
         content = content[: len(content) // 2] if how == "cut in half" else b""
     path.chmod(0o600)
@@ -297,8 +305,80 @@ def test_an_edited_file_is_found_and_named(told, name, how):
 def test_every_file_of_the_ledger_is_edited_here(told):
     folder = told.home / "ledger"
     held = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    # The partial tiles of the size before are still there; nobody reads them any more.
-    assert held == {*FILES, "lock", "tile/entries/001.p/42", "tile/0/001.p/42"}
+    assert held == {*FILES, "lock"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tile/entries/001.p/45",
+        "tile/entries/001.p/42.p/42",
+        "tile/entries/002",
+        "tile/entries/1.p/42",
+        "tile/0/001.p/042",
+        "tile/0/x000/001",
+        "tile/2/000.p/1",
+        "tile/names.txt",
+        "tile/0/notes/names.txt",
+    ],
+)
+def test_a_file_that_is_no_tile_of_this_log_is_found_and_named(told, name):
+    path = told.home / "ledger" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes((told.home / "ledger" / "tile/0/000").read_bytes())
+    status, words = audited(told)
+    assert (status, "ledger-damaged" in words) == (1, True), words
+    assert f"{name}: no such tile belongs to this log" in " ".join(words.split())
+
+
+def one_bit(path) -> bytes:
+    """Change a bit of the file; return what stood there."""
+    content = path.read_bytes()
+    path.write_bytes(content[:9] + bytes([content[9] ^ 1]) + content[10:])
+    return content
+
+
+def test_no_act_is_committed_beside_a_damaged_newest_bundle(told):
+    one_bit(told.home / "ledger" / "tile/entries/001.p/44")
+    with (
+        pytest.raises(LedgerDamaged, match=r"001\.p/44: its entries are not those that were hashed"),
+        told.book.recording(Event("test.done", "tester")),
+    ):
+        pytest.fail("nothing is done inside")
+    assert told.book.size == SIZE
+
+
+@pytest.mark.parametrize("more", [1, 300])
+def test_damage_is_not_copied_on_nor_signed_over(told, more):
+    """A process that looked when it started looks again before it copies; the file put back, it goes on."""
+    for _ in range(more):
+        with told.book.recording(Event("test.done", "tester")):
+            pass
+    folder = told.home / "ledger"
+    newest = folder / "tile/entries/001.p/44"
+    whole = one_bit(newest)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(LedgerDamaged, match=r"001\.p/44: its entries are not those that were hashed"):
+        told.book.publish()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    newest.write_bytes(whole)
+    assert told.book.publish().size == told.book.audit() == SIZE + more
+
+
+def test_what_a_crash_left_on_the_way_to_the_next_checkpoint_is_no_damage(told):
+    """Tiles stand, the checkpoint over them does not yet."""
+    folder = told.home / "ledger"
+    shown = (folder / "checkpoint").read_bytes()
+    for _ in range(300):
+        with told.book.recording(Event("test.done", "tester")):
+            pass
+    told.book.publish()
+    (folder / "checkpoint").write_bytes(shown)
+    assert audited(told)[0] == 0
+    (folder / "checkpoint").write_bytes(shown)
+    one_bit(folder / "tile/entries/002.p/88")
+    status, words = audited(told)
+    assert (status, "tile/entries/002.p/88: it holds something else" in " ".join(words.split())) == (1, True), words
 
 
 def test_a_certificate_under_anothers_name_is_found(told):

@@ -6,7 +6,8 @@
     (3) requests       every charged or released request is a row with that question, answer and place in the log, and
                        every row was charged or released by an entry
     (4) hash tiles     hold the hashes of the entries, and of the tiles below them
-    (5) certificates   kept for hand-over carry the envelope of their entry, a checkpoint of this log, and no false
+    (5) tile files     are each a tile of this log to the byte, the partial ones of sizes before as well
+    (6) certificates   kept for hand-over carry the envelope of their entry, a checkpoint of this log, and no false
                        cosignature of its witnesses
 
 The first thing that is wrong ends the walk with a sentence that names it. All rows are read in one transaction: who
@@ -16,6 +17,7 @@ writes meanwhile is no damage.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
@@ -55,14 +57,12 @@ class _Claim:
     envelope: object = None
 
 
-def audit(tiles: TileStore, shown: Checkpoint, log: NoteVerifier, witnesses: Sequence[NoteVerifier] = ()) -> int:
-    """Check everything; returns how many entries there are. `shown` was read before: the rows go at least as far."""
+def check_log(tiles: TileStore, shown: Checkpoint, log: NoteVerifier) -> int:
+    """Check (1) to (4); returns how many entries there are. `shown` was read before: the rows go at least as far."""
     with transaction.atomic():
         size = _check_entries(tiles, shown, log)
         _check_rows()
     _check_tiles(tiles, shown.size)
-    for path in sorted((tiles.folder / "certificates").glob("*.cert")):
-        check_certificate(path, tiles, log, witnesses)
     return size
 
 
@@ -194,6 +194,21 @@ def _check_tiles(tiles: TileStore, size: int) -> None:
         tiles.check(size)
     except (TilesDamaged, OSError) as cause:
         raise LedgerDamaged(f"couldn't audit: {cause}") from cause
+
+
+def check_files(tiles: TileStore, shown: int, head: int) -> None:
+    """Check (5), beyond what (4) read: each file among the tiles is one. The caller holds the lock: nobody writes one."""
+    unshown = [event.leaf for event in islice(read_entries(shown), head - shown)]
+    try:
+        tiles.check_files(shown, unshown)
+    except (TilesDamaged, OSError) as cause:
+        raise LedgerDamaged(f"couldn't audit: {cause}") from cause
+
+
+def check_certificates(tiles: TileStore, log: NoteVerifier, witnesses: Sequence[NoteVerifier]) -> None:
+    """Check (6). The tiles that it leans on were checked before, or a certificate would be blamed for a tile."""
+    for path in sorted((tiles.folder / "certificates").glob("*.cert")):
+        check_certificate(path, tiles, log, witnesses)
 
 
 def check_certificate(path: Path, tiles: TileStore, log: NoteVerifier, witnesses: Sequence[NoteVerifier] = ()) -> bytes:

@@ -21,7 +21,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from zhanqiao.ledger import certificate, durable
-from zhanqiao.ledger.audit import audit, check_certificate
+from zhanqiao.ledger.audit import check_certificate, check_certificates, check_files, check_log
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.ledger.entries import (
     CERTIFIED,
@@ -135,6 +135,8 @@ class Book:
             head, shown = self._position()
             if not self._tiles_looked_at:
                 self._tree_shown(shown)
+                with _as_damage("go on"):
+                    self._tiles.check_newest(shown.size)
                 self._tiles_looked_at = True
             tx = Recording(at, head.size, self._keys)
             for event in events:
@@ -315,10 +317,12 @@ class Book:
 
     def audit(self) -> int:
         """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""
-        size = audit(self._tiles, self.checkpoint(), self._keys.log.verifier, self.witnesses.verifiers)
+        size = check_log(self._tiles, self.checkpoint(), self._keys.log.verifier)
         with self._alone(), _as_damage("audit"):
-            _, shown = self._position()
+            head, shown = self._position()
+            check_files(self._tiles, shown.size, head.size)
             self.witnesses.check(shown)
+        check_certificates(self._tiles, self._keys.log.verifier, self.witnesses.verifiers)
         return size
 
     def _newest_over(self, index: int) -> tuple[bytes, Checkpoint]:

@@ -7,12 +7,14 @@
 Every file is written beside its place, synced, renamed and its folders synced. So a crash during `append` leaves, for
 each file, the whole of it or none of it, and possibly a stale `.part`; the next `append` from the same start writes the
 rest. A full tile is never changed: finding other content in its place is a fault, for it means that the log was
-rewritten. Content that merely stops too early is what a broken disk left of our own write, and is written again.
+rewritten. Content that merely stops too early is what a broken disk left of our own write, and is written again. What a
+partial bundle holds is hashed before it is copied on: damage would become part of the next one.
 
 `append` trusts its caller for the order and for being alone (the book holds a lock). Nothing here is trusted by a
 reader: every tile hangs under a signed root.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -35,6 +37,10 @@ TILE_WIDTH = 256
 _TILE_HEIGHT = 8
 # The length before each entry is a uint16.
 MAX_ENTRY_BYTES = 65_535
+# Eight levels hold 2**64 entries, seven groups of digits name their tiles.
+_PLACE = re.compile(
+    r"(?P<level>entries|[0-7])/(?P<groups>(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
 
 
 class TilesDamaged(Exception):  # noqa: N818  the name says what is so
@@ -55,32 +61,45 @@ class TileStore:
             raise ValueError(f"couldn't append: an entry has {max(too_long)} bytes, {MAX_ENTRY_BYTES} fit")
         if not leaves:
             return
+        # All of it is read and checked before any of it is written: nothing is copied on that is damaged.
+        grown = list(self._grown(start, leaves))
         touched: set[Path] = set()
-        self._append_level("entries", start, [len(leaf).to_bytes(2, "big") + leaf for leaf in leaves], touched)
-        # A level gains one hash for each tile that became full on the level below.
-        level, first, hashes = 0, start, [leaf_hash(leaf) for leaf in leaves]
-        while hashes:
-            full = self._append_level(str(level), first, hashes, touched)
-            level, first = level + 1, first // TILE_WIDTH
-            hashes = [root_of(tile) for tile in full]
+        for level, number, records in grown:
+            path = self._path(level, number, len(records))
+            _write_once(path, b"".join(records))
+            touched.add(path)
         self._sync(touched)
         # A crash here leaves partial tiles beside their full one: harmless, and later readers take the full one.
         self._drop_partials(start, start + len(leaves))
 
-    def _append_level(self, level: str, first: int, gained: list[bytes], touched: set[Path]) -> list[list[bytes]]:
-        """Write the tiles that hold records [first, first + len(gained)); return those that are now full."""
-        full = []
-        end = first + len(gained)
-        for number in range(first // TILE_WIDTH, (end - 1) // TILE_WIDTH + 1):
-            low, high = number * TILE_WIDTH, min((number + 1) * TILE_WIDTH, end)
-            kept = self._records(level, number, first - low) if first > low else []
-            records = kept + gained[max(low - first, 0) : high - first]
-            path = self._path(level, number, high - low)
-            _write_once(path, b"".join(records))
-            touched.add(path)
-            if high - low == TILE_WIDTH:
-                full.append(records)
-        return full
+    def check_newest(self, size: int) -> None:
+        """Raise TilesDamaged unless the entries of the last partial bundle, to be copied on, are those that are hashed."""
+        self._kept_entries(size)
+
+    def _grown(self, start: int, leaves: Sequence[bytes]) -> Iterator[tuple[str, int, list[bytes]]]:
+        """Yield each tile that a log of `start` entries changes or gains by `leaves`: level, number, all its records."""
+        gained = [len(leaf).to_bytes(2, "big") + leaf for leaf in leaves]
+        yield from _filled("entries", start, self._kept_entries(start), gained)
+        # A level gains one hash for each tile that became full on the level below.
+        level, first, hashes = 0, start, [leaf_hash(leaf) for leaf in leaves]
+        while hashes:
+            tiles = list(_filled(str(level), first, self._kept(str(level), first), hashes))
+            yield from tiles
+            level, first = level + 1, first // TILE_WIDTH
+            hashes = [root_of(records) for _, _, records in tiles if len(records) == TILE_WIDTH]
+
+    def _kept_entries(self, size: int) -> list[bytes]:
+        """Return the records of the last partial bundle, which hash to what the signed tree was made of."""
+        kept = self._kept("entries", size)
+        if [leaf_hash(record[2:]) for record in kept] != self._kept("0", size):
+            path = self._shown(self._path("entries", size // TILE_WIDTH, size % TILE_WIDTH))
+            raise TilesDamaged(f"couldn't go on from {path}: its entries are not those that were hashed")
+        return kept
+
+    def _kept(self, level: str, size: int) -> list[bytes]:
+        """Return the records of the last partial tile of a level that has `size` of them."""
+        number, width = divmod(size, TILE_WIDTH)
+        return self._records(level, number, width) if width else []
 
     def _sync(self, touched: set[Path]) -> None:
         """Make the renames durable: each file's folder and all above it, for some of them are new."""
@@ -148,6 +167,38 @@ class TileStore:
                     full.append(root_of(records))
             level, size, hashes = level + 1, size // TILE_WIDTH, iter(full)
 
+    def check_files(self, size: int, unshown: Sequence[bytes]) -> None:
+        """Raise TilesDamaged unless each file is a tile of this log: of `size` entries, or on the way to `unshown` more.
+
+        Full tiles within `size` are `check`'s; here are the partial ones of sizes before, which others may still fetch,
+        and what an append that crashed has left. The caller is alone.
+        """
+        grown = {(level, number): records for level, number, records in self._grown(size, unshown)} if unshown else {}
+        for path in sorted((self.folder / "tile").rglob("*")):
+            if path.suffix == durable.PART or (path.is_dir() and not path.is_symlink()):
+                continue
+            if (place := self._place(path)) is None:
+                raise TilesDamaged(f"couldn't confirm {self._shown(path)}: no such tile belongs to this log")
+            level, number, width = place
+            held = 0 if level == "entries" else _TILE_HEIGHT * int(level)
+            shown = _width(number, size >> held)
+            if shown == width == TILE_WIDTH:
+                continue
+            records = grown.get((level, number)) or (self._records(level, number, shown) if shown > 0 else [])
+            if width > len(records):
+                raise TilesDamaged(f"couldn't confirm {self._shown(path)}: no such tile belongs to this log")
+            if path.read_bytes() != b"".join(records[:width]):
+                raise TilesDamaged(f"couldn't confirm {self._shown(path)}: it holds something else than was logged")
+
+    def _place(self, path: Path) -> tuple[str, int, int] | None:
+        """Return level, number and width of the tile that lies at `path`, None where none can lie."""
+        found = _PLACE.fullmatch(str(path.relative_to(self.folder / "tile")))
+        if found is None:
+            return None
+        digits = found["groups"].replace("x", "").replace("/", "")
+        place = found["level"], int(digits), int(found["width"] or TILE_WIDTH)
+        return place if self._path(*place) == path else None
+
     def _reader(self, size: int) -> HashAt:
         """Return `hash_at` for one tree size; each tile is read once in the reader's life."""
         tiles: dict[tuple[int, int], list[bytes]] = {}
@@ -174,9 +225,12 @@ class TileStore:
             except FileNotFoundError:
                 continue
             records = list(_split_entries(content) if level == "entries" else _split_hashes(content))
-            if len(records) >= width:
-                return records[:width]
-            raise TilesDamaged(f"couldn't read {self._shown(candidate)}: {len(records)} records, {width} expected")
+            if len(records) < width:
+                raise TilesDamaged(f"couldn't read {self._shown(candidate)}: {len(records)} records, {width} expected")
+            whole = TILE_WIDTH if candidate == full else width
+            if len(records) >= whole and sum(map(len, records[:whole])) < len(content):
+                raise TilesDamaged(f"couldn't read {self._shown(candidate)}: something stands behind its last record")
+            return records[:width]
         raise TilesDamaged(f"couldn't read {self._shown(partial)}: no such tile")
 
     def _path(self, level: str, number: int, width: int) -> Path:
@@ -190,6 +244,13 @@ class TileStore:
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.folder))
+
+
+def _filled(level: str, first: int, kept: list[bytes], gained: list[bytes]) -> Iterator[tuple[str, int, list[bytes]]]:
+    """Yield the tiles that hold records [first, first + len(gained)); `kept` is what the first of them holds already."""
+    number, records = first // TILE_WIDTH, kept + gained
+    for at in range(0, len(records), TILE_WIDTH):
+        yield level, number + at // TILE_WIDTH, records[at : at + TILE_WIDTH]
 
 
 def _width(number: int, records: int) -> int:
