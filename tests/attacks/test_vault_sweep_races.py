@@ -66,8 +66,8 @@ def load(vault, described, rows, snapshot="s1"):
 
 
 def is_busy(vault):
-    with vault.alone(wait=False) as sweep:
-        return sweep is None
+    with vault.alone(wait=False) as alone:
+        return alone is None
 
 
 def test_a_batch_that_is_being_read_keeps_its_scratch_and_its_snapshots(vault, tmp_path):
@@ -116,8 +116,8 @@ def test_a_sweep_that_waits_asks_what_is_known_when_it_is_alone(vault, tmp_path)
 
     def sweep():
         waiting.set()
-        with other.alone(wait=True) as sweep_vault:
-            gone.extend(sweep_vault(known(vault)))
+        with other.alone(wait=True) as alone:
+            gone.extend(alone.sweep(known(vault)))
 
     with vault.inside():
         segment = load(vault, BY_PERSON, [row(number, district="A", birth_year=1950) for number in range(12)])

@@ -57,8 +57,7 @@ def _compare(tmp: Path, described: Dataset, spec: CubeSpec, rows: list[dict[str,
         segments = [chosen.load(described, "s1", [batch(described, part)]) for part in (rows[:7], rows[7:])]
         cube = chosen.cube(described, spec, segments)
         answers = [chosen.opened(described, spec, cube).answer(one) for one in asked]
-        for segment in segments:
-            chosen.drop(segment)
+        assert chosen.drop(described.name, "s1") == sorted(segments)
         outcomes.append((cube, [(one.table.schema, _lines(one)) for one in answers]))
     (cube, answers), (other_cube, other_answers) = outcomes
     assert exact_of(cube) == exact_of(other_cube)

@@ -114,9 +114,9 @@ def nothing_recorded(_: str) -> int:
 
 def swept(vault: Vault, known: set[str]) -> list[str]:
     """Sweep when nobody else is in the vault."""
-    with vault.alone(wait=True) as sweep:
-        assert sweep is not None
-        return sweep(known)
+    with vault.alone(wait=True) as alone:
+        assert alone is not None
+        return alone.sweep(known)
 
 
 def load_permit(described: Dataset, snapshot: str = "s1", **more: object) -> LoadPermit:

@@ -307,3 +307,33 @@ def test_one_bad_file_refuses_the_delivery_and_is_named(house, enrolment, tmp_pa
     assert isinstance(refusal, Refusal)
     assert refusal.reasons[0].facts["file"] == "b.csv"
     assert shelf.snapshot_of("enrolment") is None
+
+
+# --- superseded snapshots -----------------------------------------------------------------------------
+
+
+def test_a_full_delivery_supersedes_and_the_operator_drops_what_was(house, enrolment, tmp_path, clock):
+    old = loaded(house, deliver(tmp_path, *GOOD, "x,,,,,,")).snapshot
+    new = loaded(house, deliver(tmp_path, *GOOD[:3])).snapshot
+    # Until a moment ago the old one was published, and a permit for it may still run.
+    assert intake.drop_superseded(house, "enrolment", "operator") == ()
+    clock.forward(minutes=6)
+    assert intake.drop_superseded(house, "enrolment", "operator") == (old,)
+    event = next(one for one in house.book.events() if one.kind == "intake.dropped")
+    assert json.loads(event.leaf)["facts"] == {"dataset": "enrolment", "snapshots": [old]}
+    assert not (house.home / "quarantine" / "enrolment" / old).exists()
+    assert {name.partition("/")[2].rpartition("-")[0] for name in house.vault._segments.names()} == {new}
+    assert len(published_rows(house)) == 3
+    assert intake.drop_superseded(house, "enrolment", "operator") == ()
+    assert len([one for one in house.book.events() if one.kind == "intake.dropped"]) == 1
+    # What was dropped can be delivered again.
+    loaded(house, deliver(tmp_path, *GOOD))
+
+
+def test_what_appended_deliveries_are_made_of_stays(house, tmp_path, clock):
+    describe(house, "append")
+    for place in range(2):
+        loaded(house, deliver(tmp_path, GOOD[place], name=f"{place}.csv"))
+    clock.forward(days=1)
+    assert intake.drop_superseded(house, "enrolment", "operator") == ()
+    assert len(published_rows(house)) == 2

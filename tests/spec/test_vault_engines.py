@@ -14,6 +14,7 @@ from lib.vault_cases import (
     CUBE,
     ENGINES,
     PERSON,
+    TRACED,
     batch,
     dataset,
     engine,
@@ -380,3 +381,14 @@ def test_a_sender_that_fails_is_heard(kind, tmp_path):
     with pytest.raises(OSError, match="the sender's disk"):
         chosen.load(BY_PERSON, "s1", failing())
     assert chosen.names() == []
+
+
+def test_what_a_snapshot_brought_is_dropped_but_for_what_stays(kind, tmp_path):
+    """Both engines forget a snapshot's segments, and nobody else's, whatever the names have in common."""
+    chosen = engine(kind, tmp_path)
+    brought = {name: chosen.load(BY_PERSON, name, [batch(BY_PERSON, people(3))]) for name in ("s1", "s1-more", "s2")}
+    elsewhere = chosen.load(TRACED, "s1", [batch(TRACED, people(3))])
+    assert chosen.drop(BY_PERSON.name, "s1", [brought["s1"]]) == []
+    assert chosen.drop(BY_PERSON.name, "s1") == [brought["s1"]]
+    assert chosen.drop(BY_PERSON.name, "s1") == []
+    assert set(chosen.names()) == {brought["s1-more"], brought["s2"], elsewhere}

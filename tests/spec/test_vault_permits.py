@@ -454,3 +454,37 @@ def test_what_no_state_knows_is_swept(vault, tmp_path):
     assert vault.run(answer_permit(statement()), BY_PERSON).table.num_rows == 1
     assert swept(vault, {*segments, "s1"}) == []
     assert vault.run(answer_permit(statement((), Compare("district", Operator.EQ, "A"))), BY_PERSON).table.num_rows == 1
+
+
+def test_a_superseded_snapshot_is_dropped_and_the_published_one_stays(vault):
+    """Nothing that the current publication is made of is dropped: not itself, nor what it was appended to."""
+    (old,) = publish(vault, BY_PERSON, people(12, district="A", birth_year=1950))
+    (new,) = publish(vault, BY_PERSON, people(15, district="A", birth_year=1950), "s2")
+    _, grown = publish(vault, BY_PERSON, people(15, 20, district="A", birth_year=1950), "s3", (new,))
+    staying = {"s3": (new, grown)}
+    with vault.alone(wait=False) as alone:
+        assert alone.held(BY_PERSON.name) == {"s1", "s2", "s3"}
+        for used in ("s2", "s3"):
+            with pytest.raises(VaultFault, match=f"couldn't drop {used}: a snapshot that stays"):
+                alone.drop(BY_PERSON.name, used, staying)
+        assert alone.drop(BY_PERSON.name, "s1", staying) == [f"segments/{old}", "states/employment/s1"]
+        assert alone.drop(BY_PERSON.name, "s1", staying) == []
+        assert alone.held(BY_PERSON.name) == {"s2", "s3"}
+    with pytest.raises(VaultFault, match="was not built"):
+        vault.run(answer_permit(statement()), BY_PERSON)
+    assert vault.run(answer_permit(statement(), "s3"), BY_PERSON).table["rows"].to_pylist() == [30]
+
+
+def test_newest_dates_on_which_others_stand_are_not_dropped(certified):
+    vault = certified
+    publish(vault, TRACED, people(400, settled_on=date(2026, 1, 1)), "t1")
+    append(vault, "t2", "t1", people(5, settled_on=date(2026, 1, 2)))
+    with vault.alone(wait=False) as alone:
+        with pytest.raises(VaultFault, match="couldn't drop t1"):
+            alone.drop(TRACED.name, "t1", {"t2": ()})
+        assert alone.drop(TRACED.name, "s1", {"t2": ()})
+
+
+def test_nothing_is_dropped_while_somebody_reads(vault):
+    with vault.inside(), vault.alone(wait=False) as alone:
+        assert alone is None

@@ -46,6 +46,17 @@ def sweep(house: House, by: str) -> dict[str, int] | Refusal:
     return removed
 
 
+def drop(house: House, dataset: str, by: str) -> tuple[str, ...] | Refusal:
+    """Drop the superseded snapshots of a dataset, once nobody is at work, if `by` runs the platform."""
+    if shelf.find(dataset) is None:
+        return refuse("unknown-dataset", dataset=dataset)
+    if reasons := check_actor(by, Role.SYSTEM_ADMIN):
+        return _refused(house, "intake.drop", by, dataset, reasons)
+    dropped = intake.drop_superseded(house, dataset, by)
+    house.book.publish()
+    return dropped
+
+
 def _refused(house: House, act: str, by: str, about: str, reasons: Sequence[Reason]) -> Refusal:
     """Log that somebody tried what is not his to do."""
     with house.book.recording() as tx:

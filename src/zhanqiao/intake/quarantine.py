@@ -98,6 +98,13 @@ def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
             yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
 
 
+def forget(house: House, dataset: str, snapshot: str) -> None:
+    """Remove the bad rows of a load whose snapshot is dropped; only while the vault is held alone."""
+    folder = _folder(house, dataset, snapshot)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def sweep(house: House, known: set[str]) -> list[str]:
     """Remove the bad rows of loads that published nothing, and unfinished files; only while the vault is held alone."""
     root = house.home / FOLDER

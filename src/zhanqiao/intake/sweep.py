@@ -6,7 +6,7 @@
     landing       files that had a name for the moment before they lost it
 
 Everybody who reads or writes these holds the vault's lock from inside; a sweep holds it alone, and asks the catalogue
-what it knows only then. Superseded snapshots are in the catalogue and stay. Repeating a sweep is harmless, so that one
+what it knows only then. Superseded snapshots are in the catalogue and stay: `drop` is another act. Repeating a sweep is harmless, so that one
 which dies half way is finished by the next, and the log tells what went after it has gone.
 """
 
@@ -20,12 +20,12 @@ from zhanqiao.vault.house import House
 
 def sweep(house: House, by: str, *, wait: bool) -> dict[str, int] | None:
     """Sweep, and return how many things went of which place; None when somebody was at work and we do not wait."""
-    with house.vault.alone(wait=wait) as sweep_vault:
-        if sweep_vault is None:
+    with house.vault.alone(wait=wait) as alone:
+        if alone is None:
             return None
         snapshots = shelf.snapshots()
         known = {one.id for one in snapshots} | {segment for one in snapshots for segment in one.segments}
-        gone = [*sweep_vault(known), *quarantine.sweep(house, known), *landing.sweep(house.home)]
+        gone = [*alone.sweep(known), *quarantine.sweep(house, known), *landing.sweep(house.home)]
     counts = Counter(name.partition("/")[0] for name in gone)
     if counts:
         with house.book.recording(Event("intake.swept", by, "", {"removed": dict(sorted(counts.items()))})):

@@ -4,7 +4,7 @@
 Aggregates are counts, sums of decimals, greatest values and distinct units; everything after them is ours.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import pairwise
@@ -25,7 +25,7 @@ from zhanqiao.vault.engines import Days, OpenCube, Read, Where
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.open_cube import DuckDbCube
 from zhanqiao.vault.safety import Contributions, UnitFigures
-from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
+from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, brought_by, stored_schema
 from zhanqiao.vault.subjects import Numbers
 
 _BATCH_ROWS = 1 << 18
@@ -46,8 +46,11 @@ class DuckDbEngine:
     def names(self) -> list[str]:
         return self._store.names()
 
-    def drop(self, segment: str) -> None:
-        self._store.remove(segment)
+    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
+        gone = [n for n in self.names() if brought_by(n) == (dataset, snapshot) and n not in kept]
+        for name in gone:
+            self._store.remove(name)
+        return gone
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
         with self._reading(segments) as connection:

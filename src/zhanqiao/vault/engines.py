@@ -5,7 +5,7 @@ An engine computes exact commutative-monoid aggregates only: counts, sums of sca
 units. It never sorts for us, never divides, and never runs a text that somebody sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,8 +67,11 @@ class Engine(Protocol):
         """Return every segment that is kept."""
         ...
 
-    def drop(self, segment: str) -> None:
-        """Forget a segment that no snapshot names."""
+    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
+        """Forget the segments that a snapshot brought; return which.
+
+        kept  segments that stay whoever brought them, because snapshots that stay are made of them
+        """
         ...
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:

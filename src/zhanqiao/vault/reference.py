@@ -7,7 +7,7 @@ time, from the words of `safety` and `cubes`. Tests and small deployments withou
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -58,8 +58,13 @@ class ReferenceEngine:
     def names(self) -> list[str]:
         return sorted(self._segments)
 
-    def drop(self, segment: str) -> None:
-        self._segments.pop(segment, None)
+    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
+        gone = [
+            name for name in self.names() if name.rpartition("-")[0] == f"{dataset}/{snapshot}" and name not in kept
+        ]
+        for name in gone:
+            del self._segments[name]
+        return gone
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
         rows = self._rows(segments)

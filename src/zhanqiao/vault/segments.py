@@ -28,6 +28,12 @@ TABLE = "segment"
 SUFFIX = ".duckdb"
 
 
+def brought_by(segment: str) -> tuple[str, str]:
+    """Return the dataset of a segment, and the snapshot that it came with."""
+    dataset, _, name = segment.partition("/")
+    return dataset, name.rpartition("-")[0]
+
+
 def stored_items(dataset: Dataset) -> tuple[Item, ...]:
     """Return the items that have a column, in the contract's order."""
     return tuple(item for item in dataset.items if item.stored)

@@ -98,8 +98,14 @@ class StateStore:
         return sorted((path.parent.name, path.name) for path in self.folder.glob("*/*") if path.is_dir())
 
     def remove(self, dataset: str, snapshot: str) -> None:
-        """Remove what was derived from a snapshot that the catalogue does not know."""
+        """Remove what was derived from a snapshot."""
         shutil.rmtree(self._path(dataset, snapshot, "any").parent)
+
+    def stands_on(self, dataset: str, snapshot: str) -> set[str]:
+        """Return the snapshots on which the newest dates of a snapshot stand as changes."""
+        folder = self._path(dataset, snapshot, "any").parent
+        changed = [path.name.removeprefix(f"{_CHANGES}-") for path in folder.glob(f"{_CHANGES}-*{_SUFFIX}")]
+        return {self.newer(dataset, snapshot, name.removesuffix(_SUFFIX)).onto for name in changed}
 
     def _whole(self, dataset: str, snapshot: str, item: str) -> State:
         state: State = np.frombuffer(self._read(dataset, snapshot, f"{_WHOLE}-{item}"), "<u2")

@@ -43,7 +43,7 @@ from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.held import Recorded, recorded_marks
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring, Sealed
-from zhanqiao.vault.segments import SegmentStore
+from zhanqiao.vault.segments import SegmentStore, brought_by
 from zhanqiao.vault.states import Newer, StateStore
 from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
 from zhanqiao.vault.tokens import Flags
@@ -51,9 +51,6 @@ from zhanqiao.vault.traces import RosterEvidence, State
 
 # (dataset, snapshot) -> segments; what was never published has none.
 SegmentsOf = Callable[[str, str], Sequence[str]]
-
-# Names of segments and ids of snapshots that the catalogue knows -> what was removed: the rest, and unfinished files.
-Sweep = Callable[[set[str]], list[str]]
 
 _Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
@@ -75,6 +72,21 @@ class Answer:
     table: pa.Table
     undecided: int
     commitment: str
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What can be done to the vault while nobody else is inside: the only ways in which anything is removed.
+
+    sweep  names of segments and ids of snapshots that the catalogue knows -> what was removed: the rest, and unfinished
+           files
+    held   a dataset -> the snapshots of which anything lies here
+    drop   dataset, snapshot, the snapshots of the dataset that stay with their segments -> what was removed
+    """
+
+    sweep: Callable[[set[str]], list[str]]
+    held: Callable[[str], set[str]]
+    drop: Callable[[str, str, Mapping[str, Sequence[str]]], list[str]]
 
 
 class Vault:
@@ -269,8 +281,8 @@ class Vault:
             yield
 
     @contextmanager
-    def alone(self, *, wait: bool) -> Iterator[Sweep | None]:
-        """Hold the vault alone and hand out the one way to sweep it.
+    def alone(self, *, wait: bool) -> Iterator[Alone | None]:
+        """Hold the vault alone and hand out the ways to remove something.
 
         wait  until nobody is inside, in whatever process; else None is handed out when somebody is
 
@@ -278,12 +290,28 @@ class Vault:
         somebody alive is never seen here, so that all that looks unfinished is what a crash left.
         """
         with self._lock(fcntl.LOCK_EX, wait=wait) as held:
-            yield self._sweep if held else None
+            yield Alone(self._sweep, self._lying, self._drop) if held else None
+
+    def _lying(self, dataset: str) -> set[str]:
+        lying = [*map(brought_by, self._engine.names()), *self._states.snapshots()]
+        return {snapshot for name, snapshot in lying if name == dataset}
+
+    def _drop(self, dataset: str, snapshot: str, staying: Mapping[str, Sequence[str]]) -> list[str]:
+        """Forget a snapshot whole, or not at all: none goes of which one that stays is made, or on which it stands."""
+        used = {brought_by(segment)[1] for segments in staying.values() for segment in segments}
+        for other in staying:
+            used |= {other} | self._states.stands_on(dataset, other)
+        if snapshot in used:
+            raise VaultFault(f"couldn't drop {snapshot}: a snapshot that stays is made of it")
+        gone = [f"segments/{name}" for name in self._engine.drop(dataset, snapshot)]
+        if (dataset, snapshot) in self._states.snapshots():
+            self._states.remove(dataset, snapshot)
+            gone.append(f"states/{dataset}/{snapshot}")
+        return gone
 
     def _sweep(self, known: set[str]) -> list[str]:
-        gone = [f"segments/{name}" for name in self._engine.names() if name not in known]
-        for name in gone:
-            self._engine.drop(name.removeprefix("segments/"))
+        lost = dict.fromkeys(brought_by(name) for name in self._engine.names() if name not in known)
+        gone = [f"segments/{name}" for place in lost for name in self._engine.drop(*place, known)]
         for dataset, snapshot in self._states.snapshots():
             if snapshot not in known:
                 self._states.remove(dataset, snapshot)

@@ -42,3 +42,16 @@ def sweep(call: Call) -> None:
         call.say("无可清扫。", "Nothing to remove.")
     for place, count in removed.items():
         show_line(f"{place}: {count}")
+
+
+@command(app, acts=True)
+def drop(call: Call, dataset: Annotated[str, typer.Argument(help="Its name in the catalogue. 数据集名。")]) -> None:
+    """Forget the superseded snapshots of a dataset for good; waits until nobody is at work. 清除已被取代的快照。"""
+    dropped = call.unwrap(stewardship.drop(call.house, dataset, call.by))
+    if call.as_json:
+        show_data({"dropped": dropped})
+        return
+    if not dropped:
+        call.say("无已被取代的快照。", "No superseded snapshot is held.")
+    for snapshot in dropped:
+        show_line(snapshot)
