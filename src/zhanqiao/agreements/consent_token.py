@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.terms.subjects import SubjectKind
@@ -104,8 +105,8 @@ def read(token: str, key_of: Callable[[str], bytes | None]) -> Consent | Refusal
     if public is None:
         return refuse("consent-issuer-unknown", issuer=issuer)
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
-    except InvalidSignature:
+        read_public_key(public).verify(signature, signed)
+    except (InvalidSignature, ValueError):
         return refuse("consent-signature-wrong")
     try:
         consent = _consent(claims)

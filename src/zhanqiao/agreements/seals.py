@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.terms.canonical import canonical
 
 _PURPOSE = "zhanqiao/contract-seal/v1"
@@ -51,7 +52,7 @@ def sign_seal(statement: bytes, key: Ed25519PrivateKey) -> bytes:
 def holds(statement: bytes, signature: bytes, public: bytes) -> bool:
     """Whether `signature` is the key's over exactly `statement`."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, statement)
+        read_public_key(public).verify(signature, statement)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -14,6 +14,7 @@ from zhanqiao.identity.directory import check_actor, find_organisation, find_per
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject, SubjectKind
@@ -120,7 +121,9 @@ def _check_free(issuer: str, public: bytes) -> list[Reason]:
         reasons.append(Reason("id-taken", {"id": issuer}))
     if ConsentKeyRow.objects.filter(public=public).exists():
         reasons.append(Reason("key-taken"))
-    if len(public) != 32:
+    try:
+        read_public_key(public)
+    except ValueError:
         reasons.append(Reason("key-malformed"))
     return reasons
 

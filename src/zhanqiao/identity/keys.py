@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.regular_file import opened, read_bounded, read_up_to
 from zhanqiao.terms.refusals import Refusal, refuse
 
@@ -73,8 +74,14 @@ def is_locked(path: Path) -> bool:
 
 
 def parse_public(text: str) -> bytes | Refusal:
-    """Read a public key as `people key new` prints it: 64 hexadecimal digits."""
-    return bytes.fromhex(text) if _PUBLIC.fullmatch(text) else refuse("key-malformed")
+    """Read a public key as `people key new` prints it: 64 hexadecimal digits, and a key under which one can sign."""
+    if _PUBLIC.fullmatch(text) is None:
+        return refuse("key-malformed")
+    try:
+        read_public_key(bytes.fromhex(text))
+    except ValueError:
+        return refuse("key-malformed")
+    return bytes.fromhex(text)
 
 
 def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed25519PrivateKey | Refusal:

@@ -15,8 +15,6 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from stdnum.cn import uscc
 
 from zhanqiao.identity.admission import Admission
@@ -27,6 +25,7 @@ from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, Per
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.dsse import key_id_of
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 
@@ -225,8 +224,8 @@ def _check_id(wanted: str, *, taken: bool) -> list[Reason]:
 
 def _check_key(key: bytes) -> list[Reason]:
     try:
-        Ed25519PublicKey.from_public_bytes(key)
-    except (ValueError, UnsupportedAlgorithm):
+        read_public_key(key)
+    except ValueError:
         return [Reason("key-malformed")]
     return [Reason("key-taken")] if KeyRow.objects.filter(pk=key_id_of(key)).exists() else []
 

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from zhanqiao.ledger.exact import exact_base64, in_base64
 from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.public_key import read_public_key
 
 ED25519 = 0x01
 COSIGNATURE = 0x04
@@ -63,6 +64,7 @@ class NoteVerifier:
         key = exact_base64(encoded)
         if not is_key_name(name) or len(key) != 33 or key[0] not in (ED25519, COSIGNATURE):
             raise ValueError("not the key of a log (Ed25519) or of a witness (cosignature/v1)")
+        read_public_key(key[1:])
         verifier = cls(name, key[1:], key[0])
         if verifier.key_id.hex() != key_id:
             raise ValueError(f"the key id {key_id[:8]} is not the key's")
@@ -75,8 +77,8 @@ class NoteVerifier:
             time = int.from_bytes(signature[:_TIME_BYTES], "big")
             text, signature = _cosigned(text, time), signature[_TIME_BYTES:]
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
-        except InvalidSignature:
+            read_public_key(self.public).verify(signature, text)
+        except (InvalidSignature, ValueError):
             return None
         return time
 

@@ -23,6 +23,7 @@ from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.exact import exact_base64, exact_decimal, in_base64
 from zhanqiao.ledger.note import COSIGNATURE, ED25519, NoteVerifier
 from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.public_key import read_public_key
 
 MAX_TRUST_BYTES = 256 * 1024
 _NOBODY = "none"
@@ -132,9 +133,7 @@ class _Reader:
         self._logs.append(log)
 
     def _take_envelope(self, key_id: str, raw: bytes) -> None:
-        if len(raw) != 32:
-            raise ValueError("an Ed25519 key has 32 bytes")
-        key = Ed25519PublicKey.from_public_bytes(raw)
+        key = read_public_key(raw)
         if key_id_of(key) != key_id:
             raise ValueError("the key id is not the key's")
         if key_id in self._envelopes:

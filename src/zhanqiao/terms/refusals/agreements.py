@@ -64,8 +64,8 @@ ROWS: dict[str, Rule] = {
         "请生成自己的密钥，密钥不得共用。",
     ),
     "key-malformed": Rule(
-        "This is no Ed25519 public key of 32 bytes.",
-        "这不是 32 字节的 Ed25519 公钥。",
+        "This is no Ed25519 public key of 32 bytes, or one under which anybody can sign.",
+        "这不是 32 字节的 Ed25519 公钥，或者是任何人都能以其签名的弱公钥。",
         "Give the public half of the key file.",
         "请提供密钥文件的公钥部分。",
     ),
