@@ -113,7 +113,7 @@ def test_a_consent_under_such_a_key_is_not_believed_where_it_stands_already(town
     head = token.rpartition(".")[0]
     weak = f"{head}.{base64.urlsafe_b64encode(FORGED).decode().rstrip('=')}"
     with founding(), connection.cursor() as cursor:
-        cursor.execute("UPDATE identity_consent_key SET public = %s WHERE id = 'app'", [WEAK[0]])
+        cursor.execute("UPDATE identity_consent_key SET public = %s WHERE issuer = 'app'", [WEAK[0]])
         assert cursor.rowcount > 0
     assert codes(consents.open(weak, town.clock())) == ["consent-signature-wrong"]
     assert codes(read(weak, lambda _: WEAK[0])) == ["consent-signature-wrong"]
