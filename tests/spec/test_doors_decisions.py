@@ -67,6 +67,21 @@ def test_an_enterprise_is_judged_in_the_words_of_the_service(pier: Pier) -> None
     assert pier.verify(answer).valid
 
 
+def test_what_an_outdated_source_does_not_hold_is_unknown_and_held_against_nobody(pier: Pier, clock) -> None:
+    """A list that nobody kept up for years does not clear an enterprise; without the control, its silence says "no"."""
+    code = demo_truth.example_enterprise(pier.settled.city)
+    said = [released(pier.decide(ENTERPRISE, code, consent=pier.consent(ENTERPRISE, code))).answer]
+    clock.forward(days=800)
+    said.append(released(pier.decide(ENTERPRISE, code, consent=pier.consent(ENTERPRISE, code))).answer)
+    before, after = said
+    assert "SOURCE_MISSING" not in before["reasons"]
+    assert "SOURCE_MISSING" in after["reasons"]
+    lists = [one.name for one in ENTERPRISE.evidence if one.name.endswith("_flag") and one.name in before]
+    assert "no" in {before[name] for name in lists}
+    assert {after[name] for name in lists if before[name] == "no"} == {"unknown"}
+    assert after["ep_lost_credit_excute_num_12_m"] == "unknown"
+
+
 def test_without_consent_nothing_is_answered_or_charged(pier: Pier) -> None:
     assert codes(pier.decide(CITIZEN_CREDIT, HIGH.id)) == ["not-answered"]
     assert pier.spent("credit") == 0

@@ -245,6 +245,12 @@ def snapshot_id_of(name: str) -> str | None:
     return StandingRow.objects.filter(pk=name).values_list("snapshot_id", flat=True).first()
 
 
+def published_on(names: Collection[str]) -> dict[str, datetime]:
+    """Return when the published snapshots of some datasets were published; who has none is left out."""
+    rows = StandingRow.objects.filter(dataset__in=names).exclude(snapshot=None)
+    return dict(rows.values_list("dataset", "snapshot__published"))
+
+
 def snapshots() -> tuple[Snapshot, ...]:
     """Return every snapshot that was ever published, the oldest first."""
     return tuple(_snapshot(row) for row in SnapshotRow.objects.order_by("published", "id"))

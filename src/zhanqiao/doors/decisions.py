@@ -21,7 +21,7 @@ from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.doors import release
 from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.ledger.book import Recording
-from zhanqiao.policy import decide
+from zhanqiao.policy import coverage, decide
 from zhanqiao.policy.permits import EvidencePermit
 from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import array_of, canonical, digest, digest_bytes, object_of, text_of
@@ -72,12 +72,14 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
         return release.note_refusal(asked, permit, house)
     # (4) Read the evidence. It is read for a refusal too, so that both take the same work; it is not told then.
     day = legal_day(at)
-    evidence = house.vault.evidence(permit, _datasets(permit), request.subject, day)
+    datasets = _datasets(permit)
+    evidence = house.vault.evidence(permit, datasets, request.subject, day)
     if evidence is None:
         # A twin of this very request may have used the consent up, for an answer that is this one's too.
         hidden = hidden or (Reason("not-answered"),)
         return release.earlier(asked, house) or _not_answered(asked, hidden, house)
-    # (5) The service's pure rule, and nothing beyond its output schema.
+    # (5) The service's pure rule, and nothing beyond its output schema. What an outdated source does not hold is unknown.
+    evidence = coverage.heard(evidence, service.evidence, _silent(datasets, day))
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, day), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
     sealing = _sealing(permit, grant, service, _commitment(asked, [evidence], outcome, house))
@@ -104,8 +106,9 @@ def answer_batch(
     if (refusal := release.reserve(asked, house)) is not None:
         return release.note_refusal(asked, refusal, house)
     day = legal_day(at)
-    read = house.vault.roster_evidence(permit, _datasets(permit), service.subject, ids, day)
-    decided = decide_list(read, service, day)
+    datasets = _datasets(permit)
+    read = house.vault.roster_evidence(permit, datasets, service.subject, ids, day)
+    decided = decide_list(read, service, day, _silent(datasets, day))
     outcome = object_of(
         {
             "results": _results(decided, ids).encode(),
@@ -117,15 +120,19 @@ def answer_batch(
     return release.hand_over(asked, outcome, _sealing(permit, grant, service, commitment), house)
 
 
-def decide_list(read: RosterEvidence, service: Service, at: date) -> Decided:
-    """Decide for a list of subjects by the rule of single decisions, once for all that it cannot tell apart."""
+def decide_list(read: RosterEvidence, service: Service, at: date, silent: frozenset[str] = frozenset()) -> Decided:
+    """Decide for a list of subjects by the rule of single decisions, once for all that it cannot tell apart.
+
+    silent  datasets in which an absence says nothing
+    """
     by_signs = service.newest_signs and read.figures is None
     alike = read.by_newest_signs(service.traces, at) if by_signs else read.one_by_one()
     outcomes = []
     for place in alike.firsts:
         evidence = read.of(place)
         assert evidence is not None, "who stands for its sort is answerable"
-        outcomes.append(shaped(service.decide(evidence, at), service))
+        heard = coverage.heard(evidence, service.evidence, silent)
+        outcomes.append(shaped(service.decide(heard, at), service))
     return Decided(outcomes, alike.which)
 
 
@@ -233,6 +240,12 @@ def _use(consent: Consent | None, asked: Asked, house: House) -> release.AlsoSpe
 def _datasets(permit: EvidencePermit) -> dict[str, Dataset]:
     found = {name: shelf.find(name) for name in permit.snapshots}
     return {name: dataset for name, dataset in found.items() if dataset is not None}
+
+
+def _silent(datasets: dict[str, Dataset], day: date) -> frozenset[str]:
+    """Return the datasets whose published snapshot is too old for an absence in it to say "no"."""
+    published = {name: legal_day(at) for name, at in shelf.published_on(datasets).items()}
+    return coverage.silent(datasets.values(), published, day)
 
 
 def _not_answered(asked: Asked, reasons: tuple[Reason, ...], house: House) -> Refusal:

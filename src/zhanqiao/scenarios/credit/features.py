@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From evidence to features: every figure becomes a flag, a band or a label before it may leave.
 
-A source that gave nothing makes its feature `unknown`, which is never held against anybody.
+A source that gave nothing makes its feature `unknown`, which is never held against anybody. The door hands in None where
+no record was found and the source is too old to say so: then a flag is not "no", and a count not "0".
 """
 
 from collections.abc import Callable
