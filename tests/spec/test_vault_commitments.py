@@ -16,6 +16,8 @@ from lib.vault_cases import (
 )
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec
+from zhanqiao.terms.subjects import SubjectKind
+from zhanqiao.vault import cubes, safety
 from zhanqiao.vault.cubes import exact_of
 from zhanqiao.vault.reference import ReferenceEngine
 from zhanqiao.vault.vault import Vault
@@ -70,3 +72,20 @@ def test_the_commitment_sees_what_protection_hides(answered):
 
 def test_the_commitment_is_of_the_snapshot(answered):
     assert answered("s1", BIG).commitment != answered("s2", BIG).commitment
+
+
+def test_an_answer_states_the_rules_its_cube_was_built_under_and_not_those_of_today(answered, monkeypatch):
+    """A certificate that quoted the code of today would say of an old cube what nobody looked at when it was built."""
+    with monkeypatch.context() as at_publication:
+        at_publication.setitem(safety.THRESHOLD, SubjectKind.PERSON, 7)
+        at_publication.setattr(cubes, "RULE_PACK", "older-1")
+        old = answered("s1", BIG + small(*[1960] * 6))
+    answered.vault._cubes.clear()  # read from disk, as a new process does
+    again = answered.vault.run(
+        answer_permit(statement(["district", "birth_year"], None, "months"), "s1", SPEC), BY_PERSON
+    )
+    for told in (old, again):
+        assert told.rules.pack == "older-1"
+        assert told.rules.figures[0] == {"rule": "threshold", "figures": {"persons": 7, "enterprises": 5}}
+    new = answered("s2", BIG)
+    assert new.rules == cubes.Rules(safety.RULE_PACK, safety.rule_figures())

@@ -28,8 +28,7 @@ from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.requests import RequestId
 from zhanqiao.vault.house import House
 from zhanqiao.vault.keys import Sealed
-
-RULE_PACK = "zhanqiao-default-1"
+from zhanqiao.vault.safety import RULE_PACK
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class Sealing:
     """What the certificate says besides the answer itself.
 
     commitment  to the exact result before protection, under the auditor's key
+    pack        rule pack under which the answer was protected
     granted     datasets that the agreement has to cover still when the answer leaves; not in the certificate
     """
 
@@ -82,6 +82,7 @@ class Sealing:
     commitment: str
     service: str | None = None
     rung: str | None = None
+    pack: str = RULE_PACK
     granted: tuple[str, ...] = ()
 
 
@@ -276,7 +277,7 @@ def _predicate(asked: Asked, sealing: Sealing, issued: datetime) -> dict[str, ob
         "service_or_null": sealing.service,
         "agreement": asked.agreement,
         "purpose": sealing.purpose,
-        "policy": {"version": "1", "pack": RULE_PACK},
+        "policy": {"version": "1", "pack": sealing.pack},
         "statement_or_artifact_digest": sealing.statement_digest,
         "snapshot": sealing.snapshot,
         "rung_or_null": sealing.rung,

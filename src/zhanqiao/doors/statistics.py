@@ -22,7 +22,7 @@ from zhanqiao.terms.canonical import canonical, digest
 from zhanqiao.terms.datasets import Dataset, Generaliser, LogicalType
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import StatisticsRequest
-from zhanqiao.vault import safety, second_parser
+from zhanqiao.vault import second_parser
 from zhanqiao.vault.house import House
 from zhanqiao.vault.vault import Answer
 
@@ -59,7 +59,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (6) What the caller computes is computed from protected cells only.
     table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    sealing = _sealing(permit, grant.purpose, withheld, exact.commitment)
+    sealing = _sealing(permit, grant.purpose, withheld, exact)
     return release.hand_over(asked, canonical(table), sealing, house)
 
 
@@ -79,14 +79,15 @@ def _asked(request: StatisticsRequest) -> Asked:
     return Asked(request.id, Door.STATISTICS, request.agreement, request.by, question)
 
 
-def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]], commitment: str) -> Sealing:
+def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]], exact: Answer) -> Sealing:
     return Sealing(
         purpose=purpose,
         statement_digest=permit.statement_digest,
         snapshot={permit.statement.dataset: permit.snapshot},
-        rules=safety.rule_figures(),
+        rules=exact.rules.figures,
         withheld=[{"public_code": entry["rule"], "groups": entry["groups"]} for entry in withheld],
-        commitment=commitment,
+        commitment=exact.commitment,
+        pack=exact.rules.pack,
         rung="cube",
         granted=(permit.statement.dataset,),
     )

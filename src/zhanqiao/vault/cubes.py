@@ -15,6 +15,7 @@ is a partition: every row is in exactly one atom, or in none if the table as a w
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset, Item, Opening
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.decimals import as_decimal
 from zhanqiao.vault.faults import VaultFault
-from zhanqiao.vault.safety import Contributions, UnitFigures, is_safe
+from zhanqiao.vault.safety import RULE_PACK, Contributions, UnitFigures, is_safe, rule_figures
 from zhanqiao.vault.segments import arrow_type
 
 Dims = tuple[object, ...]
@@ -102,7 +103,7 @@ UnitsOf = Callable[[Sequence[Leaf]], list[tuple[Units, ...]]]
 
 
 # Where a cube's table carries the digest of its unprotected finest partition.
-_EXACT = b"exact"
+_EXACT, _RULES = b"exact", b"rules"
 
 
 def cube_schema(dataset: Dataset, spec: CubeSpec) -> pa.Schema:
@@ -178,6 +179,25 @@ def with_exact(atoms: pa.Table, cells: Iterable[tuple[Dims, int, Sequence[int], 
 def exact_of(atoms: pa.Table) -> str:
     """Return that digest (hexadecimal). It is committed to under a key, and never told: cells could be guessed."""
     return str((atoms.schema.metadata or {})[_EXACT].decode())
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules under which a cube was protected: the pack's name, and each rule with its figures."""
+
+    pack: str
+    figures: list[dict[str, object]]
+
+
+def ruled(atoms: pa.Table) -> pa.Table:
+    """Return the atoms with the rules of today in their schema's metadata, under which they were just protected."""
+    rules = canonical({"pack": RULE_PACK, "figures": rule_figures()})
+    return atoms.replace_schema_metadata({**(atoms.schema.metadata or {}), _RULES: rules})
+
+
+def rules_of(atoms: pa.Table) -> Rules:
+    """Return the rules that published atoms were protected under, whatever the rules are today."""
+    return Rules(**json.loads((atoms.schema.metadata or {})[_RULES]))
 
 
 class _Partition:

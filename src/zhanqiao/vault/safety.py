@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 from zhanqiao.terms.subjects import SubjectKind
 
+RULE_PACK = "zhanqiao-default-1"
 THRESHOLD = {SubjectKind.PERSON: 10, SubjectKind.ENTERPRISE: 5}
 P_PERCENT = 15
 NK_N, NK_PERCENT = 2, 90
 
 
 def rule_figures() -> list[dict[str, object]]:
-    """Return the rules with their figures, as certificates state them."""
+    """Return the rules with their figures, as a cube that is built now keeps them and certificates state them."""
     units = {"persons": THRESHOLD[SubjectKind.PERSON], "enterprises": THRESHOLD[SubjectKind.ENTERPRISE]}
     dominance = {"p_percent": P_PERCENT, "nk_n": NK_N, "nk_k_percent": NK_PERCENT}
     return [{"rule": "threshold", "figures": units}, {"rule": "dominance", "figures": dominance}]

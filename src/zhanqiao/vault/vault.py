@@ -67,11 +67,13 @@ class Answer:
     undecided   as there
     commitment  to the unprotected finest partition of the cube: an auditor who builds it again, on whatever engine,
                 knows whether the atoms were made of it
+    rules       under which the cube was protected when it was built
     """
 
     table: pa.Table
     undecided: int
     commitment: str
+    rules: cubes.Rules
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Vault:
         self._engine = engine or DuckDbEngine(self._segments)
         self._published = published or published_segments
         self._states = StateStore(folder / "states", keyring)
-        self._cubes: dict[tuple[str, str, str, CubeSpec], tuple[OpenCube, str]] = {}
+        self._cubes: dict[tuple[str, str, str, CubeSpec], _Opened] = {}
         self._newest: dict[tuple[str, str, str], State] = {}
         self._rosters: dict[tuple[object, ...], Flags] = {}
         self._subjects = SubjectBook(folder / "subjects", keyring, recorded)
@@ -173,7 +175,7 @@ class Vault:
         with self.inside():
             if isinstance(permit.build, CubeSpec):
                 atoms = self._engine.cube(dataset, permit.build, segments)
-                self._states.write_cube(dataset.name, permit.snapshot, permit.build.name, atoms)
+                self._states.write_cube(dataset.name, permit.snapshot, permit.build.name, cubes.ruled(atoms))
             else:
                 self._keep_newest(permit, dataset, permit.build, segments, onto)
 
@@ -189,10 +191,10 @@ class Vault:
         if permit.statement.dataset != dataset.name:
             raise VaultFault("couldn't answer: the permit is for another dataset")
         with self.inside():
-            cube, commitment = self._opened(permit, dataset)
-            rolled_up = cube.answer(permit.statement)
+            opened = self._opened(permit, dataset)
+            rolled_up = opened.cube.answer(permit.statement)
         table = cubes.in_public_order(rolled_up.table, permit.statement.dims)
-        return Answer(table, rolled_up.undecided, commitment)
+        return Answer(table, rolled_up.undecided, opened.commitment, opened.rules)
 
     def evidence(
         self, permit: EvidencePermit, datasets: Mapping[str, Dataset], subject: Subject, at: date
@@ -353,16 +355,17 @@ class Vault:
                 return
         self._states.write_newest(dataset.name, permit.snapshot, item, Newer(newer.onto, changes))
 
-    def _opened(self, permit: AnswerPermit, dataset: Dataset) -> tuple[OpenCube, str]:
-        """Return the cube of the permit's snapshot, and its commitment. Snapshots never change: an open one stays true."""
+    def _opened(self, permit: AnswerPermit, dataset: Dataset) -> "_Opened":
+        """Return the cube of the permit's snapshot. Snapshots never change: an open one stays true."""
         wanted = cubes.cube_schema(dataset, permit.cube)
 
-        def read() -> tuple[OpenCube, str]:
+        def read() -> _Opened:
             atoms = self._states.cube(dataset.name, permit.snapshot, permit.cube.name)
             if atoms.schema != wanted:
                 raise VaultFault("couldn't answer: the cube was built under another contract version")
             made_of = canonical([dataset.name, permit.snapshot, permit.cube.name, cubes.exact_of(atoms)])
-            return self._engine.opened(dataset, permit.cube, atoms), self.commitment(made_of)
+            cube = self._engine.opened(dataset, permit.cube, atoms)
+            return _Opened(cube, self.commitment(made_of), cubes.rules_of(atoms))
 
         return _remember(self._cubes, (dataset.name, dataset.digest, permit.snapshot, permit.cube), read)
 
@@ -444,6 +447,15 @@ class Vault:
             if name not in permit.snapshots or name not in datasets or datasets[name].name != name:
                 raise VaultFault(f"couldn't read evidence: the permit names no snapshot of {name}")
             key_item(datasets[name], permit.subject_kind)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A published cube that is kept open, with what every answer from it says."""
+
+    cube: OpenCube
+    commitment: str
+    rules: cubes.Rules
 
 
 def _locked(descriptor: int, mode: int) -> bool:
