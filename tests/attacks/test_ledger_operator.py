@@ -107,9 +107,12 @@ class Stage:
         state.close()
 
     def files(self) -> list[Path]:
-        """Return the files of the ledger that anybody reads."""
-        every = sorted(path for path in (self.home / "ledger").rglob("*") if path.is_file() and path.name != "lock")
-        # A partial tile of a former size is read by nobody.
+        """Return the files of the ledger."""
+        return sorted(path for path in (self.home / "ledger").rglob("*") if path.is_file() and path.name != "lock")
+
+    def needed(self) -> list[Path]:
+        """Return those that have to be there: neither what is kept for a repetition, nor tiles of a former size."""
+        every = [path for path in self.files() if path.suffix != ".cert" and path.name not in (COSIGNED, QUORUM)]
         return [path for path in every if ".p" not in path.parent.name or path.name in ("44", "1")]
 
 
@@ -169,11 +172,7 @@ def a_file_of_another(stage: Stage, dice: random.Random) -> bool:
 
 
 def a_file_removed(stage: Stage, dice: random.Random) -> bool:
-    # What is only kept for a repetition is made again, the same, and is no part of the log.
-    path = dice.choice(
-        [path for path in stage.files() if path.suffix != ".cert" and path.name not in (COSIGNED, QUORUM)]
-    )
-    path.unlink()
+    dice.choice(stage.needed()).unlink()
     return True
 
 

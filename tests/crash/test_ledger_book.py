@@ -6,6 +6,7 @@ as a restarted process would.
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
@@ -86,3 +87,27 @@ def test_releasing_twice_is_told_apart_from_releasing(house):
         tx.release(Event("test.released", "tester", request_id(0)), predicate(), "0" * 64, b"other")
     assert house.book.request(request_id(0)).memo == b"memo"
     assert house.book.audit() == 3
+
+
+def test_an_audit_takes_nobodys_work_for_damage(house):
+    """Tiles, rows and checkpoint move while it looks, and partial tiles go when theirs is full."""
+
+    def write() -> None:
+        try:
+            for number in range(30):
+                for _ in range(20):
+                    with house.book.recording(Event("test.done", "tester", facts={"number": number})):
+                        pass
+                house.book.publish()
+        finally:
+            connections.close_all()
+
+    audits = 0
+    with ThreadPoolExecutor(1) as threads:
+        writing = threads.submit(write)
+        while not writing.done():
+            house.book.audit()
+            audits += 1
+        writing.result()
+    assert audits > 3
+    assert house.book.audit() == house.book.size == 600
