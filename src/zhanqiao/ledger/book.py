@@ -219,6 +219,11 @@ class Book:
         with _as_damage("read what witnesses cosigned"):
             return self.witnesses.kept()
 
+    def sweep(self) -> list[Path]:
+        """Remove the unfinished files that killed writers left in the ledger's folder, and return them."""
+        with self._alone():
+            return durable.sweep_parts(self.folder)
+
     def _ask_witnesses(self) -> list[Heard]:
         # Without the lock while strangers think; a checkpoint that is shown meanwhile is theirs to cosign as well.
         with _as_damage("have the log cosigned"):

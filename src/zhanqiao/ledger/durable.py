@@ -3,12 +3,14 @@
 
 The order is the promise: write under a temporary name, fsync, give it its name, fsync the folder. What a crash leaves
 behind carries the suffix `.part` and is nobody's: no reader looks at it, and the next writer of that name or a sweep
-takes it away. A failed fsync is never retried: Linux may drop the pages and report success the next time. A full disk
-has a fault of its own: nothing is damaged then, and the same step works again when there is room.
+takes it away. Who writes one holds a lock on it until it has its name, so that a sweep tells the dead from the living.
+A failed fsync is never retried: Linux may drop the pages and report success the next time. A full disk has a fault of
+its own: nothing is damaged then, and the same step works again when there is room.
 
     write_whole   what stood there before is replaced; for one writer at a time
     write_new     what stands there stays, and the caller is told; for any number of writers
     place         as `write_whole`, but for the folder's own sync: the caller writes many files and syncs once
+    sweep_parts   takes away what killed writers left
 
 Files and folders are their owner's alone unless the caller says otherwise.
 """
@@ -16,6 +18,7 @@ Files and folders are their owner's alone unless the caller says otherwise.
 import errno
 import fcntl
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,9 +55,9 @@ def write_new(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     make_folder(path.parent)
     part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
     try:
-        _write(part, content, mode)
-        # A link, unlike a rename, never takes a name away from somebody else's file.
-        os.link(part, path)
+        with _written(part, content, mode):
+            # A link, unlike a rename, never takes a name away from somebody else's file.
+            os.link(part, path)
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -63,8 +66,13 @@ def write_new(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
 def place(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     """Give `content` its name. The name itself lasts once the folder is synced."""
     part = path.with_name(path.name + PART)
-    _write(part, content, mode)
-    part.replace(path)
+    with _written(part, content, mode):
+        part.replace(path)
+
+
+def sweep_parts(folder: Path) -> list[Path]:
+    """Remove the parts below a folder that no live writer of this module holds, and return them."""
+    return [part for part in sorted(folder.rglob(f"*{PART}")) if _take_away(part)]
 
 
 def publish_file(part: Path, path: Path) -> None:
@@ -111,16 +119,49 @@ def only_writer(lock: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(part: Path, content: bytes, mode: int) -> None:
-    # A part that a crash left is taken over; its rights may have been others.
-    part.unlink(missing_ok=True)
+@contextmanager
+def _written(part: Path, content: bytes, mode: int) -> Iterator[None]:
+    """Write a part, and hold it while inside, where it gets its name."""
     try:
         with needing_room():
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-            with os.fdopen(descriptor, "wb") as file:
+            descriptor = _open_part(part, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            with needing_room():
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            yield
     except DiskFull:
         part.unlink(missing_ok=True)
         raise
+
+
+def _open_part(part: Path, mode: int) -> int:
+    while True:
+        # A part that a crash left is taken over; its rights may have been others.
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # a sweep came between the two calls
+
+
+def _take_away(part: Path) -> bool:
+    """Remove a part that nobody holds; what is not ours to open, or no file at all, is left alone."""
+    try:
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        found = os.fstat(descriptor)
+        left = stat.S_ISREG(found.st_mode) and found.st_nlink > 0
+        if left:
+            part.unlink(missing_ok=True)
+        return left
+    finally:
+        os.close(descriptor)

@@ -33,7 +33,7 @@ def load(
 
 @command(app, acts=True)
 def sweep(call: Call) -> None:
-    """Remove what loads that died have left; waits until nobody is at work. 清扫中断的装载所留。"""
+    """Remove what loads and writers that died have left; waits until nobody is at work. 清扫中断的装载与写入所留。"""
     removed = call.unwrap(stewardship.sweep(call.house, call.by))
     if call.as_json:
         show_data({"removed": removed})
