@@ -61,3 +61,15 @@ def test_a_question_on_a_full_disk(pier, tmp_path, free_kb):
     assert "disk-full" in str(full["said"])
     assert f"--request {'a' * 32}" in str(full["said"])
     assert enough["status"] == 0
+
+
+@pytest.mark.parametrize("profile", ["demo", "laptop"])
+@pytest.mark.parametrize("free_kb", [0, 40, 200, 330])
+def test_a_founding_on_a_full_disk(tmp_path, free_kb, profile):
+    """Nothing is left of it, so that it can be repeated as it stands."""
+    (tmp_path / "empty").mkdir()
+    full, enough = on_a_disk_with(free_kb, tmp_path / "empty", tmp_path, "init", "--profile", profile, "--lang", "en")
+    assert (full["status"], full["holds"]) == (1, ["home"])
+    assert "disk-full" in str(full["said"])
+    assert enough["status"] == 0, enough["said"]
+    assert "home/zhanqiao.toml" in enough["holds"]

@@ -33,7 +33,8 @@ def _run(disk: Path) -> dict[str, object]:
     # Nothing but the deployment is on the disk that is full.
     ended = subprocess.run(command, check=False, capture_output=True, text=True, input=os.environ.get("GIVEN", ""))
     left = sorted(str(path.relative_to(disk)) for path in disk.rglob("*.part*"))
-    return {"status": ended.returncode, "said": ended.stdout + ended.stderr, "left": left}
+    holds = sorted(str(path.relative_to(disk)) for path in disk.rglob("*") if path.name != "ballast")
+    return {"status": ended.returncode, "said": ended.stdout + ended.stderr, "left": left, "holds": holds}
 
 
 if __name__ == "__main__":

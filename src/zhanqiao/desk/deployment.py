@@ -3,12 +3,15 @@
 
 import json
 import secrets
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, connections
 
 from zhanqiao.desk import state
 from zhanqiao.ledger import durable
@@ -67,19 +70,51 @@ def seconds_since(day: date) -> int:
     return int((utc_now() - datetime.combine(day, time(1), UTC)).total_seconds())
 
 
-def found(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None = None) -> House | Refusal:
-    """Make a new deployment: keys, empty state, empty log. An existing one is never touched.
+def found(
+    home: Path,
+    deployment: Deployment,
+    clock: Callable[[], datetime] | None = None,
+    settle: Callable[[House], Refusal | None] | None = None,
+) -> House | Refusal:
+    """Make a new deployment: keys, empty state, empty log, and whom `settle` registers. An existing one is never touched.
 
-    The settings file is written last: without it the folder is no deployment, so a crash before leaves something that
-    `found` refuses to take over and a person removes.
+    What is refused, on a full disk as well, leaves nothing, so that it can be repeated. The settings file is written
+    last: without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over
+    and a person removes.
     """
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         return refuse("home-not-empty", home=str(home))
+    added = [folder for folder in (home, *home.parents) if not folder.exists()]
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        with durable.needing_room():
+            home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o700)
+        house = _build(home, deployment, clock)
+        refusal = settle(house) if settle is not None else None
+    except (durable.DiskFull, DatabaseError) as cause:
+        if isinstance(cause, DatabaseError) and not state.is_full(cause):
+            raise
+        refusal = refuse("disk-full")
     except OSError as cause:
-        return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
+        refusal = refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
+    if refusal is None:
+        return house
+    _take_back(home, added)
+    return refusal
+
+
+def _take_back(home: Path, added: list[Path]) -> None:
+    """Remove what was made in `home`, which was empty, and the folders that were added for it, the innermost first."""
+    connections.close_all()
+    for path in home.iterdir() if home.exists() else ():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in added:
+        if folder.exists():
+            folder.rmdir()
+
+
+def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None) -> House:
+    """Write every part into an empty folder; the settings, which make it a deployment, last."""
     state.use(home)
     from django.core.management import call_command
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from zhanqiao.identity.keys import DEMO, make_key, public_bytes, read_key_file, write_key_file
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson, found
+from zhanqiao.ledger import durable
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.vault.house import House
 
@@ -71,7 +72,7 @@ def settle(house: House) -> Refusal | None:
     for person, (organisation, name, roles) in _PEOPLE.items():
         key = make_key()
         path = key_file(house.home, person)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_folder(path.parent)
         if (refusal := write_key_file(path, key, passphrase=None, profile=house.profile)) is not None:
             return refusal
         people.append(NewPerson(person, organisation, name, f"demo:{person}", public_bytes(key), roles))

@@ -60,6 +60,8 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
         durable.write_new(path, _locked(key, passphrase))
     except FileExistsError:
         return refuse("key-file-exists", file=path.name)
+    except durable.DiskFull:
+        return refuse("disk-full")
     except OSError as cause:
         return refuse("file-not-written", file=str(path), cause=cause.strerror or "-")
     return None

@@ -79,12 +79,12 @@ def init(
     for option, said in {"city": city, "origin": origin}.items():
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
-    house = deployment.found(home, deployment.Deployment(city=city, profile=profile, origin=origin))
+    wanted = deployment.Deployment(city=city, profile=profile, origin=origin)
+    # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
+    settle = personas.settle if profile == "demo" else None
+    house = deployment.found(home, wanted, settle=settle)
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)
-    # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
-    if profile == "demo" and (refusal := personas.settle(house)) is not None:
-        refused(refusal, language(lang), as_json=as_json)
     if as_json:
         show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
         return
