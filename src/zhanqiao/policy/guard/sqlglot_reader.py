@@ -349,9 +349,10 @@ class _Reader:
             if literal.is_string and not negative and literal.this in self._lexed.texts:
                 return self._lexed.texts[literal.this]
             if not literal.is_string and literal.this.isascii() and literal.this.isdigit():
-                number = int(literal.this)
-                if number < WHOLE_LIMIT:
-                    return -number if negative else number
+                # Counted before it is made a number: Python refuses to read one of some thousand digits.
+                digits = literal.this.lstrip("0") or "0"
+                if len(digits) < len(str(WHOLE_LIMIT)):
+                    return -int(digits) if negative else int(digits)
         if type(literal) in {exp.Literal, exp.Boolean}:
             self._refuse("form-literal", literal=("-" if negative else "") + self._written(literal))
         elif type(literal) is exp.Column:
