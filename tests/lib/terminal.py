@@ -71,7 +71,7 @@ def register_text(shell: Shell) -> str:
         [
             "organisations:",
             "  - {id: bureau, kind: authority, name: 数据局, code: 11370200MB2F00001J}",
-            "  - {id: operator, kind: operator, name: 运营公司}",
+            "  - {id: operator, kind: operator, name: 运营公司, code: 91370200MA3QDQH018}",
             "people:",
             *people,
         ]

@@ -34,8 +34,8 @@ ORGANISATIONS = (
     NewOrganisation("bureau", _K.AUTHORITY, "大数据局", "11370200MB2F00001J"),
     NewOrganisation("hrss", _K.DEPARTMENT, "人社局"),
     NewOrganisation("tax", _K.DEPARTMENT, "税务局"),
-    NewOrganisation("runner", _K.OPERATOR, "运营公司"),
-    NewOrganisation("watch", _K.REGULATOR, "监管办"),
+    NewOrganisation("runner", _K.OPERATOR, "运营公司", "91370200MA3QDQH018"),
+    NewOrganisation("watch", _K.REGULATOR, "监管办", "11370200MB2F00002M"),
     NewOrganisation("bank", _K.RESIDENT, "海湾银行"),
     NewOrganisation("rival", _K.RESIDENT, "崂山银行"),
 )

@@ -49,9 +49,9 @@ def test_an_organisation_is_registered_once_under_its_credit_code(town: Town):
     assert codes(register.register_organisation(town.book, new, "sysadmin")) == ["credit-code-taken"]
     new = NewOrganisation("harbour", OrganisationKind.RESIDENT, "港务", "11370200MB2F00001K")
     assert codes(register.register_organisation(town.book, new, "sysadmin")) == ["credit-code-invalid"]
-    new = NewOrganisation("bank", OrganisationKind.REGULATOR, "银行")
+    new = NewOrganisation("bank", OrganisationKind.REGULATOR, "银行", "11370200MB2F00003Q")
     assert codes(register.register_organisation(town.book, new, "sysadmin")) == ["id-taken"]
-    new = NewOrganisation("Harbour!", OrganisationKind.REGULATOR, "银行")
+    new = NewOrganisation("Harbour!", OrganisationKind.RESIDENT, "银行")
     assert codes(register.register_organisation(town.book, new, "bank-officer")) == ["role-missing", "id-malformed"]
     found = done(
         register.register_organisation(
@@ -130,3 +130,17 @@ def test_a_replaced_key_takes_every_role_and_keeps_what_was_sealed_checkable(tow
     assert after.roles == frozenset()
     assert directory.keys_of({key_id_of(before.key): "bank-signatory"}) == {key_id_of(before.key): before.key}
     assert directory.keys_of({key_id_of(before.key): "bank-officer"}) == {}
+
+
+@pytest.mark.parametrize("kind", [OrganisationKind.AUTHORITY, OrganisationKind.OPERATOR, OrganisationKind.REGULATOR])
+def test_who_rules_runs_and_watches_is_told_apart_by_its_credit_code(town, kind):
+    """One legal entity could be operator and regulator under two names, if it might leave its code out."""
+    nameless = NewOrganisation("another", kind, "另一家")
+    assert codes(register.register_organisation(town.book, nameless, "sysadmin")) == ["credit-code-missing"]
+    same = NewOrganisation("another", kind, "另一家", "91370200MA3QDQH018")
+    assert codes(register.register_organisation(town.book, same, "sysadmin")) == ["credit-code-taken"]
+    done(
+        register.register_organisation(
+            town.book, NewOrganisation("another", kind, "另一家", "11370200MB2F00003Q"), "sysadmin"
+        )
+    )

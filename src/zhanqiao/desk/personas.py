@@ -35,8 +35,8 @@ RESIDENTS = {"bay-bank": "海湾银行", "laoshan-bank": "崂山农商行", "pie
 _K = OrganisationKind
 _ORGANISATIONS = (
     NewOrganisation(AUTHORITY, _K.AUTHORITY, "大数据发展管理局", "11370200MB2F00001J"),
-    NewOrganisation(OPERATOR, _K.OPERATOR, "栈桥数据运营公司"),
-    NewOrganisation(REGULATOR, _K.REGULATOR, "数据监管办公室"),
+    NewOrganisation(OPERATOR, _K.OPERATOR, "栈桥数据运营公司", "91370200MA3QDQH018"),
+    NewOrganisation(REGULATOR, _K.REGULATOR, "数据监管办公室", "11370200MB2F00002M"),
     *(NewOrganisation(key, _K.DEPARTMENT, name) for key, name in DEPARTMENTS.items()),
     *(NewOrganisation(key, _K.RESIDENT, name) for key, name in RESIDENTS.items()),
 )

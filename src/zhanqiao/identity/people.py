@@ -21,6 +21,10 @@ class OrganisationKind(StrEnum):
     RESIDENT = "resident"  # 入驻单位
 
 
+# Who rules, who runs and who watches are different legal entities, which only their credit codes show.
+CODED = frozenset({OrganisationKind.AUTHORITY, OrganisationKind.OPERATOR, OrganisationKind.REGULATOR})
+
+
 class Role(StrEnum):
     SYSTEM_ADMIN = "sysadmin"  # runs the platform, makes accounts
     SECURITY_ADMIN = "secadmin"  # gives and takes roles, registers consent keys

@@ -22,7 +22,7 @@ from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.bindings import organisation_binding, person_binding
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
-from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
+from zhanqiao.identity.people import CODED, Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.public_key import read_public_key
@@ -200,7 +200,10 @@ def _check_distinct(code: str, fact: str, values: Sequence[str]) -> list[Reason]
 
 def _check_new_organisation(new: NewOrganisation) -> list[Reason]:
     reasons = _check_id(new.id, taken=OrganisationRow.objects.filter(pk=new.id).exists())
-    if new.code is not None:
+    if new.code is None:
+        if new.kind in CODED:
+            reasons.append(Reason("credit-code-missing", {"organisation": new.id, "kind": new.kind.value}))
+    else:
         if not uscc.is_valid(new.code) or uscc.compact(new.code) != new.code:
             reasons.append(Reason("credit-code-invalid", {"code": new.code}))
         if OrganisationRow.objects.filter(code=new.code).exists():

@@ -45,6 +45,12 @@ ROWS: dict[str, Rule] = {
         "Check all 18 characters against the licence.",
         "请对照证照核对全部 18 位。",
     ),
+    "credit-code-missing": Rule(
+        "{organisation} needs its unified social credit code: only by it is seen that {kind} and the others are different legal entities.",
+        "{organisation} 须提供统一社会信用代码：{kind} 与其他各方是否为不同法人，仅凭此码可辨。",
+        "Add `--code`, or `code:` in the founding file, with the 18 characters of the licence.",
+        "请以 `--code` 或创建文件中的 `code:` 填写证照上的 18 位代码。",
+    ),
     "credit-code-taken": Rule(
         "The credit code {code} belongs to a registered organisation: one legal entity is one organisation, and operator and regulator are never the same.",
         "统一社会信用代码 {code} 已属于登记的机构：一个法人只能登记一次，运营机构与监管方不得为同一主体。",
