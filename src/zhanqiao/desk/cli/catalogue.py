@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao catalogue`: describe datasets, and show what is described."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -57,34 +59,40 @@ def show(
 
 def _show_all(call: Call) -> None:
     datasets, counts = shelf.all(), shelf.counts()
-    opened, domains = counts.total, {name: tally.categories for name, tally in counts.domains.items()}
     records = {dataset.name: snapshot.rows for dataset in datasets if (snapshot := shelf.snapshot_of(dataset.name))}
+    domains = {name: tally.categories for name, tally in counts.domains.items()}
     if call.as_json:
-        show_data(
-            {
-                "open": {
-                    "categories": opened.categories,
-                    "items": opened.items,
-                    "records": opened.records,
-                    "domains": domains,
-                },
-                "datasets": [
-                    {
-                        "name": dataset.name,
-                        "zh": dataset.zh,
-                        "en": dataset.en,
-                        "department": dataset.department,
-                        "domain": dataset.domain,
-                        "opening": dataset.opening,
-                        "sharing": dataset.sharing,
-                        "items": len(dataset.items),
-                        "records": records.get(dataset.name),
-                    }
-                    for dataset in datasets
-                ],
-            }
-        )
+        opened: dict[str, object] = {**asdict(counts.total), "domains": domains}
+        listed = [_dataset_data(dataset, records.get(dataset.name)) for dataset in datasets]
+        show_data({"open": opened, "datasets": listed})
         return
+    _show_datasets(call, datasets, records)
+    by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
+    total = counts.total
+    call.say(
+        f"开放目录：{total.categories} 类 {total.items} 项，已归集 {total.records:,} 条记录（{by_domain}）",
+        (
+            f"Open catalogue: {total.categories} categories, {total.items} items, "
+            f"{total.records:,} records collected ({by_domain})"
+        ),
+    )
+
+
+def _dataset_data(dataset: Dataset, records: int | None) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "zh": dataset.zh,
+        "en": dataset.en,
+        "department": dataset.department,
+        "domain": dataset.domain,
+        "opening": dataset.opening,
+        "sharing": dataset.sharing,
+        "items": len(dataset.items),
+        "records": records,
+    }
+
+
+def _show_datasets(call: Call, datasets: Iterable[Dataset], records: dict[str, int]) -> None:
     show_table(
         ["数据集", "信息项", "记录数", "开放", "部门", "领域", "目录"]
         if call.lang == "zh"
@@ -101,14 +109,6 @@ def _show_all(call: Call) -> None:
             ]
             for entry in sorted(datasets, key=lambda one: (not one.open, one.domain, one.code))
         ],
-    )
-    by_domain = "、".join(f"{name} {count}" for name, count in domains.items())
-    call.say(
-        f"开放目录：{opened.categories} 类 {opened.items} 项，已归集 {opened.records:,} 条记录（{by_domain}）",
-        (
-            f"Open catalogue: {opened.categories} categories, {opened.items} items, "
-            f"{opened.records:,} records collected ({by_domain})"
-        ),
     )
 
 
