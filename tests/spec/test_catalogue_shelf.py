@@ -130,6 +130,21 @@ def test_a_changed_contract_without_a_higher_version_is_refused(book: Book, vers
     assert shelf.find("pension_enrolment") == stands
 
 
+@pytest.mark.parametrize("version", ["999999999.999999999.999999999", "10001.0.0", "1.10000.0", "1.0.10000"])
+def test_no_version_is_so_high_that_none_could_follow(book: Book, version: str) -> None:
+    """A typing error would end a dataset for good."""
+    described(shelf.add(book, GOOD, "hrss-officer"))
+    assert codes_of(shelf.add(book, raised(version), "hrss-officer")) == ["contract-version-too-far"]
+    assert described(shelf.add(book, raised("2026.1125.9"), "hrss-officer")).version == "2026.1125.9"
+    assert described(shelf.add(book, raised("2026.1126.999999999"), "hrss-officer"))
+    assert described(shelf.add(book, raised("2026.1127.0"), "hrss-officer"))
+
+
+def test_nor_is_the_first(book: Book) -> None:
+    assert codes_of(shelf.add(book, raised("10000.0.0"), "hrss-officer")) == ["contract-version-too-far"]
+    assert described(shelf.add(book, raised("2026.1.0"), "hrss-officer"))
+
+
 def test_going_back_to_a_former_contract_is_refused(book: Book) -> None:
     shelf.add(book, GOOD, "hrss-officer")
     shelf.add(book, raised("1.1.0"), "hrss-officer")

@@ -21,6 +21,9 @@ from zhanqiao.terms.datasets import Dataset, Delivery
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 
+# Years and days make good version numbers: 2026.1.0, 1.0.1125.
+_VERSION_STEP = 9_999
+
 
 class ShelfDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised
     """A kept contract is not what its digest says, or no longer reads."""
@@ -130,6 +133,11 @@ def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
     if standing.version is not None and _order(dataset.version) <= _order(standing.version):
         facts = {"dataset": dataset.name, "current": standing.version, "version": dataset.version}
         return refuse("contract-version-not-higher", **facts)
+    former, version = _order(standing.version or "0.0.0"), _order(dataset.version)
+    # The first part that grows decides. A typing error that took the highest number would end the dataset for good.
+    if next((new - old for old, new in zip(former, version, strict=True) if new != old), 0) > _VERSION_STEP:
+        facts = {"dataset": dataset.name, "current": standing.version or "-", "version": dataset.version}
+        return refuse("contract-version-too-far", **facts, most=str(_VERSION_STEP))
     return None
 
 

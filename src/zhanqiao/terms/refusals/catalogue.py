@@ -463,6 +463,13 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请将 version 提高到 {current} 以上：已据以授权的版本不得改变。",
         http_status=409,
     ),
+    "contract-version-too-far": Rule(
+        en="{dataset} stands at version {current}, and this contract jumps to {version}: little or nothing could follow it.",
+        zh="{dataset} 的当前版本为 {current}，而这份契约跳到 {version}：此后将难以再有新版本。",
+        remedy_en="Raise the first part that changes by at most {most}.",
+        remedy_zh="首个变化的部分最多提高 {most}。",
+        http_status=409,
+    ),
     "national-code-unknown": Rule(
         en="{value} is no code of {element} in the national metadata standard.",
         zh="{value} 不是国家元数据标准中“{element}”的代码。",
