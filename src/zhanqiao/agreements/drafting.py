@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from zhanqiao.agreements.identifying import is_identifying
 from zhanqiao.agreements.legal_time import after_instant, first_instant
 from zhanqiao.agreements.usage import KINDS, DraftConstraint, DraftRule
 from zhanqiao.catalogue.plain_yaml import Flaw, Kind, Listing, Mapping, Node, Scalar, compose
@@ -96,11 +97,11 @@ def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
     if table is None:
         return None, tuple(reader.reasons)
     draft = Draft(
-        name=reader.word(table, "name"),
+        name=reader.public_word(table, "name"),
         abstract=reader.word(table, "abstract", needed=False),
         resident=reader.word(table, "resident"),
         issuer=reader.word(table, "issuer"),
-        purpose=reader.word(table, "purpose"),
+        purpose=reader.public_word(table, "purpose"),
         doors=reader.doors(table),
         datasets=reader.datasets(table),
         services=reader.words(table.entries.get("services"), "services"),
@@ -159,6 +160,13 @@ class _Reader:
             return None
         self.seen(node, key, hidden_but_allowed="" if needed else _PROSE)
         return node
+
+    def public_word(self, table: Mapping, key: str) -> Scalar | None:
+        """Read a word that others come to read: nobody's number stands in it. What it was is not repeated."""
+        word = self.word(table, key)
+        if word is not None and is_identifying(word.text):
+            self.reasons.append(Reason("draft-text-identifying", {"line": str(word.line), "key": key}))
+        return word
 
     def seen(self, word: Scalar, key: str, *, hidden_but_allowed: str = "") -> None:
         """Note a word with characters that nobody sees: who seals a contract must see all of it."""

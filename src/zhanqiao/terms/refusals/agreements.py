@@ -208,6 +208,13 @@ ROWS: dict[str, Rule] = {
         "请重新录入该文本：签章人须能看到合约全文。",
         http_status=400,
     ),
+    "draft-text-identifying": Rule(
+        "Line {line}: {key} holds what reads like somebody's number (a citizen id, credit code, telephone or card number).",
+        "第 {line} 行：{key} 中含有形似个人或企业号码的内容（身份证号、统一社会信用代码、电话号码或卡号）。",
+        "Say it in words: the purpose stands in public certificates for ever.",
+        "请用文字表述：用途会永久出现在公开凭证中。",
+        http_status=400,
+    ),
     "draft-key-unknown": Rule(
         "Line {line}: {key} is no key of a draft.",
         "第 {line} 行：合约草案没有 {key} 这一项。",
