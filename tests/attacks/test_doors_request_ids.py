@@ -9,6 +9,7 @@ import pytest
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
 from lib.town import codes
 from zhanqiao.desk.scenarios import find_service
+from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import RequestId
 
@@ -48,6 +49,25 @@ def test_no_other_text_becomes_a_request_id(text: str) -> None:
     assert all(not reason.facts for reason in refusal.reasons), "what was typed is not printed again"
     with pytest.raises(ValueError, match="couldn't take a request id"):
         RequestId(text)
+
+
+@pytest.mark.parametrize("text", ["37020219400101123437020219400101", "0" * 14 + "370202194001011234", "1" * 32])
+def test_a_number_padded_to_an_id_is_refused_and_kept_nowhere(pier: Pier, text: str) -> None:
+    """Its digits are hexadecimal, too: a citizen's id would stand in the log for ever."""
+    refusal = RequestId.parse(text)
+    assert isinstance(refusal, Refusal)
+    assert (codes(refusal), refusal.exit_status) == (["request-id-not-random"], 2)
+    assert text not in f"{refusal.reasons[0].message('en')} {refusal.reasons[0].remedy('zh')}"
+    words = ("ask", STATEMENT, "--agreement", pier.agreements["few"], "--as", "bank-analyst", "--request", text)
+    size = pier.house.book.size
+    ran = pier.command(*words, "--lang", "en")
+    assert (ran.returncode, "request-id-not-random" in ran.stdout) == (2, True), ran.stdout + ran.stderr
+    assert all(text not in str(event) for event in pier.house.book.events(size))
+
+
+def test_no_id_is_given_out_that_could_not_be_given_again() -> None:
+    throws = iter([bytes.fromhex("12" * 16), bytes.fromhex("ab" * 16)])
+    assert new_request_id(lambda _: next(throws)) == "ab" * 16
 
 
 def test_a_good_id_is_taken_as_it_is() -> None:

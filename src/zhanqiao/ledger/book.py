@@ -350,8 +350,10 @@ class Book:
 
 
 def new_request_id(dice: Callable[[int], bytes]) -> RequestId:
-    """Return a fresh request id."""
-    return RequestId(dice(16).hex())
+    """Return a fresh request id, one that its holder can give again."""
+    while (text := dice(16).hex()).isdecimal():
+        pass
+    return RequestId(text)
 
 
 @contextmanager

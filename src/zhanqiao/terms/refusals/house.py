@@ -154,6 +154,15 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=500,
     ),
+    "request-id-not-random": Rule(
+        en="The request id has decimal digits only: it could be somebody's number, and the log keeps it for ever. "
+        "Nothing was read and nothing was charged.",
+        zh="请求编号只含十进制数字：可能是某人的号码，而账本会永久保存它。未读取任何内容，也未计费。",
+        remedy_en="Leave the request id out to get a new one, or make one of 16 random bytes, in hexadecimal.",
+        remedy_zh="不填请求编号即自动生成；或以 16 个随机字节的十六进制形式自行生成。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
     "request-id-malformed": Rule(
         en="The request id is not 32 lower-case hexadecimal digits. Nothing was read and nothing was charged.",
         zh="请求编号不是 32 位小写十六进制数字。未读取任何内容，也未计费。",
