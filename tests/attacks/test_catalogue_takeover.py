@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A new contract for described data: it takes nobody's data over, and a stricter class binds older agreements at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
 from lib.town import CONTRACTS, codes, done
 from zhanqiao.catalogue import contracts, shelf
+from zhanqiao.desk.audit import audit
 from zhanqiao.desk.stewardship import deliver, describe, sweep
+from zhanqiao.identity import register
+from zhanqiao.identity.people import Role
 from zhanqiao.terms.datasets import Dataset
 
 CONTRACT = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
@@ -109,3 +114,21 @@ def test_a_category_that_the_law_forbids_binds_older_agreements(pier: Pier) -> N
     refused = pier.decide(CITIZEN_CREDIT, known, consent=pier.consent(CITIZEN_CREDIT, known))
     assert codes(refused) == ["service-reads-beyond-agreement"]
     assert "contribution_base" in refused.reasons[0].message("en")
+
+
+def test_who_is_no_steward_any_more_publishes_nothing(pier: Pier) -> None:
+    """A load takes its time: what was his to deliver when it began is not when it would be published."""
+    before = shelf.snapshot_of("pension_enrolment")
+    taken: list[object] = []
+
+    def dice(count: int) -> bytes:
+        if not taken:
+            taken.append(done(register.take_role(pier.house.book, "hrss-officer", Role.STEWARD, "secadmin")))
+        return pier.house.dice(count)
+
+    file = write_wages(pier.home / "again.csv", WAGES[1:])
+    refused = deliver(replace(pier.house, dice=dice), "pension_enrolment", [file], "hrss-officer")
+    assert taken
+    assert codes(refused) == ["role-missing"]
+    assert shelf.snapshot_of("pension_enrolment") == before
+    assert audit(pier.house) == pier.house.book.size

@@ -306,7 +306,7 @@ def test_rows_do_not_change_outside_of_a_recording(book: Book) -> None:
 
 def test_a_contract_that_was_changed_in_the_store_is_a_fault(book: Book) -> None:
     dataset = described(shelf.add(book, GOOD, "hrss-officer"))
-    shelf._dataset.cache_clear()
+    shelf.read_kept.cache_clear()
     with founding():
         ContractRow.objects.filter(pk=dataset.digest).update(text=raised("1.0.7"))
     with pytest.raises(ShelfDamaged, match="its text has the digest"):

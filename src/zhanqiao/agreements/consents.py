@@ -23,7 +23,7 @@ from zhanqiao.agreements.models import ConsentRow
 from zhanqiao.catalogue.credit_law import CATEGORIES, CreditClass
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.consent_keys import SALT_BYTES, find_consent_key, subject_digest
-from zhanqiao.identity.directory import find_person
+from zhanqiao.identity.directory import NOW, Directory
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.terms.datasets import Dataset
@@ -43,7 +43,7 @@ def open(token: str, at: datetime) -> Consent | Refusal:  # noqa: A001  consents
     found = consent_token.read(token, _public_of)
     if isinstance(found, Refusal):
         return found
-    reasons = _check_time(found, at)
+    reasons = check_term(found.begins, found.ends, at)
     return Refusal(tuple(reasons)) if reasons else found
 
 
@@ -63,7 +63,7 @@ def check(
     items           dataset -> item names that will be read; none where only the presence of rows is
     warning_needed  those of them that the credit law ties to a warning of adverse effects: `items_to_warn_of`
     """
-    reasons = _check_time(consent, at)
+    reasons = check_term(consent.begins, consent.ends, at)
     if consent.recipient != recipient:
         reasons.append(Reason("consent-other-recipient"))
     if consent.service != service:
@@ -84,7 +84,7 @@ def check(
 
 def can_use(consent: Consent, at: datetime) -> bool:
     """Whether a use is left, now: neither expired, nor withdrawn, nor used up."""
-    return not _check_time(consent, at) and not _check_state(consent)
+    return not check_term(consent.begins, consent.ends, at) and not _check_state(consent)
 
 
 def uses_left(consent: Consent) -> int:
@@ -119,7 +119,14 @@ def use(tx: Recording, consent: Consent, by: str, request: str) -> bool:
     left = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None, used__lt=consent.uses)
     if left.update(used=F("used") + 1) != 1:
         return False
-    tx.add(Event("consent.used", by, request, {"issuer": consent.issuer, "nonce": consent.nonce}))
+    facts: dict[str, object] = {
+        "issuer": consent.issuer,
+        "nonce": consent.nonce,
+        "uses": consent.uses,
+        "begins": consent.begins,
+        "ends": consent.ends,
+    }
+    tx.add(Event("consent.used", by, request, facts))
     return True
 
 
@@ -129,7 +136,8 @@ def withdraw(book: Book, consent: Consent, by: str) -> Refusal | None:
     Withdrawing twice is harmless, and so is withdrawing what was never used.
     """
     with book.recording() as tx:
-        reasons = _check_withdrawer(consent, by)
+        key = find_consent_key(consent.issuer)
+        reasons = check_withdrawer(consent.issuer, None if key is None else key.organisation, by)
         if reasons:
             return note_refusal(tx, "consent.withdraw", by, consent.nonce, reasons)
         _ensure_row(consent.issuer, consent.nonce)
@@ -192,13 +200,14 @@ def _public_of(issuer: str) -> bytes | None:
     return None if found is None else found.public
 
 
-def _check_time(consent: Consent, at: datetime) -> list[Reason]:
+def check_term(begins: datetime, ends: datetime, at: datetime) -> list[Reason]:
+    """Give every reason why a consent of this term is none at a moment."""
     reasons = []
-    if at < consent.begins:
-        reasons.append(Reason("consent-not-yet", {"begins": consent.begins.isoformat()}))
-    if at >= consent.ends:
-        reasons.append(Reason("consent-expired", {"ends": consent.ends.isoformat()}))
-    if consent.ends - consent.begins > timedelta(days=MAX_DAYS):
+    if at < begins:
+        reasons.append(Reason("consent-not-yet", {"begins": begins.isoformat()}))
+    if at >= ends:
+        reasons.append(Reason("consent-expired", {"ends": ends.isoformat()}))
+    if ends - begins > timedelta(days=MAX_DAYS):
         reasons.append(Reason("consent-too-long", {"days": str(MAX_DAYS)}))
     return reasons
 
@@ -221,23 +230,27 @@ def _check_state(consent: Consent) -> list[Reason]:
     row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
     if row is None:
         return []
+    return check_left(consent.uses, row.used, withdrawn=row.withdrawn is not None)
+
+
+def check_left(uses: int, used: int, *, withdrawn: bool) -> list[Reason]:
+    """Give every reason why no use is left of a consent."""
     reasons = []
-    if row.withdrawn is not None:
+    if withdrawn:
         reasons.append(Reason("consent-withdrawn"))
-    if row.used >= consent.uses:
+    if used >= uses:
         reasons.append(Reason("consent-used-up"))
     return reasons
 
 
-def _check_withdrawer(consent: Consent, by: str) -> list[Reason]:
-    if by == consent.issuer:
+def check_withdrawer(issuer: str, home: str | None, by: str, directory: Directory = NOW) -> list[Reason]:
+    """Give every reason why `by` cannot withdraw what an issuer signed, whose key is that of the organisation `home`."""
+    if by == issuer:
         return []
-    person = find_person(by)
+    person = directory.person(by)
     if person is None:
         return [Reason("person-unknown", {"person": by})]
-    key = find_consent_key(consent.issuer)
-    homes = {None if key is None else key.organisation}
-    entitled = person.organisation.kind is OrganisationKind.AUTHORITY or person.organisation.id in homes
+    entitled = person.organisation.kind is OrganisationKind.AUTHORITY or person.organisation.id == home
     if entitled and person.holds(Role.OFFICER):
         return []
     return [Reason("role-missing", {"person": by, "role": Role.OFFICER.value})]

@@ -11,6 +11,7 @@ Because of (2), whoever rewrites an agreement in the database closes it: he woul
 rewrites the register with it, so that keys of his own are theirs, is found by the audit, which replays the log.
 """
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -23,8 +24,9 @@ from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement
 from zhanqiao.agreements.states import state_at
 from zhanqiao.catalogue import shelf
+from zhanqiao.identity import directory
 from zhanqiao.identity.admission import Admission
-from zhanqiao.identity.directory import find_organisation, find_person, keys_of
+from zhanqiao.identity.directory import Directory, keys_of
 from zhanqiao.identity.people import OrganisationKind, Role, check_acts
 from zhanqiao.ledger.book import Recording
 from zhanqiao.terms.agreements import AgreementState, Grant
@@ -58,6 +60,22 @@ class Standing:
         return state_at(self.kept, self.begins, self.ends, at)
 
 
+@dataclass(frozen=True)
+class World:
+    """What a grant stands on besides its agreement. What stands now is `NOW`; an audit has what stood at a place of the log.
+
+    publics     key id -> the person who must be its holder; gives the public keys
+    described   the named datasets under their contracts in force
+    """
+
+    directory: Directory
+    publics: Callable[[Mapping[str, str]], dict[str, bytes]]
+    described: Callable[[Collection[str]], dict[str, Dataset]]
+
+
+NOW = World(directory.NOW, keys_of, shelf.among)
+
+
 def find_grant(agreement: str, at: datetime, *, charged: int = 0) -> Grant | None:
     """Return what the agreement allows at `at`, or None when that is nothing.
 
@@ -79,10 +97,17 @@ def check_caller(agreement: str, by: str) -> tuple[Reason, ...]:
 
     To anybody who does not act for its resident, an agreement that exists and one that does not look alike.
     """
-    person = find_person(by)
+    resident = AgreementRow.objects.filter(pk=agreement).values_list("resident", flat=True).first()
+    return check_analyst(agreement, by, resident)
+
+
+def check_analyst(
+    agreement: str, by: str, resident: str | None, directory: Directory = directory.NOW
+) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot ask for this resident."""
+    person = directory.person(by)
     if person is None:
         return (Reason("person-unknown", {"person": by}),)
-    resident = AgreementRow.objects.filter(pk=agreement).values_list("resident", flat=True).first()
     if person.organisation.id != resident:
         return (Reason("agreement-unknown", {"agreement": agreement}),)
     return check_acts(person, Role.ANALYST)
@@ -140,9 +165,9 @@ def stands(agreement: str) -> Standing | None:
     )
 
 
-def missing_seals(standing: Standing, agreement: str) -> tuple[str, ...]:
+def missing_seals(standing: Standing, agreement: str, world: World = NOW) -> tuple[str, ...]:
     """Return the parties whose seal does not stand, or does not verify over the stored contract."""
-    publics = keys_of({seal.key: seal.person for seal in standing.seals})
+    publics = world.publics({seal.key: seal.person for seal in standing.seals})
     sealed = {
         seal.organisation
         for seal in standing.seals
@@ -156,12 +181,16 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     standing = stands(agreement)
     if standing is None:
         return Refusal((Reason("agreement-unknown", {"agreement": agreement}),))
-    standing = replace(standing, spent=standing.spent - charged)
+    return grant_of(agreement, replace(standing, spent=standing.spent - charged), at)
+
+
+def grant_of(agreement: str, standing: Standing, at: datetime, world: World = NOW) -> Grant | Refusal:
+    """Return what an agreement that stands so allows at `at`, or every reason why that is nothing."""
     contract = standing.contract
     if contract is None:
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
-    reasons = _check_standing(standing, contract, at)
-    items, reads = _left_of(contract, standing)
+    reasons = _check_standing(standing, contract, at, world)
+    items, reads = _left_of(contract, standing, world)
     if (contract.granted or contract.reads) and not (items or reads) and not standing.held_items_by:
         reasons.append(Reason("agreement-reclassified", {"agreement": agreement}))
     elif (contract.granted or contract.reads) and not (items or reads):
@@ -184,14 +213,16 @@ def _look(agreement: str, at: datetime, charged: int) -> Grant | Refusal:
     )
 
 
-def _left_of(contract: Contract, standing: Standing) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+def _left_of(
+    contract: Contract, standing: Standing, world: World
+) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
     """Return what statements may touch and what services may read: dataset -> items that are still theirs to use.
 
     The class of a dataset, and the category of an item, are those of today: a department that closes its data closes it
     to agreements that were sealed before as well.
     """
-    described = shelf.among({part.dataset for part in (*contract.granted, *contract.reads)})
-    recipient = find_organisation(contract.resident)
+    described = world.described({part.dataset for part in (*contract.granted, *contract.reads)})
+    recipient = world.directory.organisation(contract.resident)
     kind = OrganisationKind.RESIDENT if recipient is None else recipient.kind
 
     def left(parts: tuple[Granted, ...], *, tables: bool) -> dict[str, frozenset[str]]:
@@ -213,13 +244,22 @@ def _may_use(item: Item | None, recipient: OrganisationKind) -> bool:
     return item is None or recipient is not OrganisationKind.RESIDENT or not is_forbidden(item)
 
 
-def _check_standing(standing: Standing, contract: Contract, at: datetime) -> list[Reason]:
+def _check_standing(standing: Standing, contract: Contract, at: datetime, world: World) -> list[Reason]:
     named = {"agreement": contract.id}
-    reasons = [
-        Reason("agreement-not-sealed", {**named, "missing": party}) for party in missing_seals(standing, contract.id)
-    ]
+    missing = missing_seals(standing, contract.id, world)
+    reasons = [Reason("agreement-not-sealed", {**named, "missing": party}) for party in missing]
     if len({seal.person for seal in standing.seals}) < len(standing.seals):
         reasons.append(Reason("agreement-altered", named))
+    reasons += check_charge(standing, contract, 1, at)
+    if standing.kept in _NOTHING_OPENS_YET and not reasons:
+        reasons.append(Reason("agreement-altered", named))
+    return [*reasons, *_check_recipient(contract.resident, world.directory)]
+
+
+def check_charge(standing: Standing, contract: Contract, count: int, at: datetime) -> list[Reason]:
+    """Give every reason why `count` answers cannot be charged to an agreement that both have sealed."""
+    named = {"agreement": contract.id}
+    reasons = []
     if standing.kept is AgreementState.TERMINATED:
         reasons.append(Reason("agreement-terminated", named))
     if standing.kept is AgreementState.SUSPENDED or standing.held_by:
@@ -228,15 +268,13 @@ def _check_standing(standing: Standing, contract: Contract, at: datetime) -> lis
         reasons.append(Reason("agreement-not-started", {**named, "begins": contract.begins.isoformat()}))
     if at >= contract.ends:
         reasons.append(Reason("agreement-ended", {**named, "ends": contract.ends.isoformat()}))
-    if contract.count is not None and standing.spent >= contract.count:
+    if contract.count is not None and standing.spent + count > contract.count:
         reasons.append(Reason("count-exhausted", named))
-    if standing.kept in _NOTHING_OPENS_YET and not reasons:
-        reasons.append(Reason("agreement-altered", named))
-    return [*reasons, *_check_recipient(contract.resident)]
+    return reasons
 
 
-def _check_recipient(organisation: str) -> list[Reason]:
-    found = find_organisation(organisation)
+def _check_recipient(organisation: str, directory: Directory) -> list[Reason]:
+    found = directory.organisation(organisation)
     if found is None:
         return [Reason("organisation-unknown", {"organisation": organisation})]
     if found.admission == Admission.EXIT:

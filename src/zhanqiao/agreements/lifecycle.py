@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -29,7 +30,7 @@ from zhanqiao.agreements.states import NAMES, TRANSITIONS, Verb, check_step
 from zhanqiao.agreements.usage import STATED
 from zhanqiao.catalogue import shelf
 from zhanqiao.identity.attempts import note_refusal
-from zhanqiao.identity.directory import find_organisation, find_person, organisations
+from zhanqiao.identity.directory import NOW, Directory, find_organisation, find_person, organisations
 from zhanqiao.identity.people import OrganisationKind, Person, Role, check_acts
 from zhanqiao.ledger.book import Book
 from zhanqiao.ledger.dsse import key_id_of
@@ -122,7 +123,7 @@ def draft(
         if found is not None:
             reasons = (*reasons, *check_draft(found, world))
         parties = {word.text for word in (found.issuer, found.resident) if word is not None} if found else set()
-        reasons = (*_check_drafter(by, parties), *sorted(reasons, key=_line_of))
+        reasons = (*check_drafter(by, parties), *sorted(reasons, key=_line_of))
         if reasons or found is None:
             return note_refusal(tx, "agreement.draft", by, "draft", reasons)
         # (3) Number it, and keep exactly the bytes that will be sealed.
@@ -210,7 +211,7 @@ def suspend(book: Book, agreement: str, by: str) -> Agreement | Refusal:
         standing, person, reasons = _look(agreement, by, Verb.SUSPEND, tx.at)
         if reasons or standing is None or person is None:
             return note_refusal(tx, "agreement.suspend", by, agreement, reasons)
-        whole = _rules_the_whole(standing, person)
+        whole = rules_the_whole(standing, person)
         HoldRow.objects.create(agreement_id=agreement, organisation=person.organisation.id, whole=whole, at=tx.at)
         if whole:
             _move(agreement, standing, Verb.SUSPEND)
@@ -282,24 +283,30 @@ def _look(agreement: str, by: str, verb: Verb, at: datetime) -> tuple[Standing |
         reasons += check_step(agreement, standing.state(at), verb)
     if person is None:
         reasons.append(Reason("person-unknown", {"person": by}))
-    if standing is None or person is None:
-        return standing, person, reasons
+    if standing is not None and person is not None:
+        reasons += check_act(agreement, standing, person, verb)
+    return standing, person, reasons
+
+
+def check_act(agreement: str, standing: Standing, person: Person, verb: Verb) -> list[Reason]:
+    """Give every reason why this person cannot do this to an agreement that stands so, whatever its state."""
     match verb:
         case Verb.SEAL:
-            reasons += _check_seal(agreement, standing, person)
+            return _check_seal(agreement, standing, person)
         case Verb.FILE:
-            reasons += _check_file(agreement, standing, person)
+            return _check_file(agreement, standing, person)
         case Verb.SUSPEND | Verb.RESUME:
-            reasons += _check_hold(agreement, standing, person, verb)
+            return _check_hold(agreement, standing, person, verb)
         case Verb.TERMINATE:
-            reasons += _check_entitled(
+            return _check_entitled(
                 agreement,
                 person,
                 verb,
                 entitled=_is_authority(person) or person.organisation.id in standing.parties,
                 who=("officers of the authority, the issuer and the resident", "主管部门及双方的经办人"),
             )
-    return standing, person, reasons
+        case _:
+            assert_never(verb)
 
 
 def _check_seal(agreement: str, standing: Standing, person: Person) -> list[Reason]:
@@ -336,7 +343,7 @@ def _check_hold(agreement: str, standing: Standing, person: Person, verb: Verb) 
         agreement,
         person,
         verb,
-        entitled=_rules_the_whole(standing, person) or organisation in sources,
+        entitled=rules_the_whole(standing, person) or organisation in sources,
         who=("officers of the authority, the issuer and the source departments", "主管部门、授权方和数源部门的经办人"),
     )
     held = organisation in {*standing.held_by, *standing.held_items_by}
@@ -365,9 +372,9 @@ def _check_entitled(
     return reasons
 
 
-def _check_drafter(by: str, parties: Collection[str]) -> tuple[Reason, ...]:
+def check_drafter(by: str, parties: Collection[str], directory: Directory = NOW) -> tuple[Reason, ...]:
     """Let an officer of either party draft, and one of the authority, which answers for the platform."""
-    person = find_person(by)
+    person = directory.person(by)
     if person is None:
         return (Reason("person-unknown", {"person": by}),)
     reasons = check_acts(person, Role.OFFICER)
@@ -376,7 +383,8 @@ def _check_drafter(by: str, parties: Collection[str]) -> tuple[Reason, ...]:
     return (*reasons, Reason("not-of-organisation", {"person": by, "organisation": ", ".join(sorted(parties))}))
 
 
-def _rules_the_whole(standing: Standing, person: Person) -> bool:
+def rules_the_whole(standing: Standing, person: Person) -> bool:
+    """Whether this person suspends the whole agreement, and not one department's items."""
     issuer = None if standing.contract is None else standing.contract.issuer
     return _is_authority(person) or person.organisation.id == issuer
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shelf as the log tells it: every contract, the one in force for each dataset, every snapshot, the published one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zhanqiao.catalogue import shelf
 from zhanqiao.catalogue.models import ContractRow, HighWaterRow, SnapshotRow, StandingRow
-from zhanqiao.catalogue.shelf import segments_digest
-from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, second
 from zhanqiao.terms.canonical import digest_bytes
+from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.refusals import Reason
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,36 @@ class ShelfReplay:
         self._snapshots: dict[str, _Snapshot] = {}
         self._marks: dict[str, int] = {}
 
-    def take(self, event: LoggedEvent, facts: Facts) -> None:
-        """Do once more what the event says."""
+    def described(self, names: Collection[str]) -> dict[str, Dataset]:
+        """Return those of the named datasets that were described, under their contracts in force then."""
+        return {name: _read(self._standing[name].contract) for name in names if name in self._standing}
+
+    def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
+        """Judge what the event says, then do it once more."""
         said = {name: str(value) for name, value in facts.items()}
+        if reasons := self._judge(event.kind, said):
+            return reasons
+        self._do(event, facts, said)
+        return ()
+
+    def _judge(self, kind: str, said: Mapping[str, str]) -> Sequence[Reason]:
+        match kind:
+            case "catalogue.described":
+                dataset = _read(said["contract"])
+                refusal = shelf.check_successor(dataset, self._found_by(dataset))
+                return () if refusal is None else refusal.reasons
+            case "intake.published":
+                row = self._standing.get(said["dataset"])
+                stood = row is not None and row.contract == said["contract"]
+                return [] if stood else [Reason("load-contract-changed", {"dataset": said["dataset"]})]
+            case _:
+                return ()
+
+    def _found_by(self, dataset: Dataset) -> shelf.Found:
+        holder = next((name for name, one in self._standing.items() if one.code == dataset.code), None)
+        return shelf.Found(self.described([dataset.name]).get(dataset.name), holder)
+
+    def _do(self, event: LoggedEvent, facts: Facts, said: Mapping[str, str]) -> None:
         at = second(event.time)
         match event.kind:
             case "catalogue.described":
@@ -82,6 +111,13 @@ class ShelfReplay:
         yield Comparison("snapshot", self._snapshots, snapshots)
 
 
+def _read(digest: str) -> Dataset:
+    try:
+        return shelf.read_kept(digest)
+    except shelf.ShelfDamaged as cause:
+        raise LedgerDamaged(f"couldn't audit: {cause}") from cause
+
+
 def _held(row: SnapshotRow) -> _Snapshot:
-    segments = segments_digest(row.segments)
+    segments = shelf.segments_digest(row.segments)
     return _Snapshot(row.dataset, row.contract_id, row.batch_digest, segments, row.rows, second(row.published))

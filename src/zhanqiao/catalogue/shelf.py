@@ -79,64 +79,58 @@ def add(book: Book, contract: str | bytes, by: str) -> Dataset | Refusal:
     text = contracts.text_of(contract)
     while True:
         # (2) The same contract again is no change and no event.
-        standing = _standing(dataset)
-        if standing.digest == dataset.digest:
+        found = _found_by(dataset)
+        if found.former is not None and found.former.digest == dataset.digest:
             return dataset
         # (3) Another one has to come after what stands.
-        if (refusal := _check_successor(dataset, standing)) is not None:
+        if (refusal := check_successor(dataset, found)) is not None:
             return refusal
         # (4) Keep it and put it in force, unless somebody came first: then look again.
         try:
-            with book.recording(_described(dataset, standing, by)) as tx:
-                _keep(tx, dataset, text, standing, by)
+            with book.recording(_described(dataset, found, by)) as tx:
+                _keep(tx, dataset, text, found, by)
         except _Overtaken:
             continue
         return dataset
 
 
 @dataclass(frozen=True)
-class _Standing:
-    """What a contract finds: the version in force under its name, and who holds its catalogue code."""
+class Found:
+    """What a contract finds: the dataset that stands under its name, and who holds its catalogue code."""
 
-    digest: str | None
-    version: str | None
-    department: str | None
-    subjects: tuple[str, ...]  # what its keys identify, one for each key
+    former: Dataset | None
     code_holder: str | None
 
 
-def _standing(dataset: Dataset) -> _Standing:
-    row = StandingRow.objects.filter(pk=dataset.name).values_list("contract_id", "contract__version").first()
-    digest, version = row or (None, None)
+def _found_by(dataset: Dataset) -> Found:
     holder = StandingRow.objects.filter(code=dataset.code).values_list("dataset", flat=True).first()
-    former = None if digest is None else _dataset(digest)
-    department = None if former is None else former.department
-    return _Standing(digest, version, department, () if former is None else _subjects_of(former), holder)
+    return Found(find(dataset.name), holder)
 
 
 def _subjects_of(dataset: Dataset) -> tuple[str, ...]:
     return tuple(sorted(key.subject for key in dataset.subject_keys if key.subject is not None))
 
 
-def _check_successor(dataset: Dataset, standing: _Standing) -> Refusal | None:
-    if standing.code_holder not in {None, dataset.name}:
-        facts = {"code": dataset.code, "dataset": str(standing.code_holder)}
+def check_successor(dataset: Dataset, found: Found) -> Refusal | None:
+    """Say why a contract cannot be put in force over what it finds; None when it can."""
+    if found.code_holder not in {None, dataset.name}:
+        facts = {"code": dataset.code, "dataset": str(found.code_holder)}
         return Refusal((Reason("dataset-code-taken", facts),))
-    if standing.department not in {None, dataset.department}:
+    former = found.former
+    if former is not None and former.department != dataset.department:
         # A steward of one department would take the data of another, under agreements that were sealed before.
-        facts = {"dataset": dataset.name, "department": str(standing.department), "named": dataset.department}
+        facts = {"dataset": dataset.name, "department": former.department, "named": dataset.department}
         return refuse("contract-department-changed", **facts)
-    if dropped := Counter(standing.subjects) - Counter(_subjects_of(dataset)):
+    if former is not None and (dropped := Counter(_subjects_of(former)) - Counter(_subjects_of(dataset))):
         # Groups are protected by counting the subjects of each key: without it one steward would let single people out,
         # under agreements that were sealed when they were counted.
         return refuse("contract-key-dropped", dataset=dataset.name, kinds=", ".join(sorted(dropped)))
-    if standing.version is not None and _order(dataset.version) <= _order(standing.version):
-        facts = {"dataset": dataset.name, "current": standing.version, "version": dataset.version}
+    facts = {"dataset": dataset.name, "current": former.version if former else "-", "version": dataset.version}
+    before, after = _order(former.version if former else "0.0.0"), _order(dataset.version)
+    if former is not None and after <= before:
         return refuse("contract-version-not-higher", **facts)
-    former, version = _order(standing.version or "0.0.0"), _order(dataset.version)
     # The first part that grows decides. A typing error that took the highest number would end the dataset for good.
-    if next((new - old for old, new in zip(former, version, strict=True) if new != old), 0) > _VERSION_STEP:
-        facts = {"dataset": dataset.name, "current": standing.version or "-", "version": dataset.version}
+    if next((new - old for old, new in zip(before, after, strict=True) if new != old), 0) > _VERSION_STEP:
         return refuse("contract-version-too-far", **facts, most=str(_VERSION_STEP))
     return None
 
@@ -145,14 +139,14 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _described(dataset: Dataset, standing: _Standing, by: str) -> Event:
+def _described(dataset: Dataset, found: Found, by: str) -> Event:
     facts: dict[str, object] = {
         "dataset": dataset.name,
         "code": dataset.code,
         "department": dataset.department,
         "version": dataset.version,
         "contract": dataset.digest,
-        "replaces": standing.digest,
+        "replaces": None if found.former is None else found.former.digest,
         "items": len(dataset.items),
         "sharing": dataset.sharing,
         "opening": dataset.opening,
@@ -160,9 +154,9 @@ def _described(dataset: Dataset, standing: _Standing, by: str) -> Event:
     return Event("catalogue.described", by, facts=facts)
 
 
-def _keep(tx: Recording, dataset: Dataset, text: str, standing: _Standing, by: str) -> None:
+def _keep(tx: Recording, dataset: Dataset, text: str, found: Found, by: str) -> None:
     # Inside an IMMEDIATE transaction what we see stays so.
-    if _standing(dataset) != standing:
+    if _found_by(dataset) != found:
         raise _Overtaken
     ContractRow.objects.create(
         digest=dataset.digest, dataset=dataset.name, version=dataset.version, text=text, by=by, described=tx.at
@@ -178,19 +172,19 @@ def _keep(tx: Recording, dataset: Dataset, text: str, standing: _Standing, by: s
 def find(name: str) -> Dataset | None:
     """Return the dataset of that name under its contract in force, or None."""
     digest = StandingRow.objects.filter(pk=name).values_list("contract_id", flat=True).first()
-    return None if digest is None else _dataset(digest)
+    return None if digest is None else read_kept(digest)
 
 
 def among(names: Collection[str]) -> dict[str, Dataset]:
     """Return those of the named datasets that are described, under their contracts in force."""
     rows = StandingRow.objects.filter(dataset__in=names).values_list("dataset", "contract_id")
-    return {name: _dataset(digest) for name, digest in rows}
+    return {name: read_kept(digest) for name, digest in rows}
 
 
 def all() -> tuple[Dataset, ...]:  # noqa: A001  read as shelf.all()
     """Return every described dataset in the order of catalogue codes."""
     digests = StandingRow.objects.order_by("code").values_list("contract_id", flat=True)
-    return tuple(_dataset(digest) for digest in digests)
+    return tuple(read_kept(digest) for digest in digests)
 
 
 def open_names() -> tuple[str, ...]:
@@ -204,8 +198,8 @@ def contract_of(digest: str) -> str | None:
 
 
 @lru_cache(maxsize=4_096)
-def _dataset(digest: str) -> Dataset:
-    """Read a kept contract. The digest names the text, so that what was read once stays true."""
+def read_kept(digest: str) -> Dataset:
+    """Return a dataset under a contract that is or was in force. The digest names the text, so that what was read once stays true."""
     dataset = contracts.parse(contract_of(digest) or "")
     if isinstance(dataset, Refusal):
         raise ShelfDamaged(f"couldn't read the contract {digest}: {dataset.reasons[0].message('en')}")

@@ -2,7 +2,7 @@
 """The whole audit: the ledger against its signed tree, then the state against what the ledger tells."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -10,20 +10,39 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
+from zhanqiao.identity.directory import check_actor, check_steward
+from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
 from zhanqiao.ledger.entries import LoggedEvent
-from zhanqiao.ledger.replay import Comparison, Facts, compare_state
+from zhanqiao.ledger.replay import Comparison, Facts, Replay, compare_state
+from zhanqiao.terms.refusals import Reason
 from zhanqiao.vault.house import House
 
 
-class SchemaReplay:
-    """What is noted of the tables' own history is told by the code, not by the log."""
+class HouseReplay:
+    """What takes more than one floor: who may describe and deliver, who opens reasons; and the form of the tables.
 
-    def take(self, event: LoggedEvent, facts: Facts) -> None:
-        """No event changes a table's form."""
+    register, shelf     replayed up to the same place, the event itself included
+    """
+
+    def __init__(self, register: RegisterReplay, shelf: ShelfReplay) -> None:
+        self._register = register
+        self._shelf = shelf
+
+    def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
+        """Judge what the event says."""
+        directory = self._register.directory
+        match event.kind:
+            case "catalogue.described" | "intake.published":
+                dataset = self._shelf.described([str(facts["dataset"])])[str(facts["dataset"])]
+                return check_steward(event.by, dataset.department, directory=directory)
+            case "ledger.reason-opened":
+                return check_actor(event.by, Role.AUDITOR, directory=directory)
+            case _:
+                return ()
 
     def comparisons(self) -> Iterator[Comparison]:
-        """Set this version's migrations beside those that were applied."""
+        """Set this version's migrations beside those that were applied: of these the code tells, not the log."""
         applied = MigrationRecorder(connection).migration_qs.values_list("app", "name")
         held = Counter(f"{app} {name}" for app, name in applied)
         said = Counter(f"{app} {name}" for app, name in MigrationLoader(None).disk_migrations)
@@ -35,5 +54,12 @@ def audit(house: House) -> int:
     entries = house.book.audit()
     # As of one moment: who acts meanwhile is no damage.
     with house.book.moment():
-        compare_state(house.book.events(), [RegisterReplay(), ShelfReplay(), AgreementsReplay(), SchemaReplay()])
+        register, shelf = RegisterReplay(), ShelfReplay()
+        replays: list[Replay] = [
+            register,
+            shelf,
+            AgreementsReplay(register, shelf.described),
+            HouseReplay(register, shelf),
+        ]
+        compare_state(house.book.events(), replays)
     return entries

@@ -33,7 +33,7 @@ def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadR
         return refuse("unknown-dataset", dataset=dataset, **meant(dataset, own))
     if reasons := check_steward(by, found.department):
         return _refused(house, "intake.load", by, dataset, reasons)
-    return intake.load(house, dataset, files, by)
+    return intake.load(house, dataset, files, by, against=lambda: check_steward(by, found.department))
 
 
 def sweep(house: House, by: str) -> dict[str, int] | Refusal:

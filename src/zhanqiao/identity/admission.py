@@ -69,6 +69,11 @@ def check_step(organisation: str, state: Admission, step: Step) -> tuple[Reason,
     return (Reason("admission-step", facts),)
 
 
+def check_second(by: str, assessed_by: str | None) -> tuple[Reason, ...]:
+    """Give the reason why `by` cannot decide the second stage: who decided the first."""
+    return (Reason("second-person-needed", {"person": by}),) if by == assessed_by else ()
+
+
 def check_evidence(evidence: Mapping[str, str]) -> tuple[Reason, ...]:
     """Give a reason for each criterion without evidence, and for each that is not published."""
     missing = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.bindings import consent_key_binding
-from zhanqiao.identity.directory import check_actor, find_organisation, find_person
+from zhanqiao.identity.directory import NOW, Directory, check_actor, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
@@ -61,14 +61,7 @@ def register_consent_authority(
 ) -> ConsentKey | Refusal:
     """Let an organisation of the state sign consents that it has taken from subjects."""
     with book.recording() as tx:
-        reasons = [*check_actor(by, Role.SECURITY_ADMIN), *_check_free(issuer, public)]
-        found = find_organisation(organisation)
-        if found is None:
-            reasons.append(Reason("organisation-unknown", {"organisation": organisation}))
-        elif found.kind not in _ANSWERS_FOR_SUBJECTS:
-            kinds = ", ".join(sorted(_ANSWERS_FOR_SUBJECTS))
-            said = {"role": "consent authority", "kind": found.kind.value, "kinds": kinds}
-            reasons.append(Reason("role-not-here", said))
+        reasons = [*check_registrar(by, organisation), *_check_free(issuer, public)]
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
         row = ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
@@ -82,10 +75,7 @@ def register_subject_key(
 ) -> ConsentKey | Refusal:
     """Let a subject sign its own consents. The log learns that a key was registered, not whose."""
     with book.recording() as tx:
-        reasons = [
-            *check_actor(by, Role.OFFICER, kind=OrganisationKind.AUTHORITY),
-            *_check_free(issuer, public),
-        ]
+        reasons = [*check_registrar(by, None), *_check_free(issuer, public)]
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
         row = ConsentKeyRow.objects.create(
@@ -111,6 +101,21 @@ def revoke_consent_key(book: Book, issuer: str, by: str) -> Refusal | None:
         ConsentKeyRow.objects.filter(pk=issuer).update(revoked=tx.at)
         tx.add(Event("identity.consent-key-revoked", by, facts={"issuer": issuer}))
     return None
+
+
+def check_registrar(by: str, organisation: str | None, directory: Directory = NOW) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot register a key of this consent authority, or of a subject where none is named."""
+    if organisation is None:
+        return check_actor(by, Role.OFFICER, kind=OrganisationKind.AUTHORITY, directory=directory)
+    reasons = check_actor(by, Role.SECURITY_ADMIN, directory=directory)
+    found = directory.organisation(organisation)
+    if found is None:
+        return (*reasons, Reason("organisation-unknown", {"organisation": organisation}))
+    if found.kind not in _ANSWERS_FOR_SUBJECTS:
+        kinds = ", ".join(sorted(_ANSWERS_FOR_SUBJECTS))
+        said = {"role": "consent authority", "kind": found.kind.value, "kinds": kinds}
+        return (*reasons, Reason("role-not-here", said))
+    return reasons
 
 
 def _check_free(issuer: str, public: bytes) -> list[Reason]:

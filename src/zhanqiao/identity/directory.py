@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Look-ups in the register: ids in, frozen values out. Nothing here writes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_acts
@@ -47,11 +48,27 @@ def keys_of(holders: Mapping[str, str]) -> dict[str, bytes]:
     return {key: bytes(public) for key, person, public in rows if holders[key] == person}
 
 
+@dataclass(frozen=True)
+class Directory:
+    """How a rule looks somebody up. What stands now is `NOW`; an audit has what stood at a place of the log."""
+
+    person: Callable[[str], Person | None]
+    organisation: Callable[[str], Organisation | None]
+
+
+NOW = Directory(find_person, find_organisation)
+
+
 def check_actor(
-    by: str, role: Role, organisation: str | None = None, kind: OrganisationKind | None = None
+    by: str,
+    role: Role,
+    organisation: str | None = None,
+    kind: OrganisationKind | None = None,
+    *,
+    directory: Directory = NOW,
 ) -> tuple[Reason, ...]:
     """Give every reason why `by` cannot act in `role` (for one organisation, or in one kind of organisation)."""
-    person = find_person(by)
+    person = directory.person(by)
     if person is None:
         return (Reason("person-unknown", {"person": by}),)
     reasons = check_acts(person, role, organisation)
@@ -60,12 +77,12 @@ def check_actor(
     return reasons
 
 
-def check_steward(by: str, department: str) -> tuple[Reason, ...]:
+def check_steward(by: str, department: str, *, directory: Directory = NOW) -> tuple[Reason, ...]:
     """Give every reason why `by` cannot describe or deliver a department's data: its stewards do, or the authority's."""
-    person = find_person(by)
+    person = directory.person(by)
     if person is not None and person.organisation.kind is OrganisationKind.AUTHORITY:
         return check_acts(person, Role.STEWARD)
-    return check_actor(by, Role.STEWARD, department)
+    return check_actor(by, Role.STEWARD, department, directory=directory)
 
 
 def _organisation(row: OrganisationRow) -> Organisation:

@@ -4,21 +4,28 @@
 What names somebody is not in the log: it is compared by its binding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zhanqiao.identity.admission import Admission, Step
+from zhanqiao.identity.admission import Admission, Step, check_second
 from zhanqiao.identity.bindings import (
     consent_key_binding,
     evidence_digest,
     organisation_binding,
     person_binding,
 )
+from zhanqiao.identity.consent_keys import check_registrar
+from zhanqiao.identity.directory import Directory, check_actor
 from zhanqiao.identity.models import ConsentKeyRow, EvidenceRow, KeyRow, OrganisationRow, PersonRow, RoleRow
-from zhanqiao.identity.people import OrganisationKind
+from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
+from zhanqiao.identity.residents import check_admission
 from zhanqiao.ledger.dsse import key_id_of
-from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, places, second
+from zhanqiao.terms.refusals import Reason
+
+# One transaction, on an empty register, in nobody's role.
+_FOUNDING = {"identity.organisation-registered", "identity.person-registered", "identity.role-given"}
 
 
 @dataclass(frozen=True)
@@ -46,23 +53,159 @@ class _Key:
 @dataclass(frozen=True)
 class _ConsentKey:
     binding: str
-    revoked: str | None
+    revoked: str | None = None
 
 
 class RegisterReplay:
-    """Replays `identity.*`."""
+    """Replays `identity.*`.
+
+    directory   the register at the place that was replayed up to
+    """
 
     def __init__(self) -> None:
+        self.directory = Directory(self._person, self._organisation)
+        self._seen: dict[str, Person | None] = {}  # since the register last changed
+        self._founded_by: tuple[str, str | None] | None = None  # whose transaction it is, and when
+        self._is_founded = False
         self._organisations: dict[str, _Organisation] = {}
         self._evidence: dict[str, str] = {}
         self._people: dict[str, _Person] = {}
         self._roles: dict[tuple[str, str], None] = {}  # person and role, in the order in which they were given
         self._keys: dict[str, _Key] = {}
         self._consent_keys: dict[str, _ConsentKey] = {}
+        self._answers_for: dict[str, str] = {}  # consent keys that are an organisation's
+        # A key's name is its bytes' digest, so that a row which says other bytes is no row of that key.
+        self._publics = {
+            key_id_of(public): public for public in map(bytes, KeyRow.objects.values_list("public", flat=True))
+        }
 
-    def take(self, event: LoggedEvent, facts: Facts) -> None:
-        """Do once more what the event says."""
+    # --- what stood -----------------------------------------------------------------------------------
+
+    def _organisation(self, name: str) -> Organisation | None:
+        row = self._organisations.get(name)
+        return None if row is None else Organisation(name, OrganisationKind(row.kind), name, admission=row.admission)
+
+    def _person(self, name: str) -> Person | None:
+        if name not in self._seen:
+            self._seen[name] = self._look_up(name)
+        return self._seen[name]
+
+    def _look_up(self, name: str) -> Person | None:
+        row = self._people.get(name)
+        organisation = None if row is None else self._organisation(row.organisation)
+        if row is None or organisation is None:
+            return None
+        roles = frozenset(Role(role) for person, role in self._roles if person == name)
+        return Person(name, organisation, name, roles, self._publics[self.key_of(name)], row.active)
+
+    def key_of(self, person: str) -> str:
+        """Return which key a registered person used."""
+        return next(name for name, key in self._keys.items() if (key.person, key.until) == (person, None))
+
+    def publics_of(self, holders: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the public keys, by key id, that people had: key id -> the person who must be its holder."""
+        return {
+            key: self._publics[key]
+            for key, person in holders.items()
+            if key in self._keys and self._keys[key].person == person
+        }
+
+    def is_consent_key(self, issuer: str) -> bool:
+        """Whether a key could sign consents."""
+        return issuer in self._consent_keys and self._consent_keys[issuer].revoked is None
+
+    def answers_for(self, issuer: str) -> str | None:
+        """Return of which organisation a key that could sign consents was."""
+        return self._answers_for.get(issuer) if self.is_consent_key(issuer) else None
+
+    # --- judging --------------------------------------------------------------------------------------
+
+    def _judge(self, event: LoggedEvent, said: Mapping[str, str]) -> Sequence[Reason]:
+        match event.kind:
+            case "identity.organisation-registered":
+                return [
+                    *self._check_by(event, Role.SYSTEM_ADMIN),
+                    *_taken(said["organisation"], self._organisations),
+                ]
+            case "identity.person-registered":
+                return [
+                    *self._check_by(event, Role.SYSTEM_ADMIN),
+                    *_taken(said["person"], self._people),
+                    *_known("organisation", said, self._organisations),
+                    *self._check_key(said["key"]),
+                ]
+            case "identity.person-dismissed":
+                return [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
+            case "identity.key-replaced":
+                reasons = [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
+                return [*reasons, *self._check_key(said["key"])]
+            case "identity.role-given" | "identity.role-taken":
+                return [*self._check_by(event, Role.SECURITY_ADMIN), *self._check_role(event.kind, said)]
+            case "identity.admission":
+                return self._check_admission(event.by, said)
+            case "identity.consent-key-registered":
+                return [
+                    *check_registrar(event.by, said.get("organisation"), self.directory),
+                    *_taken(said["issuer"], self._consent_keys),
+                    *_taken(said["issuer"], self._people),
+                ]
+            case "identity.consent-key-revoked":
+                unknown = (
+                    []
+                    if self.is_consent_key(said["issuer"])
+                    else [Reason("consent-issuer-unknown", {"issuer": said["issuer"]})]
+                )
+                return [*self._check_by(event, Role.SECURITY_ADMIN), *unknown]
+            case _:
+                return ()
+
+    def _check_by(self, event: LoggedEvent, role: Role) -> tuple[Reason, ...]:
+        return check_actor(event.by, role, directory=self.directory) if self._is_founded else ()
+
+    def _check_key(self, key: str) -> list[Reason]:
+        return [Reason("key-taken")] if key in self._keys else []
+
+    def _check_role(self, kind: str, said: Mapping[str, str]) -> Sequence[Reason]:
+        person = self._person(said["person"])
+        if person is None:
+            return _known("person", said, self._people)
+        if kind == "identity.role-given":
+            return check_role(person, Role(said["role"]))
+        return (
+            []
+            if said["role"] in person.roles
+            else [Reason("role-missing", {"person": said["person"], "role": said["role"]})]
+        )
+
+    def _check_admission(self, by: str, said: Mapping[str, str]) -> Sequence[Reason]:
+        step, organisation = Step(said["step"]), said["organisation"]
+        reasons = check_admission(organisation, step, by, self.directory)
+        if step is Step.ADMIT and not reasons:
+            return check_second(by, self._organisations[organisation].assessed_by)
+        return reasons
+
+    def _look_for_founding(self, event: LoggedEvent) -> None:
+        acts = (event.by, second(event.time))
+        if event.kind in _FOUNDING and self._founded_by in {None, acts}:
+            self._founded_by = acts
+        elif self._founded_by is not None:
+            self._is_founded = True
+
+    # --- replaying ------------------------------------------------------------------------------------
+
+    def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
+        """Judge what the event says, then do it once more."""
+        if not self._is_founded:
+            self._look_for_founding(event)
         said = {name: str(value) for name, value in facts.items()}
+        if reasons := self._judge(event, said):
+            return reasons
+        if event.kind.startswith("identity."):
+            self._seen.clear()
+            self._do(event, said)
+        return ()
+
+    def _do(self, event: LoggedEvent, said: Mapping[str, str]) -> None:
         at = second(event.time)
         match event.kind:
             case "identity.organisation-registered":
@@ -74,7 +217,7 @@ class RegisterReplay:
                 self._admit(event.by, said)
             case "identity.person-registered":
                 self._people[said["person"]] = _Person(said["organisation"], active=True, binding=said["binding"])
-                self._keys[said["key"]] = _Key(said["person"], at, None)
+                self._take_key(said["key"], said["person"], at)
             case "identity.person-dismissed":
                 self._people[said["person"]] = replace(self._people[said["person"]], active=False)
             case "identity.role-given":
@@ -84,11 +227,13 @@ class RegisterReplay:
             case "identity.key-replaced":
                 self._replace_key(said["person"], said["key"], at)
             case "identity.consent-key-registered":
-                self._consent_keys[said["issuer"]] = _ConsentKey(said["binding"], None)
+                self._consent_keys[said["issuer"]] = _ConsentKey(said["binding"])
+                if "organisation" in said:
+                    self._answers_for[said["issuer"]] = said["organisation"]
             case "identity.consent-key-revoked":
                 self._consent_keys[said["issuer"]] = replace(self._consent_keys[said["issuer"]], revoked=at)
 
-    def _admit(self, by: str, said: dict[str, str]) -> None:
+    def _admit(self, by: str, said: Mapping[str, str]) -> None:
         name = said["organisation"]
         row = self._organisations[name]
         match said["step"]:
@@ -99,11 +244,17 @@ class RegisterReplay:
                 row = replace(row, assessed_by=None)
         self._organisations[name] = replace(row, admission=said["state"])
 
+    def _take_key(self, key: str, person: str, at: str | None) -> None:
+        if key not in self._publics:
+            # Without its bytes no seal can be judged.
+            raise LedgerDamaged(f"couldn't audit: key {key} is in the log and not in the state")
+        self._keys[key] = _Key(person, at, None)
+
     def _replace_key(self, person: str, key: str, at: str | None) -> None:
         for name, held in self._keys.items():
             if held.person == person and held.until is None:
                 self._keys[name] = replace(held, until=at)
-        self._keys[key] = _Key(person, at, None)
+        self._take_key(key, person, at)
         self._roles = {held: None for held in self._roles if held[0] != person}
 
     def comparisons(self) -> Iterator[Comparison]:
@@ -145,6 +296,14 @@ class RegisterReplay:
             places(f"{role} of {person}" for person, role in self._roles),
             places(f"{role} of {person}" for person, role in rows),
         )
+
+
+def _taken(name: str, among: Mapping[str, object]) -> list[Reason]:
+    return [Reason("id-taken", {"id": name})] if name in among else []
+
+
+def _known(what: str, said: Mapping[str, str], among: Mapping[str, object]) -> list[Reason]:
+    return [] if said[what] in among else [Reason(f"{what}-unknown", {what: said[what]})]
 
 
 def _held_evidence() -> dict[str, str]:

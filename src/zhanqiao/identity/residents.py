@@ -4,10 +4,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zhanqiao.identity.admission import TRANSITIONS, Admission, Step, check_evidence, check_step
+from zhanqiao.identity.admission import TRANSITIONS, Admission, Step, check_evidence, check_second, check_step
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.bindings import evidence_digest
-from zhanqiao.identity.directory import check_actor, find_organisation, find_person
+from zhanqiao.identity.directory import NOW, Directory, check_actor, find_organisation
 from zhanqiao.identity.models import EvidenceRow, OrganisationRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
@@ -26,7 +26,7 @@ class Application:
 def assess(book: Book, organisation: str, evidence: Mapping[str, str], by: str) -> Organisation | Refusal:
     """First stage (初审): each published criterion is evidenced. `evidence` maps its code to a document's reference."""
     with book.recording() as tx:
-        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.ASSESS), *check_evidence(evidence)]
+        reasons = [*check_admission(organisation, Step.ASSESS, by), *check_evidence(evidence)]
         if reasons:
             return note_refusal(tx, "identity.assess", by, organisation, reasons)
         EvidenceRow.objects.filter(organisation_id=organisation).delete()
@@ -40,9 +40,8 @@ def assess(book: Book, organisation: str, evidence: Mapping[str, str], by: str) 
 def admit(book: Book, organisation: str, by: str) -> Organisation | Refusal:
     """Second stage (复审), by another person than the first."""
     with book.recording() as tx:
-        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.ADMIT)]
-        if OrganisationRow.objects.filter(pk=organisation, assessed_by=by).exists():
-            reasons.append(Reason("second-person-needed", {"person": by}))
+        assessed_by = OrganisationRow.objects.filter(pk=organisation).values_list("assessed_by", flat=True).first()
+        reasons = [*check_admission(organisation, Step.ADMIT, by), *check_second(by, assessed_by)]
         if reasons:
             return note_refusal(tx, "identity.admit", by, organisation, reasons)
         return _move(tx, organisation, Step.ADMIT, by)
@@ -51,7 +50,7 @@ def admit(book: Book, organisation: str, by: str) -> Organisation | Refusal:
 def hand_back(book: Book, organisation: str, by: str) -> Organisation | Refusal:
     """Return an assessed applicant to the first stage."""
     with book.recording() as tx:
-        reasons = [*_check_assessor(by), *check_organisation_step(organisation, Step.RETURN)]
+        reasons = check_admission(organisation, Step.RETURN, by)
         if reasons:
             return note_refusal(tx, "identity.return", by, organisation, reasons)
         return _move(tx, organisation, Step.RETURN, by, assessed_by=None)
@@ -60,7 +59,7 @@ def hand_back(book: Book, organisation: str, by: str) -> Organisation | Refusal:
 def leave(book: Book, organisation: str, by: str) -> Organisation | Refusal:
     """End a residency or an application; from then on its agreements give no grant. By the authority or itself."""
     with book.recording() as tx:
-        reasons = [*_check_leaver(organisation, by), *check_organisation_step(organisation, Step.LEAVE)]
+        reasons = check_admission(organisation, Step.LEAVE, by)
         if reasons:
             return note_refusal(tx, "identity.leave", by, organisation, reasons)
         return _move(tx, organisation, Step.LEAVE, by)
@@ -75,17 +74,23 @@ def show(organisation: str) -> Application | Refusal:
     return Application(found, {row.criterion: row.reference for row in rows})
 
 
-def check_organisation_step(organisation: str, step: Step) -> tuple[Reason, ...]:
+def check_admission(organisation: str, step: Step, by: str, directory: Directory = NOW) -> tuple[Reason, ...]:
+    """Give every reason why `by` cannot take an organisation this step, as far as one person can be at fault."""
+    allowed = _check_leaver(organisation, by, directory) if step is Step.LEAVE else _check_assessor(by, directory)
+    return (*allowed, *check_organisation_step(organisation, step, directory))
+
+
+def check_organisation_step(organisation: str, step: Step, directory: Directory = NOW) -> tuple[Reason, ...]:
     """Give every reason why `step` is not possible for the organisation now."""
-    found = _find_applicant(organisation)
+    found = _find_applicant(organisation, directory)
     if isinstance(found, Reason):
         return (found,)
     assert found.admission is not None, "an applicant has a state"
     return check_step(organisation, Admission(found.admission), step)
 
 
-def _find_applicant(organisation: str) -> Organisation | Reason:
-    found = find_organisation(organisation)
+def _find_applicant(organisation: str, directory: Directory = NOW) -> Organisation | Reason:
+    found = directory.organisation(organisation)
     if found is None:
         return Reason("organisation-unknown", {"organisation": organisation})
     if found.admission is None:
@@ -93,15 +98,15 @@ def _find_applicant(organisation: str) -> Organisation | Reason:
     return found
 
 
-def _check_assessor(by: str) -> tuple[Reason, ...]:
-    return check_actor(by, Role.ASSESSOR, kind=OrganisationKind.AUTHORITY)
+def _check_assessor(by: str, directory: Directory) -> tuple[Reason, ...]:
+    return check_actor(by, Role.ASSESSOR, kind=OrganisationKind.AUTHORITY, directory=directory)
 
 
-def _check_leaver(organisation: str, by: str) -> tuple[Reason, ...]:
-    person = find_person(by)
+def _check_leaver(organisation: str, by: str, directory: Directory) -> tuple[Reason, ...]:
+    person = directory.person(by)
     if person is not None and person.organisation.id == organisation:
-        return check_actor(by, Role.OFFICER, organisation)
-    return _check_assessor(by)
+        return check_actor(by, Role.OFFICER, organisation, directory=directory)
+    return _check_assessor(by, directory)
 
 
 def _move(

@@ -6,7 +6,7 @@ a crash or a refusal leaves before it is known to nobody, tells nothing and is s
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from zhanqiao.policy.permits import LoadPermit
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Mask
 from zhanqiao.terms.datasets import Delivery as DeliveryKind
 from zhanqiao.terms.events import Event
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault.house import House
 from zhanqiao.vault.subjects import UNKNOWN
@@ -42,10 +42,25 @@ _GROUP_ROWS = 1_000_000
 Numbers = dict[str, NDArray[np.int32]]
 
 
+class _NotHisAnyMore(Exception):  # noqa: N818  rolls the publication back and carries the reasons out of it
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__()
+        self.reasons = reasons
+
+
 def load(
-    house: House, dataset_name: str, files: Sequence[Path], by: str, *, max_bad_percent: int = MAX_BAD_PERCENT
+    house: House,
+    dataset_name: str,
+    files: Sequence[Path],
+    by: str,
+    *,
+    max_bad_percent: int = MAX_BAD_PERCENT,
+    against: Callable[[], Sequence[Reason]] = tuple,
 ) -> LoadReport | Refusal:
-    """Load one delivery of one or several files into a dataset; or say why nothing was changed."""
+    """Load one delivery of one or several files into a dataset; or say why nothing was changed.
+
+    against     gives what stands against `by` delivering this; asked when it is published, a long time after it began
+    """
     dataset = shelf.find(dataset_name)
     if dataset is None:
         return refuse("load-dataset-unknown", dataset=dataset_name)
@@ -56,7 +71,7 @@ def load(
         house.vault.inside(),
         Workspace(landing, house.dice) as workspace,
     ):
-        outcome = _load(house, dataset, files, by, workspace, max_bad_percent)
+        outcome = _load(house, dataset, files, by, workspace, max_bad_percent, against)
     if isinstance(outcome, Refusal):
         _note(house, dataset, outcome, by)
     # What an earlier load left when it died. Whoever is at work now sweeps when they end.
@@ -66,7 +81,13 @@ def load(
 
 
 def _load(
-    house: House, dataset: Dataset, paths: Sequence[Path], by: str, workspace: Workspace, max_bad_percent: int
+    house: House,
+    dataset: Dataset,
+    paths: Sequence[Path],
+    by: str,
+    workspace: Workspace,
+    max_bad_percent: int,
+    against: Callable[[], Sequence[Reason]],
 ) -> LoadReport | Refusal:
     started = time.monotonic()
     # (1) Collect: take the files over, byte for byte. A crash leaves nothing: the copy has no name and no kept key.
@@ -101,7 +122,7 @@ def _load(
     # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
     #     it has lost nothing.
     report = _report(dataset, delivery, examined, snapshot, started)
-    return _publish(house, dataset, request, report, segment, before, by, kept)
+    return _publish(house, dataset, request, report, segment, before, by, kept, against)
 
 
 def _publish(
@@ -113,6 +134,7 @@ def _publish(
     before: Snapshot | None,
     by: str,
     kept: dict[str, int],
+    against: Callable[[], Sequence[Reason]],
 ) -> LoadReport | Refusal:
     rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
@@ -120,11 +142,15 @@ def _publish(
     facts = {**_facts(dataset, report), "total": rows, "segments": shelf.segments_digest(segments), "held": held}
     try:
         with house.book.recording(Event("intake.published", by, request, facts)) as tx:
+            if reasons := against():
+                raise _NotHisAnyMore(tuple(reasons))
             high_water.rise(tx, held)
             snapshot = Snapshot(report.snapshot, dataset.name, dataset.digest, rows, segments, report.digest, tx.at)
             shelf.publish(tx, snapshot)
     except ContractMoved:
         return refuse("load-contract-changed", dataset=dataset.name)
+    except _NotHisAnyMore as fallen:
+        return Refusal(fallen.reasons)
     return report
 
 

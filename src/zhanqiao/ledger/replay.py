@@ -4,6 +4,9 @@
 Rows are what the product reads at every act; the log is what is signed. Whoever can write the state file, and nothing
 else, could give a key to himself, readmit a resident or set a counter back. Each floor therefore says, as a `Replay`,
 which rows the log's events leave behind, and a difference in either direction is damage.
+
+Whoever puts his edit back after he used it leaves no row behind that differs, but an act in the log. So each act is
+judged where it stands, by the rules of the doors over what the log says up to there; one that they refuse is damage.
 """
 
 import base64
@@ -14,6 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent, read_leaf
+from zhanqiao.terms.refusals import Reason
 
 # What an event says, by name: the facts of its leaf, or the predicate of an envelope's statement.
 Facts = Mapping[str, object]
@@ -64,19 +68,27 @@ def places(names: Iterable[str]) -> dict[str, int]:
 class Replay(Protocol):
     """One floor's rows as its events leave them."""
 
-    def take(self, event: LoggedEvent, facts: Facts) -> None:
-        """Do once more what the event says; those of other floors change nothing."""
+    def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
+        """Do once more what the event says; those of other floors change nothing.
+
+        Where what came before it did not allow it, give every reason, and do nothing.
+        """
 
     def comparisons(self) -> Iterable[Comparison]:
         """Set the outcome beside the rows."""
 
 
 def compare_state(events: Iterable[LoggedEvent], replays: Sequence[Replay]) -> None:
-    """Replay the whole log, which was audited before; raises LedgerDamaged at the first row that it does not explain."""
+    """Replay the whole log, which was audited before; raises LedgerDamaged at the first thing that is wrong.
+
+    That is an act that was not allowed at its place, or then a row that the log does not explain.
+    """
     for event in events:
         facts = _facts_of(event)
         for replay in replays:
-            replay.take(event, facts)
+            for reason in replay.take(event, facts):
+                said = f"entry {event.index}, {event.kind} by {event.by}, was not allowed when it was written"
+                raise LedgerDamaged(f"couldn't audit: {said}: {reason.code}, {reason.message('en')}")
     try:
         for replay in replays:
             for comparison in replay.comparisons():

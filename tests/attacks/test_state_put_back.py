@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who can write the state file edits it, walks through a door, and puts the edit back: no row tells.
+
+The act is in the log, at a place where what came before did not allow it. The audit names the entry and the rule.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from lib import town
+from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
+from lib.town import CONTRACTS, done
+from zhanqiao.agreements import lifecycle
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.stewardship import deliver, describe
+from zhanqiao.identity import consent_keys, register, residents
+from zhanqiao.identity.admission import CRITERIA
+from zhanqiao.identity.keys import make_key, public_bytes
+from zhanqiao.identity.people import OrganisationKind, Role
+from zhanqiao.identity.register import NewOrganisation
+from zhanqiao.ledger.book import founding
+from zhanqiao.ledger.dsse import key_id_of
+from zhanqiao.ledger.entries import LedgerDamaged
+
+COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+def write(statement: str, *values: object) -> None:
+    with founding(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        assert cursor.rowcount > 0, "the attack changes something"
+
+
+@contextmanager
+def rewritten(table: str, column: str, value: object, where: str, *names: object) -> Iterator[None]:
+    """Hold a column at another value for the length of the block."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM {table} WHERE {where}", names)
+        ((before,),) = cursor.fetchall()
+    write(f"UPDATE {table} SET {column} = %s WHERE {where}", value, *names)
+    yield
+    write(f"UPDATE {table} SET {column} = %s WHERE {where}", before, *names)
+
+
+def moved(person: str, *, to: str) -> AbstractContextManager[None]:
+    return rewritten("identity_person", "organisation_id", to, "id = %s", person)
+
+
+@contextmanager
+def holding(person: str, role: Role) -> Iterator[None]:
+    """Let a person hold a role that nobody gave, for the length of the block."""
+    write("INSERT INTO identity_role (person_id, role) VALUES (%s, %s)", person, role.value)
+    yield
+    write("DELETE FROM identity_role WHERE person_id = %s AND role = %s", person, role.value)
+
+
+def ended_agreement(pier: Pier, _: Path) -> None:
+    agreement = pier.agreements["statistics"]
+    done(lifecycle.terminate(pier.house.book, agreement, "bureau-officer"))
+    with rewritten("agreements_agreement", "kept", "0301", "id = %s", agreement):
+        released(pier.ask(COUNT))
+
+
+def suspended_agreement(pier: Pier, _: Path) -> None:
+    agreement = pier.agreements["statistics"]
+    done(lifecycle.suspend(pier.house.book, agreement, "bureau-officer"))
+    with (
+        rewritten("agreements_agreement", "kept", "0301", "id = %s", agreement),
+        rewritten("agreements_hold", "whole", 0, "agreement_id = %s", agreement),
+    ):
+        released(pier.ask(COUNT))
+
+
+def department_that_holds_back(pier: Pier, _: Path) -> None:
+    agreement = pier.agreements["statistics"]
+    done(lifecycle.suspend(pier.house.book, agreement, "hrss-officer"))
+    with rewritten("agreements_hold", "organisation", "tax", "agreement_id = %s", agreement):
+        released(pier.ask(COUNT))
+
+
+def somebody_elses_agreement(pier: Pier, _: Path) -> None:
+    with moved("rival-analyst", to="bank"):
+        released(pier.ask(COUNT, by="rival-analyst"))
+
+
+def role_of_an_analyst(pier: Pier, _: Path) -> None:
+    with holding("bank-officer", Role.ANALYST):
+        released(pier.ask(COUNT, by="bank-officer"))
+
+
+def dismissed_analyst(pier: Pier, _: Path) -> None:
+    done(register.dismiss(pier.house.book, "bank-analyst", "sysadmin"))
+    with rewritten("identity_person", "active", 1, "id = 'bank-analyst'"):
+        released(pier.ask(COUNT))
+
+
+def resident_that_left(pier: Pier, _: Path) -> None:
+    done(residents.leave(pier.house.book, "bank", "first-assessor"))
+    with rewritten("identity_organisation", "admission", "resident", "id = 'bank'"):
+        released(pier.ask(COUNT))
+
+
+def more_than_was_agreed(pier: Pier, _: Path) -> None:
+    agreement = pier.agreements["few"]
+    for _each in range(5):
+        released(pier.ask(COUNT, agreement="few"))
+    write("UPDATE agreements_agreement SET spent = 0 WHERE id = %s", agreement)
+    released(pier.ask(COUNT, agreement="few"))
+    write("UPDATE agreements_agreement SET spent = 6 WHERE id = %s", agreement)
+
+
+def used_up_consent(pier: Pier, _: Path) -> None:
+    token = pier.consent(CITIZEN_CREDIT, WAGES[60].id)
+    released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+    write("UPDATE agreements_consent SET used = 0")
+    released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+    write("UPDATE agreements_consent SET used = 2")
+
+
+def withdrawn_consent(pier: Pier, _: Path) -> None:
+    token = pier.consent(CITIZEN_CREDIT, WAGES[60].id)
+    pier.withdraw(token)
+    with rewritten("agreements_consent", "withdrawn", None, "issuer = 'app'"):
+        released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+
+
+def revoked_consent_key(pier: Pier, _: Path) -> None:
+    token = pier.consent(CITIZEN_CREDIT, WAGES[60].id)
+    assert consent_keys.revoke_consent_key(pier.house.book, "app", "secadmin") is None
+    with rewritten("identity_consent_key", "revoked", None, "issuer = 'app'"):
+        released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+
+
+def seal_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    book, key = pier.house.book, make_key()
+    text = town.DRAFT.format(issuer="bureau", begins="2026-11-01", ends="2027-10-31", count=5)
+    agreement = done(lifecycle.draft(book, text, "bank-officer", services=(town.CITIZEN_CREDIT,))).id
+    public = public_bytes(key)
+    with (
+        rewritten("identity_key", "public", public, "person_id = 'bank-signatory'"),
+        rewritten("identity_key", "id", key_id_of(public), "person_id = 'bank-signatory'"),
+    ):
+        done(lifecycle.seal(book, agreement, "bank-signatory", key))
+
+
+def role_given_by_nobody(pier: Pier, _: Path) -> None:
+    with holding("bank-officer", Role.SECURITY_ADMIN):
+        done(register.give_role(pier.house.book, "rival-analyst", Role.OFFICER, "bank-officer"))
+
+
+def resident_admitted_by_one(pier: Pier, _: Path) -> None:
+    book = pier.house.book
+    new = NewOrganisation("new", OrganisationKind.RESIDENT, "新入驻")
+    done(register.register_organisation(book, new, "sysadmin"))
+    done(residents.assess(book, "new", {each.code: "document" for each in CRITERIA}, "first-assessor"))
+    with rewritten("identity_organisation", "assessed_by", "second-assessor", "id = 'new'"):
+        done(residents.admit(book, "new", "first-assessor"))
+
+
+def delivery_of_another_department(pier: Pier, folder: Path) -> None:
+    with holding("tax-officer", Role.STEWARD), moved("tax-officer", to="hrss"):
+        done(deliver(pier.house, "pension_enrolment", [write_wages(folder / "more.csv", WAGES[1:])], "tax-officer"))
+
+
+def contract_of_another_department(pier: Pier, _: Path) -> None:
+    text = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
+    with holding("tax-officer", Role.STEWARD), moved("tax-officer", to="hrss"):
+        done(describe(pier.house, text.replace("version: 1.0.0", "version: 9.0.0").encode(), "tax-officer"))
+
+
+ATTACKS: dict[Callable[[Pier, Path], None], str] = {
+    ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",
+    suspended_agreement: "statistics.reserved by bank-analyst, .*: agreement-suspended",
+    department_that_holds_back: "statistics.certified by bank-analyst, .*: dataset-not-granted",
+    somebody_elses_agreement: "statistics.certified by rival-analyst, .*: agreement-unknown",
+    role_of_an_analyst: "statistics.certified by bank-officer, .*: role-missing",
+    dismissed_analyst: "statistics.certified by bank-analyst, .*: person-inactive",
+    resident_that_left: "statistics.certified by bank-analyst, .*: resident-left",
+    more_than_was_agreed: "statistics.reserved by bank-analyst, .*: count-exhausted",
+    used_up_consent: "consent.used by bank-analyst, .*: consent-used-up",
+    withdrawn_consent: "consent.used by bank-analyst, .*: consent-withdrawn",
+    revoked_consent_key: "consent.used by bank-analyst, .*: consent-issuer-unknown",
+    seal_with_a_key_of_ones_own: "agreement.sealed by bank-signatory, .*: seal-invalid",
+    role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
+    resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
+    delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
+    contract_of_another_department: "catalogue.described by tax-officer, .*: role-missing",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_what_was_done_meanwhile_is_found(pier: Pier, tmp_path: Path, attack: Callable[[Pier, Path], None]) -> None:
+    attack(pier, tmp_path)
+    with pytest.raises(LedgerDamaged, match=rf"entry [0-9]+, {ATTACKS[attack]}"):
+        audit(pier.house)
