@@ -84,7 +84,7 @@ def found(
     """
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         return refuse("home-not-empty", home=str(home))
-    added = [folder for folder in (home, *home.parents) if not folder.exists()]
+    added = missing_folders(home)
     try:
         with durable.needing_room():
             home.mkdir(parents=True, exist_ok=True)
@@ -99,15 +99,25 @@ def found(
         refusal = refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     if refusal is None:
         return house
-    _take_back(home, added)
+    take_back(home, added)
     return refusal
 
 
-def _take_back(home: Path, added: list[Path]) -> None:
-    """Remove what was made in `home`, which was empty, and the folders that were added for it, the innermost first."""
+def missing_folders(home: Path) -> list[Path]:
+    """Return the folders that have to be made for `home`, the innermost first."""
+    return [folder for folder in (home, *home.parents) if not folder.exists()]
+
+
+def take_back(home: Path, added: list[Path]) -> None:
+    """Remove what was made in `home`, which was empty, and the folders that were added for it, the innermost first.
+
+    The settings go before all else: what is half removed is no deployment.
+    """
     connections.close_all()
-    for path in home.iterdir() if home.exists() else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if home.is_dir():
+        (home / SETTINGS_FILE).unlink(missing_ok=True)
+        for path in home.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for folder in added:
         if folder.exists():
             folder.rmdir()
@@ -134,8 +144,11 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     return house
 
 
-def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House | Refusal:
-    """Open a deployment for work, by its own clock when none is given."""
+def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False) -> House | Refusal:
+    """Open a deployment for work, by its own clock when none is given.
+
+    upgrading  take a state whose tables are an older version's, to change them
+    """
     path = home / SETTINGS_FILE
     if not path.exists():
         return refuse("no-deployment", home=str(home))
@@ -162,6 +175,9 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None) -> House
         return refuse("keys-unreadable", cause=str(fault))
     if (differing := _unpublished(home / "public" / "trust.txt", keys)) is not None:
         return refuse("keys-differ", cause=differing)
+    # Asked last: to ask opens the state, and what is another's is not touched.
+    if (refusal := _of_another_version(upgrading=upgrading)) is not None:
+        return refusal
     return House(
         home=home,
         profile=deployment.profile,
@@ -203,6 +219,19 @@ def set_witnesses(house: House, witnesses: tuple[Seat, ...], event: Event) -> Re
     _publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), witnesses)
     _write_settings(path, replace(former, witnesses=witnesses))
     return None
+
+
+def _of_another_version(*, upgrading: bool) -> Refusal | None:
+    """Say why the state's tables are not those of this version."""
+    try:
+        gap = state.schema_gap()
+    except DatabaseError as cause:
+        return refuse("state-busy") if state.is_busy(cause) else refuse("state-damaged", cause=str(cause))
+    if gap is None:
+        return None
+    if gap.unknown:
+        return refuse("state-newer", migrations=", ".join(gap.unknown))
+    return None if upgrading else refuse("state-older", migrations=", ".join(gap.lacking))
 
 
 def _publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:

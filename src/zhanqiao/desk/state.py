@@ -2,11 +2,15 @@
 """Pointing Django at a deployment's state database. Django wants to know its tables before anybody imports a model."""
 
 import os
+import pkgutil
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 import django
+from django.apps import apps as django_apps
 from django.db import DatabaseError, connections
+from django.db.migrations.recorder import MigrationRecorder
 
 
 def prepare() -> None:
@@ -38,3 +42,25 @@ def use(home: Path) -> None:
 def file_of(home: Path) -> Path:
     """Return where a deployment keeps its state."""
     return home / "state.sqlite3"
+
+
+@dataclass(frozen=True)
+class SchemaGap:
+    """How a state's tables differ from those of this version, by the names of migrations: `app.name`."""
+
+    lacking: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def schema_gap() -> SchemaGap | None:
+    """Compare what was done to the state that is in use with what this version would have done; None when it is the same."""
+    apps = {app.label: app for app in django_apps.get_app_configs()}
+    wanted = {
+        f"{label}.{module.name}"
+        for label, app in apps.items()
+        for module in pkgutil.iter_modules([f"{app.path}/migrations"])
+    }
+    done = {f"{label}.{name}" for label, name in MigrationRecorder(connections["default"]).applied_migrations()}
+    if done == wanted:
+        return None
+    return SchemaGap(tuple(sorted(wanted - done)), tuple(sorted(done - wanted)))

@@ -29,6 +29,7 @@ from zhanqiao.ledger.entries import (
     LedgerDamaged,
     LoggedEvent,
     event_leaf,
+    newest_entry,
     read_entries,
 )
 from zhanqiao.ledger.head import LogHead, found_head, move_head, read_head
@@ -178,6 +179,11 @@ class Book:
         """Read entries in log order."""
         return read_entries(start, kind)
 
+    def newest(self, kind: str | None = None) -> datetime | None:
+        """Return the time of the newest entry, of a kind; None when there is none."""
+        entry = newest_entry(kind)
+        return None if entry is None else entry.time
+
     @property
     def size(self) -> int:
         return read_head(self._keys.log.verifier).size
@@ -231,6 +237,12 @@ class Book:
             with self._alone():
                 self.witnesses.keep(heard)
         return heard
+
+    @contextmanager
+    def still(self) -> Iterator[Checkpoint]:
+        """Bring tiles and checkpoint up to the committed rows, and let nobody change them inside: they are copied."""
+        with self._alone():
+            yield self._publish()
 
     def _publish(self) -> Checkpoint:
         head, shown = self._position()
@@ -301,6 +313,16 @@ class Book:
         except ValueError as cause:
             raise LedgerDamaged(f"couldn't read the checkpoint: {cause}") from cause
 
+    def confirm(self, note: bytes) -> Checkpoint:
+        """Return a checkpoint that somebody else kept; it may show more entries than are here.
+
+        Raises `Unsound` unless this log signed it, LedgerDamaged when the entries that it shows are not those here.
+        """
+        kept = Checkpoint.parse(open_note(note, [self._keys.log.verifier])[0])
+        if kept.size <= self.checkpoint().size:
+            self._expect_root(self._tiles.root(kept.size), kept.root)
+        return kept
+
     def certificate(self, index: int) -> bytes:
         """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
         path = self.folder / "certificates" / f"{index:012d}.cert"
@@ -319,6 +341,12 @@ class Book:
                 if not path.exists():
                     durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
         return check_certificate(path, self._tiles, self._keys.log.verifier, self.witnesses.verifiers)
+
+    def check(self) -> None:
+        """Raise LedgerDamaged unless head, checkpoint and the right edge of the tiles are of one log; reads no entries."""
+        with self._alone():
+            _, shown = self._position()
+            self._tree_shown(shown)
 
     def audit(self) -> int:
         """Re-check all that the ledger stores; returns the entries checked. See `ledger.audit`."""

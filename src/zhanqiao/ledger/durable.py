@@ -9,6 +9,8 @@ its own: nothing is damaged then, and the same step works again when there is ro
 
     write_whole   what stood there before is replaced; for one writer at a time
     write_new     what stands there stays, and the caller is told; for any number of writers
+    new_file      as `write_new`, for content that is too long to be held
+    created       under its own name from the start, for a folder that nobody looks into before it is whole
     place         as `write_whole`, but for the folder's own sync: the caller writes many files and syncs once
     sweep_parts   takes away what killed writers left
 
@@ -23,6 +25,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PART = ".part"
 PRIVATE, PUBLIC = 0o600, 0o644
@@ -39,8 +42,13 @@ def needing_room() -> Iterator[None]:
         yield
     except OSError as cause:
         if cause.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFull(cause.errno, "couldn't write: the disk is full") from cause
+            raise full() from cause
         raise
+
+
+def full() -> DiskFull:
+    """Return the fault of a full disk, for those whose library has a word of its own for it."""
+    return DiskFull(errno.ENOSPC, "couldn't write: the disk is full")
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
@@ -63,11 +71,38 @@ def write_new(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     sync_folder(path.parent)
 
 
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write `path` inside, which has its name when the block has ended; as `write_new` when something stands there."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    make_folder(path.parent)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+    try:
+        with _held(part, PRIVATE) as file:
+            yield file
+            _make_last(file)
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def place(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     """Give `content` its name. The name itself lasts once the folder is synced."""
     part = path.with_name(path.name + PART)
     with _written(part, content, mode):
         part.replace(path)
+
+
+@contextmanager
+def created(path: Path, *, mode: int = PRIVATE) -> Iterator[IO[bytes]]:
+    """Write a file that is not there yet; what was written lasts when the block has ended, its name with its folder."""
+    with needing_room():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            _make_last(file)
 
 
 def sweep_parts(folder: Path) -> list[Path]:
@@ -122,18 +157,27 @@ def only_writer(lock: Path) -> Iterator[None]:
 @contextmanager
 def _written(part: Path, content: bytes, mode: int) -> Iterator[None]:
     """Write a part, and hold it while inside, where it gets its name."""
+    with _held(part, mode) as file:
+        file.write(content)
+        _make_last(file)
+        yield
+
+
+@contextmanager
+def _held(part: Path, mode: int) -> Iterator[IO[bytes]]:
+    """Open a part for writing, and hold it while inside."""
     try:
-        with needing_room():
-            descriptor = _open_part(part, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            with needing_room():
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            yield
+        # Around the closing too: what a full disk did not take is tried once more there.
+        with needing_room(), os.fdopen(_open_part(part, mode), "wb") as file:
+            yield file
     except DiskFull:
         part.unlink(missing_ok=True)
         raise
+
+
+def _make_last(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _open_part(part: Path, mode: int) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from zhanqiao.ledger.models import Entry
@@ -62,13 +62,20 @@ def read_leaf(leaf: bytes) -> dict[str, object]:
 
 def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
     """Read rows in log order; raises LedgerDamaged at one that cannot be an entry."""
-    rows = Entry.objects.filter(index__gte=start).order_by("index")
-    if kind is not None:
-        rows = rows.filter(kind=kind)
-    # As text: what stands there for a time may be none, and the sentence has to say in which entry.
-    columns = ("index", "kind", "by", "request", Cast("time", TextField()), "leaf")
-    for row in rows.values_list(*columns).iterator(chunk_size=1_000):
+    for row in _rows(kind).filter(index__gte=start).order_by("index").iterator(chunk_size=1_000):
         yield _logged(row)
+
+
+def newest_entry(kind: str | None = None) -> LoggedEvent | None:
+    """Return the newest row, of a kind; None when there is none."""
+    row = _rows(kind).order_by("-index").first()
+    return None if row is None else _logged(row)
+
+
+def _rows(kind: str | None) -> "QuerySet[Entry, tuple[object, ...]]":
+    rows = Entry.objects.all() if kind is None else Entry.objects.filter(kind=kind)
+    # As text: what stands there for a time may be none, and the sentence has to say in which entry.
+    return rows.values_list("index", "kind", "by", "request", Cast("time", TextField()), "leaf")
 
 
 def _logged(row: tuple[object, ...]) -> LoggedEvent:

@@ -30,7 +30,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from zhanqiao.ledger.durable import DiskFull
+from zhanqiao.ledger import durable
 from zhanqiao.vault.faults import VaultFault
 
 _LOCKS = (
@@ -133,18 +133,13 @@ def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> No
         )
     except (duckdb.Error, OSError) as fault:
         if is_full(fault):
-            raise full() from None
+            raise durable.full() from None
         raise VaultFault(f"couldn't open {attachment.what}: wrong key, damaged or missing") from None
 
 
 def is_full(fault: Exception) -> bool:
     """Tell whether the engine had no room on the disk; it has no code for that, and repeats the system's words."""
     return os.strerror(errno.ENOSPC) in str(fault) or os.strerror(errno.EDQUOT) in str(fault)
-
-
-def full() -> DiskFull:
-    """Return the fault of a disk on which the engine had no room, without the engine's words: they name values."""
-    return DiskFull(errno.ENOSPC, "couldn't write into the vault: the disk is full")
 
 
 def quoted(name: str) -> str:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
-from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, full, is_full, locked_down, quoted
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, is_full, locked_down, quoted
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 
@@ -104,7 +104,7 @@ class SegmentStore:
             if arriving.fault is not None:
                 raise arriving.fault from None
             if is_full(fault):
-                raise full() from None
+                raise durable.full() from None
             raise VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}") from None
         finally:
             if not written:

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhanqiao.ledger import durable
+from zhanqiao.terms.datasets import Dataset
 from zhanqiao.vault import crypt, files, traces
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
@@ -92,6 +93,14 @@ class StateStore:
         """Return of how many subjects there may be changes before the whole is written anew."""
         whole = self._path(dataset, newer.onto, f"{_WHOLE}-{item}").stat().st_size
         return whole // (_CHANGE_BYTES * _SHARE)
+
+    def missing(self, dataset: Dataset, snapshot: str) -> list[str]:
+        """Return what should have been derived from a snapshot and is not here."""
+        wanted = {f"cube-{cube.name}": self._has(dataset.name, snapshot, f"cube-{cube.name}") for cube in dataset.cubes}
+        if dataset.latest is not None:
+            labels = (f"{kind}-{dataset.latest}" for kind in (_WHOLE, _CHANGES))
+            wanted[f"newest-{dataset.latest}"] = any(self._has(dataset.name, snapshot, label) for label in labels)
+        return [f"states/{dataset.name}/{snapshot}/{label}" for label, there in wanted.items() if not there]
 
     def snapshots(self) -> list[tuple[str, str]]:
         """Return dataset and snapshot of everything that lies here."""

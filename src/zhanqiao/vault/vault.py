@@ -163,6 +163,18 @@ class Vault:
         numbers = {subjects.held_of(kind): self._subjects.count(kind) for kind in SubjectKind}
         return numbers | {identities.held_of(kind): self._identities.count(kind) for kind in SubjectKind}
 
+    def missing(self, published: Iterable[tuple[Dataset, str, Sequence[str]]]) -> list[str]:
+        """Return which parts of published snapshots (dataset, id, segments) are not there, by their names in here."""
+        there = set(self._engine.names())
+        return [
+            name
+            for dataset, snapshot, segments in published
+            for name in (
+                *(f"segments/{one}" for one in segments if one not in there),
+                *self._states.missing(dataset, snapshot),
+            )
+        ]
+
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
 

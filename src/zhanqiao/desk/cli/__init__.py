@@ -27,6 +27,7 @@ from zhanqiao.desk.cli import (  # noqa: E402
     doors,
     intake,
     ledger,
+    operation,
     people,
     resident,
     verify,
@@ -103,6 +104,10 @@ command(app, acts=True)(doors.decide)
 app.command("verify")(verify.verify_files)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(witness.app, name="witness")
+command(app)(operation.backup)
+app.command("restore")(operation.restore_backup)
+app.command()(operation.doctor)
+app.command("upgrade")(operation.upgrade_state)
 
 
 def main() -> None:

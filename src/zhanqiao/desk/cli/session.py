@@ -19,10 +19,10 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import DatabaseError, connections
+from django.db import connections
 from rich.text import Text
 
-from zhanqiao.catalogue.shelf import ShelfDamaged
+from zhanqiao.desk import damage
 from zhanqiao.desk.cli.given import is_text
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
@@ -38,14 +38,10 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_of
-from zhanqiao.desk.state import is_busy, is_full
 from zhanqiao.identity.consent_keys import issuer_of
 from zhanqiao.identity.directory import holder_of
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
-from zhanqiao.ledger.durable import DiskFull
-from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
-from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
@@ -139,24 +135,12 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
         refused(house, lang, as_json=as_json)
     try:
         yield house
-    except LedgerDamaged as damage:
-        refused(refuse("ledger-damaged", cause=str(damage)), lang, as_json=as_json)
-    except (VaultFault, KeyFault) as damage:
-        refused(refuse("vault-damaged", cause=str(damage)), lang, as_json=as_json)
-    except DatabaseError as cause:
-        refused(_why_no_state(cause), lang, as_json=as_json)
-    except DiskFull:
-        refused(refuse("disk-full"), lang, as_json=as_json)
-    except ShelfDamaged as damage:
-        refused(refuse("state-damaged", cause=str(damage)), lang, as_json=as_json)
+    except Exception as fault:
+        if (refusal := damage.named(fault)) is None:
+            raise
+        refused(refusal, lang, as_json=as_json)
     finally:
         connections.close_all()
-
-
-def _why_no_state(cause: DatabaseError) -> Refusal:
-    if is_busy(cause):
-        return refuse("state-busy")
-    return refuse("disk-full") if is_full(cause) else refuse("state-damaged", cause=str(cause))
 
 
 def unwrap(outcome: T | Refusal, lang: Lang, *, as_json: bool) -> T:

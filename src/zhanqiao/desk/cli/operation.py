@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao backup`, `restore`, `doctor`, `upgrade`: running a deployment."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from django.db import connections
+
+from zhanqiao.desk.cli.given import bytes_of
+from zhanqiao.desk.cli.output import (
+    DONE_MARK,
+    REFUSED_MARK,
+    UNSURE_MARK,
+    HomeOption,
+    JsonOption,
+    LangOption,
+    bold,
+    language,
+    refused,
+    say,
+    show_data,
+    show_line,
+)
+from zhanqiao.desk.cli.session import Call, unwrap
+from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.doctor import CHECKS, Finding, examine
+from zhanqiao.desk.operation.restore import restore
+from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.terms.refusals import DONE, REFUSED, Lang, refuse
+
+_MOST_CHECKPOINT = 65_536
+
+
+def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is not there yet. 备份文件。")]) -> None:
+    """Write the deployment, without its keys, into one file; work goes on meanwhile. 备份（不含密钥）。"""
+    made = call.unwrap(back_up(call.house, file))
+    if call.as_json:
+        show_data({"status": "backed up", **vars(made), "file": str(made.file)})
+        return
+    call.say(
+        f"已备份到 {made.file}：{made.files} 个文件，{made.bytes:,} 字节，账本 {made.entries} 条",
+        f"Backed up to {made.file}: {made.files} files, {made.bytes:,} bytes, {made.entries} entries of the log",
+        mark=DONE_MARK,
+    )
+    call.say("密钥不在其中，请将 keys 目录另行保管", "The keys are not in it: keep a copy of the keys folder apart")
+
+
+def restore_backup(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A backup. 备份文件。")],
+    keys: Annotated[
+        Path, typer.Option("--keys", exists=True, file_okay=False, help="Copy of the keys folder. 密钥目录副本。")
+    ],
+    home: HomeOption,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", dir_okay=False, help="The newest that anybody holds. 已公布的最新检查点。"),
+    ] = None,
+    no_checkpoint: Annotated[
+        bool, typer.Option("--no-checkpoint", help="None left the house since. 此后未公布检查点。")
+    ] = False,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a deployment of a backup and its keys, in an empty folder, and audit all of it. 恢复并核对。"""
+    spoken = language(lang)
+    if (checkpoint is None) is not no_checkpoint:
+        refused(refuse("checkpoint-not-said"), spoken, as_json=as_json)
+    newest = None if checkpoint is None else unwrap(bytes_of(checkpoint, _MOST_CHECKPOINT), spoken, as_json=as_json)
+    try:
+        restored = unwrap(restore(file, home, keys, newest), spoken, as_json=as_json)
+    finally:
+        connections.close_all()
+    manifest = restored.manifest
+    if as_json:
+        show_data({"status": "restored", "home": str(home), "made": manifest.made, "entries": restored.entries})
+        return
+    say(
+        spoken,
+        f"已恢复到 {home}：备份时间 {manifest.made}，账本 {restored.entries} 条逐条核对，文件 {len(manifest.files)} 个",
+        f"Restored to {home}: backed up {manifest.made}, {restored.entries} entries audited, {len(manifest.files)} files",
+        mark=DONE_MARK,
+    )
+
+
+def upgrade_state(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
+    """Bring a deployment of an older version to this one; back it up first. 升级。"""
+    spoken = language(lang)
+    try:
+        done = unwrap(upgrade(home), spoken, as_json=as_json)
+    finally:
+        connections.close_all()
+    if as_json:
+        show_data({"status": "upgraded" if done else "current", "migrations": list(done)})
+        return
+    for name in done:
+        say(spoken, f"已执行 {name}", f"Done: {name}", mark=DONE_MARK)
+    if not done:
+        say(spoken, "无需升级", "Nothing to upgrade")
+
+
+_CHECKED = {
+    "opens": ("部署、密钥与设置", "settings, keys, state open"),
+    "rights": ("文件权限", "files are their owner's alone"),
+    "room": ("磁盘空间", "room on the disk"),
+    "disk": ("磁盘类型", "a disk that lasts"),
+    "memory": ("内存不落盘", "memory stays off the disk"),
+    "keys": ("密钥与数据分离", "keys apart from data"),
+    "processes": ("进程分离", "a user for each process"),
+    "state": ("平台状态", "platform state"),
+    "ledger": ("账本", "ledger"),
+    "clock": ("时钟", "clock"),
+    "vault": ("库房", "vault: engine, and all that is published"),
+    "backup": ("备份", "backup"),
+}
+assert tuple(_CHECKED) == CHECKS, "every check has words"
+
+
+def doctor(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
+    """Examine a deployment: what is wrong, and which walls are missing; changes nothing. 体检。"""
+    spoken = language(lang)
+    try:
+        findings = examine(home)
+    finally:
+        connections.close_all()
+    wrong = any(finding.wrong for finding in findings)
+    if as_json:
+        show_data({"status": "wrong" if wrong else "sound", "checks": [_as_data(one, spoken) for one in findings]})
+    else:
+        for finding in findings:
+            _show(finding, spoken)
+    raise typer.Exit(REFUSED if wrong else DONE)
+
+
+def _show(finding: Finding, lang: Lang) -> None:
+    zh, en = _CHECKED[finding.check]
+    if finding.reason is None:
+        say(lang, zh, en, mark=DONE_MARK)
+        return
+    mark = UNSURE_MARK if finding.wall else REFUSED_MARK
+    show_line(mark, " ", bold(finding.reason.code), "  ", finding.reason.message(lang))
+    show_line("  → ", finding.reason.remedy(lang))
+
+
+def _as_data(finding: Finding, lang: Lang) -> dict[str, object]:
+    said: dict[str, object] = {"check": finding.check, "outcome": "sound"}
+    if finding.reason is not None:
+        said["outcome"] = "wall" if finding.wall else "wrong"
+        said |= {"code": finding.reason.code, "message": finding.reason.message(lang)}
+        said["remedy"] = finding.reason.remedy(lang)
+    return said

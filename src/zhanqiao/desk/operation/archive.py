@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The form of a backup: a tar archive whose last member says what all others are.
+
+    zhanqiao.toml, state.sqlite3, public/, ledger/, vault/, quarantine/     as they lie in the deployment
+    backup.json      {"version": 1, "origin", "entries", "root", "made", "files": {name: {"bytes", "sha256"}}}
+
+Keys are not in it, so that whoever finds a backup can open no row; they are kept apart. Nor are answers that were handed
+over (a request id brings each again), nor what unfinished loads have landed.
+
+A reader believes nothing: members are regular files under those names, each once, and the last one lists exactly them.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+SETTINGS, STATE = "zhanqiao.toml", "state.sqlite3"
+FOLDERS = ("public", "ledger", "vault", "quarantine")
+MANIFEST = "backup.json"
+
+_VERSION = 1
+_PIECE_BYTES = 1 << 20
+# A city's vault has some ten thousand files, of which each takes a line.
+_MOST_MANIFEST = 256 << 20
+
+
+class BackupMalformed(ValueError):  # noqa: N818  the name says what is so
+    """The archive is not what `backup` writes, or is no longer."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds.
+
+    entries, root    of the log at that moment; the checkpoint in it shows as much
+    made             when, ISO 8601 in UTC
+    files            name -> bytes and SHA-256 (hexadecimal)
+    """
+
+    origin: str
+    entries: int
+    root: str
+    made: str
+    files: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the form in which it lies in the archive."""
+        listed = {name: {"bytes": size, "sha256": digest} for name, (size, digest) in self.files.items()}
+        return json.dumps({"version": _VERSION, **asdict(self), "files": listed}, indent=1).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, content: bytes) -> "Manifest":
+        """Read it; raises BackupMalformed."""
+        try:
+            said: dict[str, Any] = json.loads(content)
+            if said["version"] != _VERSION:
+                raise BackupMalformed(f"{MANIFEST} is of version {said['version']!r}, which is not known here")
+            listed = {str(name): (int(one["bytes"]), str(one["sha256"])) for name, one in said["files"].items()}
+            return cls(str(said["origin"]), int(said["entries"]), str(said["root"]), str(said["made"]), listed)
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as cause:
+            if isinstance(cause, BackupMalformed):
+                raise
+            raise BackupMalformed(f"{MANIFEST} cannot be read") from None
+
+
+@contextmanager
+def packing(target: IO[bytes]) -> Iterator["Packing"]:
+    """Write an archive inside; `finish` comes last."""
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        yield Packing(tar)
+
+
+class Packing:
+    """Writes members one after the other, and remembers what they were."""
+
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self.files: dict[str, tuple[int, str]] = {}
+
+    def add(self, name: str, path: Path) -> None:
+        """Add a file as it is now; FileNotFoundError when it is gone, and then nothing was written."""
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            reader = _Digesting(file)
+            self._tar.addfile(_entry(name, size), reader)
+        self.files[name] = (size, reader.digest.hexdigest())
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the last member."""
+        content = manifest.to_bytes()
+        self._tar.addfile(_entry(MANIFEST, len(content)), io.BytesIO(content))
+
+
+@dataclass
+class Member:
+    """One file of an archive that is being read; `pieces` is to be read to its end before the next one."""
+
+    name: str
+    pieces: Iterator[bytes]
+
+
+@dataclass
+class Unpacking:
+    """Reads an archive once, front to back; the manifest is known when all members were read."""
+
+    source: IO[bytes]
+    manifest: Manifest | None = None
+
+    def members(self) -> Iterator[Member]:
+        """Yield the files; raises BackupMalformed at the first thing that no backup has."""
+        seen: dict[str, tuple[int, str]] = {}
+        try:
+            with tarfile.open(fileobj=self.source, mode="r|") as tar:
+                for entry in tar:
+                    if self.manifest is not None:
+                        raise BackupMalformed(f"something follows {MANIFEST}")
+                    content = tar.extractfile(entry) if _is_plain(entry) else None
+                    if content is None:
+                        raise BackupMalformed(f"{entry.name} is no regular file")
+                    if entry.name == MANIFEST:
+                        self.manifest = _read_manifest(content)
+                        continue
+                    if entry.name in seen or not _may_lie_there(entry.name):
+                        raise BackupMalformed(f"{entry.name} has no place in a deployment, or stands twice")
+                    reader = _Digesting(content)
+                    yield Member(entry.name, reader.pieces())
+                    seen[entry.name] = (entry.size, reader.digest.hexdigest())
+        except BackupMalformed:
+            raise
+        except (tarfile.TarError, ValueError, OverflowError, EOFError) as cause:
+            raise BackupMalformed(f"it is no whole tar archive ({type(cause).__name__})") from None
+        if self.manifest is None:
+            raise BackupMalformed(f"it breaks off: {MANIFEST} is missing")
+        _compare(seen, self.manifest.files)
+
+
+class _Digesting(io.RawIOBase):
+    """Passes bytes on and digests them."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        super().__init__()
+        self._source = source
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        self.digest.update(piece)
+        return piece
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            while piece := self.read(_PIECE_BYTES):
+                yield piece
+        except tarfile.TarError:
+            raise BackupMalformed("it breaks off inside a file") from None
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o600
+    return entry
+
+
+def _is_plain(entry: tarfile.TarInfo) -> bool:
+    return entry.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and not entry.sparse
+
+
+def _read_manifest(content: IO[bytes]) -> Manifest:
+    said = content.read(_MOST_MANIFEST + 1)
+    if len(said) > _MOST_MANIFEST:
+        raise BackupMalformed(f"{MANIFEST} is too long")
+    return Manifest.parse(said)
+
+
+def _may_lie_there(name: str) -> bool:
+    """Whether a backup has members of that name: no path that leads elsewhere, no hidden file."""
+    if name in {SETTINGS, STATE}:
+        return True
+    parts = PurePosixPath(name).parts
+    plain = all(part and not part.startswith(".") and part.isprintable() for part in parts)
+    return len(parts) > 1 and parts[0] in FOLDERS and plain and "/".join(parts) == name
+
+
+def _compare(found: dict[str, tuple[int, str]], listed: dict[str, tuple[int, str]]) -> None:
+    for name in sorted(found.keys() | listed.keys()):
+        if name not in found:
+            raise BackupMalformed(f"{name} is missing")
+        if found[name] != listed.get(name):
+            raise BackupMalformed(f"{name} is not what was backed up")

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backup: one file that holds a deployment as of one moment, without its keys. Work goes on meanwhile.
+
+    (1) the log says that a backup is made; nothing is swept while we are inside of the vault, so that whatever the state
+        names stays
+    (2) under the log's lock: tiles and checkpoint, brought up to the rows, and then the state. The state is no older
+        than the checkpoint, as after any crash
+    (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody
+
+The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from zhanqiao.desk import state
+from zhanqiao.desk.operation.archive import FOLDERS, SETTINGS, STATE, Manifest, Packing, packing
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault.house import House
+
+# Who acts at the machine itself, by its operating system's rights and without a key of the register.
+HOST = "host"
+BACKUP_BEGUN = "platform.backup-begun"
+_SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was made: `entries` of the log, `bytes` in `files`."""
+
+    file: Path
+    entries: int
+    files: int
+    bytes: int
+
+
+def back_up(house: House, file: Path) -> Backup | Refusal:
+    """Log that a backup is made, and write it to `file`, which must not be there."""
+    if file.exists():
+        return refuse("backup-file-exists", file=str(file))
+    # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.
+    with house.book.recording(Event(BACKUP_BEGUN, HOST)):
+        pass
+    try:
+        with durable.new_file(file) as part, house.vault.inside(), packing(part) as archive:
+            checkpoint = _pack_log_and_state(house, archive, file)
+            _pack_rest(house.home, archive)
+            made = house.clock().isoformat(timespec="seconds")
+            manifest = Manifest(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), made, archive.files)
+            archive.finish(manifest)
+    except FileExistsError:
+        return refuse("backup-file-exists", file=str(file))
+    except durable.DiskFull:
+        raise
+    except OSError as cause:
+        return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
+    total = sum(size for size, _ in manifest.files.values())
+    return Backup(file, manifest.entries, len(manifest.files), total)
+
+
+def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:
+    copy = file.with_name(f"{file.name}.{STATE}{durable.PART}")
+    try:
+        with house.book.still() as checkpoint:
+            _copy_state(state.file_of(house.home), copy)
+            for path in _files(house.home / "ledger"):
+                archive.add(_name(path, house.home), path)
+        archive.add(STATE, copy)
+    finally:
+        copy.unlink(missing_ok=True)
+    return checkpoint
+
+
+def _copy_state(path: Path, copy: Path) -> None:
+    """Copy the state as of one moment: what others commit meanwhile is in it whole, or not at all."""
+    copy.unlink(missing_ok=True)
+    copy.touch(mode=durable.PRIVATE)
+    try:
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+    except sqlite3.OperationalError as cause:
+        if cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            raise durable.full() from None
+        raise
+
+
+def _pack_rest(home: Path, archive: Packing) -> None:
+    archive.add(SETTINGS, home / SETTINGS)
+    for folder in (one for one in FOLDERS if one != "ledger"):
+        # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
+        while new := [path for path in _files(home / folder) if _name(path, home) not in archive.files]:
+            for path in new:
+                try:
+                    archive.add(_name(path, home), path)
+                except FileNotFoundError:
+                    continue
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Return what a restored deployment needs of a folder: neither locks, nor unfinished files, nor spill."""
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        unfinished = durable.PART in path.name or inner.parts[0] == _SCRATCH
+        if path.is_file() and not unfinished and path.name != "lock" and not path.name.startswith("."):
+            yield path
+
+
+def _name(path: Path, home: Path) -> str:
+    return path.relative_to(home).as_posix()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upgrade: bring a state that an older version made to the tables of this one.
+
+Each migration is one transaction; a crash between two leaves the rest for the next `upgrade`. Every other command refuses
+to open a state in between.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from zhanqiao.desk import state
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.backup import HOST
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Refusal
+
+
+def upgrade(home: Path) -> tuple[str, ...] | Refusal:
+    """Do what is left to do, log it, and return the migrations that were done; none when all had been."""
+    house = open_house(home, upgrading=True)
+    if isinstance(house, Refusal):
+        return house
+    gap = state.schema_gap()
+    if gap is None:
+        return ()
+    from django.core.management import call_command
+
+    from zhanqiao.ledger.book import founding
+
+    with founding():
+        call_command("migrate", verbosity=0)
+    facts: dict[str, object] = {"version": version("zhanqiao"), "migrations": list(gap.lacking)}
+    with house.book.recording(Event("platform.upgraded", HOST, facts=facts)):
+        pass
+    house.book.publish()
+    return gap.lacking

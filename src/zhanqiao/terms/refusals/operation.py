@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusals and findings of running a deployment: backup, restore, examination, upgrade."""
+
+from zhanqiao.terms.refusals.rule import FAULT, REFUSED, USAGE, Rule
+
+ROWS: dict[str, Rule] = {
+    "backup-file-exists": Rule(
+        en="{file} stands there already, and a backup never replaces one.",
+        zh="{file} 已存在；备份不会覆盖已有文件。",
+        remedy_en="Give another name, with the day in it for example.",
+        remedy_zh="请换一个文件名，例如带上日期。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
+    "backup-not-written": Rule(
+        en="The backup could not be written to {file}: {cause}. The deployment is as it was.",
+        zh="备份无法写入 {file}：{cause}。部署未受影响。",
+        remedy_en="Give a place where you may write, on another disk than the deployment's.",
+        remedy_zh="请指定可写的位置，且与部署不在同一磁盘。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "backup-malformed": Rule(
+        en="{file} is no backup that can be restored: {cause}. Nothing was left in the folder.",
+        zh="{file} 不是可恢复的备份：{cause}。目录中未留下任何内容。",
+        remedy_en="Take another backup, and the keys that belong to it.",
+        remedy_zh="请换用另一份备份及与之相配的密钥。",
+        exit_status=REFUSED,
+        http_status=422,
+    ),
+    "backup-behind": Rule(
+        en=(
+            "The backup has {held} entries of the log, and a checkpoint showed {shown}: going on from here would tell the "
+            "missing ones a second time, differently."
+        ),
+        zh="备份中账本有 {held} 条记录，而已公布的检查点为 {shown} 条：若由此继续，缺失的记录将出现第二种说法。",
+        remedy_en="Restore a newer backup, or the disk itself; otherwise found a new log, whose name says that it is new.",
+        remedy_zh="请恢复更新的备份或原磁盘；否则须以新名称建立新账本。",
+        exit_status=REFUSED,
+        http_status=409,
+    ),
+    "checkpoint-not-ours": Rule(
+        en="The checkpoint is not one of this log: {cause}.",
+        zh="该检查点不属于本账本：{cause}。",
+        remedy_en="Give the file `ledger/checkpoint` as the log last showed it, or a witness's copy of it.",
+        remedy_zh="请提供账本最后公布的 `ledger/checkpoint` 文件，或见证方保存的副本。",
+        exit_status=REFUSED,
+        http_status=422,
+    ),
+    "checkpoint-not-said": Rule(
+        en="Whether anybody holds a newer checkpoint than the backup was not said.",
+        zh="未说明是否有人持有比备份更新的检查点。",
+        remedy_en="Give the newest with --checkpoint, or say with --no-checkpoint that none left the house since.",
+        remedy_zh="请用 --checkpoint 提供最新检查点，或用 --no-checkpoint 声明此后未公布任何检查点。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "state-older": Rule(
+        en="The platform's state was made by an older version: {migrations} were not done to it yet.",
+        zh="平台状态由较旧版本建立，尚未执行：{migrations}。",
+        remedy_en="Make a backup with the older version, then run `zhanqiao upgrade`. Nothing was changed.",
+        remedy_zh="请先用旧版本备份，再执行 `zhanqiao upgrade`。未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "state-newer": Rule(
+        en="The platform's state was made by a newer version: {migrations} are not known here.",
+        zh="平台状态由较新版本建立，本版本不认识：{migrations}。",
+        remedy_en="Install the version that worked here last, or restore a backup that the present one made.",
+        remedy_zh="请安装此前使用的版本，或恢复由当前版本所作的备份。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    # --- what an examination finds ------------------------------------------------------------------
+    "owner-differs": Rule(
+        en="{path} belongs to user {owner}, and another one works here.",
+        zh="{path} 属于用户 {owner}，与当前操作用户不同。",
+        remedy_en="Run as the deployment's own user, or give it the whole folder (`chown -R`).",
+        remedy_zh="请以部署所属用户运行，或将整个目录归其所有（`chown -R`）。",
+    ),
+    "rights-too-wide": Rule(
+        en="{path} can be reached by others than its owner (mode {mode}).",
+        zh="{path} 可被其他用户访问（权限 {mode}）。",
+        remedy_en="Run `chmod -R go= ` on it.",
+        remedy_zh="请对其执行 `chmod -R go=`。",
+    ),
+    "room-low": Rule(
+        en="Little room is left on the disk: {free} MiB, {percent} %.",
+        zh="磁盘剩余空间不足：{free} MiB，{percent} %。",
+        remedy_en="Make room before the next delivery; a full disk stops work, and loses nothing.",
+        remedy_zh="请在下次归集前释放空间；磁盘写满会中断工作，但不丢失数据。",
+    ),
+    "disk-fleeting": Rule(
+        en="The deployment lies on {kind}, which is empty after a restart of the machine.",
+        zh="部署位于 {kind}，机器重启后即消失。",
+        remedy_en="Move it to a disk.",
+        remedy_zh="请移到磁盘上。",
+    ),
+    "disk-foreign": Rule(
+        en="The deployment lies on {kind}, where locks and syncs are another machine's promise.",
+        zh="部署位于 {kind}，其文件锁与落盘取决于另一台机器。",
+        remedy_en="Move it to a disk of this machine.",
+        remedy_zh="请移到本机磁盘上。",
+    ),
+    "clock-behind-log": Rule(
+        en="The clock is {seconds} s behind the newest entry of the log.",
+        zh="时钟比账本最新记录慢 {seconds} 秒。",
+        remedy_en="Set the machine's clock by a time server; validity of agreements and consents is judged by it.",
+        remedy_zh="请用时间服务器校准本机时钟；合约与同意的有效期均以其为准。",
+    ),
+    "part-missing": Rule(
+        en="The published data is not whole: {part} is missing.",
+        zh="已发布的数据不完整：缺少 {part}。",
+        remedy_en="Put that part back from a backup, or have the department deliver the dataset again.",
+        remedy_zh="请从备份放回该部分，或由部门重新报送该数据集。",
+    ),
+    "wall-one-user": Rule(
+        en="All parts of the platform run as one user ({user}): who takes over one of them has keys and data.",
+        zh="平台各部分以同一用户（{user}）运行：攻破其一即可接触密钥与数据。",
+        remedy_en="Nobody but operators may have an account on this machine; separate processes are not built yet.",
+        remedy_zh="除运维人员外，本机不应有其他账户；分进程运行尚未建成。",
+    ),
+    "wall-keys-beside-data": Rule(
+        en="The keys lie on the same disk as the data: who takes the disk has both.",
+        zh="密钥与数据在同一磁盘：取走磁盘即两者兼得。",
+        remedy_en="Mount another disk at keys/, or encrypt the disk.",
+        remedy_zh="请将 keys/ 挂载到另一磁盘，或对磁盘加密。",
+    ),
+    "wall-swap": Rule(
+        en="The machine swaps: memory with keys and rows in it may reach the disk in the clear.",
+        zh="本机启用了交换空间：含密钥与数据的内存可能以明文写入磁盘。",
+        remedy_en="Switch it off (`swapoff -a`), or encrypt it.",
+        remedy_zh="请关闭（`swapoff -a`）或加密交换空间。",
+    ),
+    "wall-core-dumps": Rule(
+        en="A crash may write memory, with keys and rows in it, to the disk.",
+        zh="进程崩溃时，含密钥与数据的内存可能写入磁盘。",
+        remedy_en="Run with `ulimit -c 0`.",
+        remedy_zh="请以 `ulimit -c 0` 运行。",
+    ),
+    "backup-never": Rule(
+        en="This deployment was never backed up.",
+        zh="本部署从未备份。",
+        remedy_en="Run `zhanqiao backup FILE`, and keep a copy of keys/ apart from it.",
+        remedy_zh="请执行 `zhanqiao backup 文件`，并将 keys/ 的副本另行保管。",
+    ),
+    "backup-old": Rule(
+        en="The last backup is of {day}.",
+        zh="最近一次备份在 {day}。",
+        remedy_en="Run `zhanqiao backup FILE` every night.",
+        remedy_zh="请每晚执行 `zhanqiao backup 文件`。",
+    ),
+}

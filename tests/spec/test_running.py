@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment is examined, backed up, restored and upgraded by command."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from lib.pier import WAGES, citizen_id, command_line, released, write_wages
+from lib.town import codes, done
+from zhanqiao.catalogue import shelf
+from zhanqiao.desk import state
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.doctor import Finding, examine
+from zhanqiao.desk.operation.restore import restore
+from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.ledger.book import founding
+from zhanqiao.terms.events import Event
+
+BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+def wrong(findings: list[Finding]) -> set[str]:
+    return {one.reason.code for one in findings if one.wrong and one.reason is not None}
+
+
+# --- backup and restore -----------------------------------------------------------------------------
+
+
+def test_a_restored_deployment_gives_what_the_first_one_gave(pier, tmp_path, clock):
+    """The same request id brings the same bytes without a charge, and a new question the same figures."""
+    asked = pier.number()
+    first = released(pier.ask(BY_DISTRICT, request=asked))
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    newest = (pier.home / "ledger" / "checkpoint").read_bytes()
+    spent = pier.spent()
+
+    house = done(restore(tmp_path / "b.tar", tmp_path / "again", pier.home / "keys", newest, clock)).house
+
+    twin = type(pier)(house, pier.settled)
+    again = released(twin.ask(BY_DISTRICT, request=asked))
+    assert (again.answer_file, again.certificate) == (first.answer_file, first.certificate)
+    assert twin.spent() == spent
+    assert released(twin.ask(BY_DISTRICT)).answer["rows"] == first.answer["rows"]
+    assert len(twin.events("platform.restored")) == 1
+    audit(house)
+
+
+def test_a_backup_holds_no_key(pier, tmp_path):
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    content = (tmp_path / "b.tar").read_bytes()
+    keys = [path for path in (pier.home / "keys").rglob("*") if path.is_file()]
+    assert len(keys) > 3
+    for path in keys:
+        secret = max(path.read_bytes().split(b"\n"), key=len)
+        assert secret not in content, path.name
+    with tarfile.open(tmp_path / "b.tar") as tar:
+        assert not [name for name in tar.getnames() if name.startswith("keys")]
+
+
+def test_backups_that_are_taken_while_others_write_are_whole(pier, tmp_path, clock):
+    """Deliveries with new subjects are loaded all the while; each backup is of one moment."""
+    born = date(1948, 1, 1)
+    rows = [WAGES[0]._replace(id=citizen_id(n, born), name=f"新{n}", born=born) for n in range(60)]
+    files = [write_wages(tmp_path / f"{n}.csv", (*WAGES, *rows[: 10 * n])) for n in range(1, 6)]
+    words = [command_line("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer") for file in files]
+    program = (
+        f"import subprocess\nfor one in {words!r}: subprocess.run([*one, '--home', {str(pier.home)!r}], check=True)"
+    )
+    loading = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
+    taken = []
+    while loading.poll() is None or not taken:
+        taken.append(tmp_path / f"{len(taken)}.tar")
+        done(back_up(pier.house, taken[-1]))
+        time.sleep(0.2)
+    assert loading.returncode == 0
+
+    seen = set()
+    some = sorted({place * (len(taken) - 1) // 3 for place in range(4)})
+    for number, file in [(place, taken[place]) for place in some]:
+        house = done(restore(file, tmp_path / f"r{number}", pier.home / "keys", None, clock)).house
+        snapshot = shelf.snapshot_of("pension_enrolment")
+        seen.add(snapshot.rows)
+        twin = type(pier)(house, pier.settled)
+        rows_now = released(twin.ask(BY_DISTRICT)).answer["rows"]
+        assert sum(row[1] for row in rows_now) == snapshot.rows
+    print(f"{len(taken)} backups, of {len(seen)} states")
+    assert len(taken) >= 3
+
+
+def test_a_backup_that_is_behind_what_was_shown_is_not_gone_on_with(pier, tmp_path, clock):
+    """A log that went on from an older state would tell a second history under the same key."""
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    released(pier.ask(BY_DISTRICT))
+    newest = (pier.home / "ledger" / "checkpoint").read_bytes()
+    outcome = restore(tmp_path / "b.tar", tmp_path / "again", pier.home / "keys", newest, clock)
+    assert codes(outcome) == ["backup-behind"]
+    assert not (tmp_path / "again").exists()
+
+
+def test_what_is_restored_by_command_says_whether_a_newer_checkpoint_exists(pier, tmp_path):
+    file, again = tmp_path / "b.tar", tmp_path / "again"
+    made = pier.command("backup", str(file), "--json")
+    assert made.returncode == 0, made.stdout
+    assert json.loads(made.stdout)["status"] == "backed up"
+    assert pier.command("backup", str(file)).returncode == 2, "never replaced"
+    words = command_line("restore", str(file), "--keys", str(pier.home / "keys"), "--home", str(again), "--json")
+    unsaid = subprocess.run(words, capture_output=True, check=False)
+    assert (unsaid.returncode, json.loads(unsaid.stdout)["reasons"][0]["code"]) == (2, "checkpoint-not-said")
+    ran = subprocess.run([*words, "--no-checkpoint"], capture_output=True, check=False)
+    assert (ran.returncode, json.loads(ran.stdout)["status"]) == (0, "restored"), ran.stdout
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 2
+
+
+# --- examination ------------------------------------------------------------------------------------
+
+
+def test_a_sound_deployment_has_no_finding_but_walls(pier):
+    findings = examine(pier.home)
+    assert wrong(findings) == set()
+    walls = {one.reason.code for one in findings if one.wall and one.reason is not None}
+    assert {"wall-one-user", "backup-never"} <= walls
+
+
+def test_keys_that_others_can_read_are_found(pier):
+    (pier.home / "keys" / "vault" / "kek.key").chmod(0o640)
+    assert wrong(examine(pier.home)) == {"rights-too-wide"}
+    ran = pier.command("doctor", "--lang", "en")
+    assert ran.returncode == 3
+    assert "keys/vault/kek.key" in ran.stdout
+
+
+def test_a_published_part_that_is_missing_is_found(pier):
+    segment = next((pier.home / "vault" / "segments" / "pension_enrolment").glob("*.duckdb"))
+    segment.unlink()
+    cube = next((pier.home / "vault" / "states" / "firm_turnover").rglob("cube-*.sealed"))
+    cube.unlink()
+    found = [one.reason for one in examine(pier.home) if one.wrong and one.reason is not None]
+    assert [reason.code for reason in found] == ["part-missing", "part-missing"]
+    assert {reason.facts["part"].split("/")[0] for reason in found} == {"segments", "states"}
+
+
+def test_a_clock_behind_the_log_is_found(pier, clock):
+    clock.forward(days=36_500)
+    with pier.house.book.recording(Event("test.happened", "host")):
+        pass
+    assert wrong(examine(pier.home)) == {"clock-behind-log"}
+
+
+def test_a_damaged_ledger_and_a_damaged_state_are_told_apart(pier):
+    (pier.home / "ledger" / "checkpoint").write_bytes(b"nothing")
+    assert wrong(examine(pier.home)) == {"ledger-damaged"}
+    content = bytearray((pier.home / "state.sqlite3").read_bytes())
+    content[4096 * 3 : 4096 * 12] = b"\xff" * (4096 * 9)
+    (pier.home / "state.sqlite3").write_bytes(content)
+    assert "state-damaged" in wrong(examine(pier.home))
+
+
+def test_a_deployment_that_does_not_open_is_examined_from_outside(pier):
+    shutil.rmtree(pier.home / "keys" / "ledger")
+    pier.home.chmod(0o755)
+    assert wrong(examine(pier.home)) == {"keys-unreadable", "rights-too-wide"}
+    assert wrong(examine(pier.home / "nowhere")) == {"no-deployment"}
+
+
+def test_an_old_backup_is_found(pier, tmp_path, clock):
+    clock.forward(days=-30)
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    assert {one.reason.code for one in examine(pier.home) if one.reason and one.check == "backup"} == {"backup-old"}
+
+
+# --- upgrade ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def older(house) -> Path:
+    """A deployment as an older version left it."""
+    with founding():
+        call_command("migrate", "catalogue", "0001", verbosity=0)
+    return house.home
+
+
+def test_a_state_of_an_older_version_is_upgraded_and_opened_by_nobody_before(older, clock):
+    assert codes(open_house(older, clock)) == ["state-older"]
+    assert done(upgrade(older)) == ("catalogue.0002_high_water",)
+    house = done(open_house(older, clock))
+    assert [event.kind for event in house.book.events()] == ["platform.upgraded"]
+    audit(house)
+    assert done(upgrade(older)) == ()
+
+
+def test_a_state_of_a_newer_version_is_not_touched(house, clock):
+    with founding():
+        state.MigrationRecorder(state.connections["default"]).record_applied("ledger", "0002_from_the_future")
+    assert codes(open_house(house.home, clock)) == ["state-newer"]
+    assert codes(upgrade(house.home)) == ["state-newer"]
