@@ -11,6 +11,8 @@ from lib.town import PEOPLE, Town, build
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.agreements.replay import AgreementsReplay
+from zhanqiao.catalogue.replay import ShelfReplay
+from zhanqiao.identity.replay import RegisterReplay
 from zhanqiao.ledger.replay import compare_state
 
 ACTS = ("seal", "file", "suspend", "resume", "terminate", "tomorrow")
@@ -75,7 +77,9 @@ def test_a_grant_exists_exactly_when_it_should(town: Town, clock, sealed: bool, 
                 )
                 assert isinstance(outcome, Agreement) is model.act(verb, by), (verb, by)
             assert (grants.find_grant(agreement, clock.now) is not None) is model.open
-        # And whatever was done, the rows are what the log makes of it.
-        compare_state(town.book.events(), [AgreementsReplay()])
+        # And whatever was done was allowed at its place, and the rows are what the log makes of it.
+        register, shelf = RegisterReplay(), ShelfReplay()
+        replays = [register, shelf, AgreementsReplay(register, shelf.described)]
+        compare_state(town.book.events(), replays)
     finally:
         clock.now = first
