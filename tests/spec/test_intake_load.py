@@ -212,7 +212,9 @@ def test_the_report_tells_where_and_never_what(house, enrolment, tmp_path):
     for text in (report.as_text("zh"), report.as_text("en"), json.dumps(report.as_data(), ensure_ascii=False)):
         assert not any(value in text for value in (LI, "李秀英", "青岛市", "100000.01", "1960-02-30"))
     assert "所属区市：不在值域内，1 行（第 4 行）" in report.as_text("zh")
-    assert "月缴费基数: outside the declared range, 1 rows (6)" in report.as_text("en")
+    assert "月缴费基数: outside the declared range, 1 row (row 6)" in report.as_text("en")
+    for lang, said in (("zh", "表头为第 1 行"), ("en", "the header is row 1")):
+        assert said in report.as_text(lang).split("\n")[-1]
 
 
 def test_nothing_readable_is_left_on_the_disk(house, enrolment, tmp_path):

@@ -8,6 +8,9 @@ from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Lang
 
 FIRST_ROWS = 5
+# How the parser counts; a department looks its rows up in the file that it sent.
+NUMBERED_EN = "Rows are numbered as a spreadsheet shows the file: the header is row 1."
+NUMBERED_ZH = "行号与用电子表格打开该文件时一致：表头为第 1 行。"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class LoadReport:
             ),
             self.digest,
         ]
-        return [*lines, *(f"  {line}" for line in describe(self.found, self.headers, "zh"))]
+        return [*lines, *_indented(self.found, self.headers, "zh")]
 
     def _en(self) -> list[str]:
         if self.recognised:
@@ -103,12 +106,18 @@ class LoadReport:
             ),
             self.digest,
         ]
-        return [*lines, *(f"  {line}" for line in describe(self.found, self.headers, "en"))]
+        return [*lines, *_indented(self.found, self.headers, "en")]
 
 
 def headers_of(dataset: Dataset) -> dict[str, str]:
     """Return the name under which the department knows each item."""
     return {item.name: item.header for item in dataset.items}
+
+
+def _indented(found: tuple[Count, ...], headers: dict[str, str], lang: Lang) -> list[str]:
+    lines = describe(found, headers, lang)
+    counted = [NUMBERED_ZH if lang == "zh" else NUMBERED_EN] if found else []
+    return [f"  {line}" for line in [*lines, *counted]]
 
 
 def describe(found: tuple[Count, ...], headers: dict[str, str], lang: Lang) -> list[str]:
@@ -122,6 +131,7 @@ def _describe(count: Count, headers: dict[str, str], lang: Lang) -> str:
         places = "、".join(f"{row}" if file == 1 else f"文件{file}:{row}" for file, row in count.first)
         item = headers.get(count.item) or "整行"
         return f"{item}：{zh}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
-    places = ", ".join(f"{row}" if file == 1 else f"file {file}: {row}" for file, row in count.first)
+    places = ", ".join(f"row {row}" if file == 1 else f"file {file} row {row}" for file, row in count.first)
     item = headers.get(count.item) or "row"
-    return f"{item}: {en}, {count.rows:,} rows ({places}{', ...' if count.rows > len(count.first) else ''})"
+    rows = "1 row" if count.rows == 1 else f"{count.rows:,} rows"
+    return f"{item}: {en}, {rows} ({places}{', ...' if count.rows > len(count.first) else ''})"

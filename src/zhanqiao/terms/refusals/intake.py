@@ -149,8 +149,8 @@ ROWS: dict[str, Rule] = {
     "intake-too-many-bad-rows": Rule(
         en="{bad} of {rows} rows do not fit the contract; with more than {percent} % the rest is not published. {found_en}",
         zh="{rows} 行中有 {bad} 行不符合数据契约，超过 {percent}%，其余行不予发布。{found_zh}",
-        remedy_en="Correct what is counted here and deliver everything again.",
-        remedy_zh="请按以上统计更正后重新交付全部数据。",
+        remedy_en="Correct what is counted here (the header is row 1) and deliver everything again.",
+        remedy_zh="请按以上统计更正（表头为第 1 行），然后重新交付全部数据。",
         http_status=422,
     ),
 }
