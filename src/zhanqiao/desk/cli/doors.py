@@ -39,8 +39,8 @@ _WITHHELD = {
         "Groups that were too small, dominated or without a value joined the remainder 其余.",
     ),
     "filter-leaves-out-remainder": (
-        "“其余”是否符合条件无法判定，筛选未将其计入：各行之和少于总数",
-        "The filter leaves out the remainder 其余, of which it is neither true nor false: the rows are less than all.",
+        "“其余”中有的行可能符合条件，有的不符合，故全部未计入：各行合计可能少于符合条件的总数",
+        "The remainder 其余 may hold rows that meet the condition and rows that do not, so none of it is counted: what is shown may be less than all that meet it.",
     ),
 }
 
@@ -169,5 +169,5 @@ def _show_outcome(_: Call, answer: dict[str, object]) -> None:
             show_line(f"  {name}: ", bold(f"{count:,}"))
     for name, value in answer.items():
         if name not in {"results", "status"}:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            shown = (", ".join(map(str, value)) or "none") if isinstance(value, list) else value
             show_line(f"  {name}: ", bold(shown))
