@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the generated pages of docs/reference from the code itself: commands, refusals, spec tests.
+"""Write the generated pages of docs/reference from the code itself: commands, drafts, refusals, spec tests.
 
 `python tools/make_reference.py` writes; with `--check` it only says whether the pages are current (exit 1 when not).
 """
@@ -12,7 +12,12 @@ from typing import Any
 
 import typer
 
+from zhanqiao.agreements import drafting
+from zhanqiao.agreements.draft_keys import KEYS
+from zhanqiao.agreements.drafting import MAX_DRAFT
+from zhanqiao.agreements.usage import ACTIONS, CONSTRAINTS, STATED
 from zhanqiao.desk.cli import app
+from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +82,54 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
+def drafts_page() -> str:
+    """Every key of a draft, and what its usage control may say."""
+    lines = [
+        "# Drafts of agreements 合约草案",
+        "",
+        "Generated from `zhanqiao.agreements.draft_keys` and `usage`. `zhanqiao agreement draft FILE` reads one file of plain",
+        f"UTF-8 YAML of at most {MAX_DRAFT:,} characters: no anchors, tags or merged keys. An unknown key is refused, and every",
+        "problem is named at once, with its line; [refusals](refusals.md) beginning with `draft-` list them. Where a draft",
+        "comes from and goes to: [Describe and ask a new dataset](../howto/describe-and-ask-a-new-dataset.md).",
+        "合约草案为一个 UTF-8 编码的 YAML 文件；未知的键一律拒绝，全部问题一次列出并注明行号。",
+        "",
+        "`*` is a name that the draft chooses, `[]` an entry of a list. `*` 为草案自定的名称，`[]` 为列表中的一项。",
+        "",
+        "| key 键 | required 必填 | | |",
+        "|---|---|---|---|",
+        *(f"| `{key.path}` | {'yes' if key.needed else 'no'} | {key.en} | {key.zh} |" for key in KEYS),
+        "",
+        f"Doors 通道: {', '.join(f'`{door}`' for door in Door)}.",
+        "",
+        "## Actions 行为",
+        "",
+        "A rule that the platform cannot make true is refused, not ignored. 平台无法落实的规则一律拒绝。",
+        "",
+        "| rule 规则 | action 行为 | made true by 落实方式 |",
+        "|---|---|---|",
+        *(f"| {kind} | `{action}` | {how} |" for (kind, action), how in {**ACTIONS, **STATED}.items()),
+        "",
+        "## Constraints 约束",
+        "",
+        "| `leftOperand` | `operator` | made true by 落实方式 |",
+        "|---|---|---|",
+        *(f"| `{left}` | `{operator}` | {how} |" for (left, operator), how in CONSTRAINTS.items()),
+        "",
+        "## An example 示例",
+        "",
+        "```yaml",
+        *_example(drafting.__doc__ or ""),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _example(text: str) -> list[str]:
+    """Return the indented lines of a docstring."""
+    return [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
+
+
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     """Yield every command that can be run, groups resolved."""
     for word, inner in getattr(command, "commands", {}).items():
@@ -98,7 +151,7 @@ def _default(parameter: Any) -> str:
     return "" if shown in (None, "", False) or not parameter.show_default else f"`{shown}`"
 
 
-PAGES = {"commands.md": commands_page, "refusals.md": refusals_page, "promises.md": spec_page}
+PAGES = {"commands.md": commands_page, "drafts.md": drafts_page, "refusals.md": refusals_page, "promises.md": spec_page}
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drafts of contracts: from a person's YAML to a `Draft` whose every word knows its line.
+"""Drafts of contracts: from a person's YAML to a `Draft` whose every word knows its line. `draft_keys` has all keys.
 
     name: 个人信用贷款预审
     abstract: ...
@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from zhanqiao.agreements.draft_keys import below
 from zhanqiao.agreements.identifying import is_identifying
 from zhanqiao.agreements.legal_time import after_instant, first_instant
 from zhanqiao.agreements.usage import KINDS, DraftConstraint, DraftRule
@@ -41,19 +42,6 @@ MAX_BYTES = 4 * MAX_DRAFT
 MAX_TEXT = 2_000
 # What an abstract of several lines has besides words.
 _PROSE = "\n\t\u3000"
-_KEYS = (
-    "name",
-    "abstract",
-    "resident",
-    "issuer",
-    "purpose",
-    "doors",
-    "datasets",
-    "services",
-    "term",
-    "limits",
-    "policy",
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +81,7 @@ def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
         return None, (_not_yaml(1, f"more than {MAX_DRAFT} characters"),)
     root, flaws = compose(text)
     reader = _Reader(flaws)
-    table = reader.table(root, "draft", _KEYS)
+    table = reader.table(root, "draft", below())
     if table is None:
         return None, tuple(reader.reasons)
     draft = Draft(
@@ -213,7 +201,7 @@ class _Reader:
             if not isinstance(value, Mapping):
                 datasets.append(DraftDataset(name, self.words(value, name.text[:64], filled=True)))
                 continue
-            self.table(value, name.text[:64], ("items", "capabilities"))
+            self.table(value, name.text[:64], below("datasets.*"))
             if value.entries.get("items") is None:
                 self.missing(value.line, "items")
             items = self.words(value.entries.get("items"), "items", filled=True)
@@ -225,7 +213,7 @@ class _Reader:
     def term(self, table: Mapping) -> DraftTerm | None:
         if table.entries.get("term") is None:
             self.missing(table.line, "term")
-        term = self.table(table.entries.get("term"), "term", ("from", "until"))
+        term = self.table(table.entries.get("term"), "term", below("term"))
         if term is None:
             return None
         begins, ends = self._edge(term, "from"), self._edge(term, "until")
@@ -241,7 +229,7 @@ class _Reader:
         return edge
 
     def count(self, table: Mapping) -> int | None:
-        limits = self.table(table.entries.get("limits"), "limits", ("count",))
+        limits = self.table(table.entries.get("limits"), "limits", below("limits"))
         node = None if limits is None else limits.entries.get("count")
         if node is None:
             return None
@@ -252,11 +240,11 @@ class _Reader:
         return int(text)
 
     def rules(self, table: Mapping) -> tuple[DraftRule, ...]:
-        policy = self.table(table.entries.get("policy"), "policy", KINDS)
+        policy = self.table(table.entries.get("policy"), "policy", below("policy"))
         rules: list[DraftRule] = []
         for kind in KINDS:
             for part in self._parts(policy.entries.get(kind) if policy else None, kind):
-                entry = self.table(part, kind, ("action", "constraint"))
+                entry = self.table(part, kind, below("policy.*[]"))
                 action = None if entry is None else self.word(entry, "action")
                 if entry is None or action is None:
                     continue
@@ -276,7 +264,7 @@ class _Reader:
         return node.entries
 
     def _constraint(self, node: Node) -> DraftConstraint | None:
-        table = self.table(node, "constraint", ("leftOperand", "operator", "rightOperand"))
+        table = self.table(node, "constraint", below("policy.*[].constraint[]"))
         if table is None:
             return None
         left, operator = self.word(table, "leftOperand"), self.word(table, "operator")
