@@ -358,7 +358,11 @@ def verify_everything(story: Story, lang: Lang) -> Lines:
             f"  {valid} / {len(story.certificates)} 份凭证离线核验有效",
             f"  {valid} of {len(story.certificates)} certificates valid, checked offline",
         ),
-        _(lang, f"  改动答复一个字节：无效（{problems}）", f"  one byte of an answer changed: invalid ({problems})"),
+        _(
+            lang,
+            f"  副本中改动答复一个字节：无效（{problems}）",
+            f"  one byte of an answer changed, in a copy: invalid ({problems})",
+        ),
         command(f"zhanqiao ledger audit {story.home_option()}"),
         _(lang, f"  账本 {entries} 条记录逐条核对一致", f"  {entries} entries of the ledger re-checked"),
     ]
