@@ -29,8 +29,12 @@ from zhanqiao.terms.events import Event
 BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 
 
+# What the machine that runs the tests may lack, whatever the deployment is.
+OF_THE_MACHINE = {"room-low", "disk-fleeting", "disk-foreign"}
+
+
 def wrong(findings: list[Finding]) -> set[str]:
-    return {one.reason.code for one in findings if one.wrong and one.reason is not None}
+    return {one.reason.code for one in findings if one.wrong and one.reason is not None} - OF_THE_MACHINE
 
 
 # --- backup and restore -----------------------------------------------------------------------------
@@ -144,7 +148,7 @@ def test_a_published_part_that_is_missing_is_found(pier):
     segment.unlink()
     cube = next((pier.home / "vault" / "states" / "firm_turnover").rglob("cube-*.sealed"))
     cube.unlink()
-    found = [one.reason for one in examine(pier.home) if one.wrong and one.reason is not None]
+    found = [one.reason for one in examine(pier.home) if one.check == "vault" and one.reason is not None]
     assert [reason.code for reason in found] == ["part-missing", "part-missing"]
     assert {reason.facts["part"].split("/")[0] for reason in found} == {"segments", "states"}
 

@@ -39,8 +39,8 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is
         show_data({"status": "backed up", **vars(made), "file": str(made.file)})
         return
     call.say(
-        f"已备份到 {made.file}：{made.files} 个文件，{made.bytes:,} 字节，账本 {made.entries} 条",
-        f"Backed up to {made.file}: {made.files} files, {made.bytes:,} bytes, {made.entries} entries of the log",
+        f"已备份到 {made.file}：账本 {made.entries} 条",
+        f"Backed up to {made.file}: {made.entries} entries of the log",
         mark=DONE_MARK,
     )
     call.say("密钥不在其中，请将 keys 目录另行保管", "The keys are not in it: keep a copy of the keys folder apart")
@@ -77,8 +77,8 @@ def restore_backup(
         return
     say(
         spoken,
-        f"已恢复到 {home}：备份时间 {manifest.made}，账本 {restored.entries} 条逐条核对，文件 {len(manifest.files)} 个",
-        f"Restored to {home}: backed up {manifest.made}, {restored.entries} entries audited, {len(manifest.files)} files",
+        f"已恢复到 {home}：备份时间 {manifest.made}，账本 {restored.entries} 条逐条核对",
+        f"Restored to {home}: backed up {manifest.made}, {restored.entries} entries audited",
         mark=DONE_MARK,
     )
 

@@ -21,8 +21,8 @@ ROWS: dict[str, Rule] = {
         http_status=500,
     ),
     "backup-malformed": Rule(
-        en="{file} is no backup that can be restored: {cause}. Nothing was left in the folder.",
-        zh="{file} 不是可恢复的备份：{cause}。目录中未留下任何内容。",
+        en="{file} is no backup that can be restored: {cause}. Nothing was left behind.",
+        zh="{file} 不是可恢复的备份：{cause}。未留下任何内容。",
         remedy_en="Take another backup, and the keys that belong to it.",
         remedy_zh="请换用另一份备份及与之相配的密钥。",
         exit_status=REFUSED,
@@ -81,7 +81,7 @@ ROWS: dict[str, Rule] = {
     "rights-too-wide": Rule(
         en="{path} can be reached by others than its owner (mode {mode}).",
         zh="{path} 可被其他用户访问（权限 {mode}）。",
-        remedy_en="Run `chmod -R go= ` on it.",
+        remedy_en="Run `chmod -R go=` on it.",
         remedy_zh="请对其执行 `chmod -R go=`。",
     ),
     "room-low": Rule(
