@@ -63,10 +63,13 @@ def edit(house, sql: str) -> None:
     state.close()
 
 
-def audited(house) -> tuple[int, str]:
-    """Run the command; return its status and what it printed."""
-    ran = CliRunner().invoke(app, ["ledger", "audit", "--home", str(house.home), "--lang", "en"])
-    return ran.exit_code, ran.output
+def damage(house) -> str:
+    """Audit the ledger alone; return what is wrong. The whole audit would ask for the agreements of these charges, too."""
+    try:
+        house.book.audit()
+    except LedgerDamaged as damaged:
+        return str(damaged)
+    return ""
 
 
 def _of_entry(column: str, value: str, where: int) -> str:
@@ -231,18 +234,14 @@ ROWS = {
 def test_an_edited_column_is_found_and_named(told, where):
     sql, says = COLUMNS[where]
     edit(told, sql)
-    status, words = audited(told)
-    assert (status, "ledger-damaged" in words) == (1, True), words
-    assert says in words
+    assert says in damage(told)
 
 
 @pytest.mark.parametrize("what", ROWS)
 def test_rows_deleted_swapped_or_made_up_are_found_and_named(told, what):
     sql, says = ROWS[what]
     edit(told, sql)
-    status, words = audited(told)
-    assert (status, "ledger-damaged" in words) == (1, True), words
-    assert says in words
+    assert says in damage(told)
 
 
 def test_no_column_of_the_ledger_is_left_out():
@@ -252,8 +251,7 @@ def test_no_column_of_the_ledger_is_left_out():
 
 
 def test_an_untouched_ledger_is_clean(told):
-    status, words = audited(told)
-    assert (status, f"{SIZE} entries re-checked" in words) == (0, True), words
+    assert damage(told) == ""
 
 
 def test_what_is_edited_before_it_was_shown_is_not_signed(told):
@@ -262,7 +260,12 @@ def test_what_is_edited_before_it_was_shown_is_not_signed(told):
         pass
     edit(told, _of_entry("by", "'somebody'", SIZE))
     before = (told.home / "ledger" / "checkpoint").read_bytes()
-    assert audited(told)[0] == 1
+    ran = CliRunner().invoke(app, ["ledger", "audit", "--home", str(told.home), "--lang", "en"])
+    said = " ".join(ran.output.split())
+    assert (
+        ran.exit_code,
+        f"ledger-damaged The ledger contradicts itself: couldn't audit: the column by of entry {SIZE}" in said,
+    ) == (1, True), said
     assert (told.home / "ledger" / "checkpoint").read_bytes() == before
 
 
@@ -297,9 +300,7 @@ def test_an_edited_file_is_found_and_named(told, name, how):
         content = content[: len(content) // 2] if how == "cut in half" else b""
     path.chmod(0o600)
     path.write_bytes(content)
-    status, words = audited(told)
-    assert (status, "ledger-damaged" in words) == (1, True), words
-    assert FILES[name] in words
+    assert FILES[name] in damage(told)
 
 
 def test_every_file_of_the_ledger_is_edited_here(told):
@@ -326,9 +327,7 @@ def test_a_file_that_is_no_tile_of_this_log_is_found_and_named(told, name):
     path = told.home / "ledger" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes((told.home / "ledger" / "tile/0/000").read_bytes())
-    status, words = audited(told)
-    assert (status, "ledger-damaged" in words) == (1, True), words
-    assert f"{name}: no such tile belongs to this log" in " ".join(words.split())
+    assert f"{name}: no such tile belongs to this log" in damage(told)
 
 
 def one_bit(path) -> bytes:
@@ -374,17 +373,16 @@ def test_what_a_crash_left_on_the_way_to_the_next_checkpoint_is_no_damage(told):
             pass
     told.book.publish()
     (folder / "checkpoint").write_bytes(shown)
-    assert audited(told)[0] == 0
+    assert damage(told) == ""
     (folder / "checkpoint").write_bytes(shown)
     one_bit(folder / "tile/entries/002.p/88")
-    status, words = audited(told)
-    assert (status, "tile/entries/002.p/88: it holds something else" in " ".join(words.split())) == (1, True), words
+    assert "tile/entries/002.p/88: it holds something else" in damage(told)
 
 
 def test_a_certificate_under_anothers_name_is_found(told):
     folder = told.home / "ledger" / "certificates"
     shutil.copy(folder / f"{ENVELOPE:012d}.cert", folder / "000000000005.cert")
-    assert "the certificate 000000000005.cert: it is not one of this log" in audited(told)[1]
+    assert "the certificate 000000000005.cert: it is not one of this log" in damage(told)
 
 
 def member_added(content: bytes) -> bytes:
@@ -414,7 +412,7 @@ def test_a_damaged_certificate_is_not_handed_out_again(told, spoil):
     with pytest.raises(LedgerDamaged, match=f"the certificate {ENVELOPE:012d}.cert"):
         told.book.certificate(ENVELOPE)
     assert path.read_bytes() == spoilt, "it stays as evidence"
-    assert audited(told)[0] == 1
+    assert f"the certificate {ENVELOPE:012d}.cert" in damage(told)
 
 
 def test_an_edited_envelope_is_not_handed_out(told):
