@@ -6,13 +6,15 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
-from lib.pier import released
+from lib.pier import opened, released
 from lib.town import codes, done
+from zhanqiao.desk.deployment import open_house, utc_now
 from zhanqiao.desk.operation.archive import MANIFEST
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.restore import restore
@@ -21,11 +23,26 @@ from zhanqiao.terms.refusals import Refusal
 Files = dict[str, bytes]
 
 
+@pytest.fixture(scope="module")
+def kept(settled_pier, tmp_path_factory) -> tuple[Path, Path]:
+    """One backup, and the keys that belong to it; each test alters a copy."""
+    folder = tmp_path_factory.mktemp("kept")
+    for pier in opened(settled_pier, folder, utc_now):
+        released(pier.ask("SELECT count(*) AS n FROM pension_enrolment"))
+        done(back_up(pier.house, folder / "b.tar"))
+        shutil.copytree(pier.home / "keys", folder / "keys")
+    return folder / "b.tar", folder / "keys"
+
+
 @pytest.fixture
-def backup(pier, tmp_path) -> Path:
-    released(pier.ask("SELECT count(*) AS n FROM pension_enrolment"))
-    done(back_up(pier.house, tmp_path / "b.tar"))
-    return tmp_path / "b.tar"
+def backup(kept, tmp_path) -> Iterator[Path]:
+    yield Path(shutil.copy(kept[0], tmp_path / "b.tar"))
+    connections.close_all()
+
+
+@pytest.fixture
+def keys(kept) -> Path:
+    return kept[1]
 
 
 def unpacked(file: Path) -> Files:
@@ -59,7 +76,7 @@ def flip(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("at", [0.0, 0.2, 0.5, 0.8, 0.999])
-def test_a_changed_byte_is_found(backup, pier, tmp_path, at):
+def test_a_changed_byte_is_found(backup, keys, tmp_path, at):
     content = bytearray(backup.read_bytes())
     # The archive's padding carries nothing.
     place = max(512, int(at * len(content)))
@@ -68,16 +85,16 @@ def test_a_changed_byte_is_found(backup, pier, tmp_path, at):
     content[place] ^= 1
     backup.write_bytes(content)
     home = tmp_path / "again"
-    assert refused(restore(backup, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(backup, home, keys, None), home) == ["backup-malformed"]
 
 
 @pytest.mark.parametrize("at", [0, 100, 0.3, 0.9])
-def test_a_backup_that_was_cut_off_is_found(backup, pier, tmp_path, at):
+def test_a_backup_that_was_cut_off_is_found(backup, keys, tmp_path, at):
     size = backup.stat().st_size
     with backup.open("r+b") as file:
         file.truncate(int(at * size) if isinstance(at, float) else at)
     home = tmp_path / "again"
-    assert refused(restore(backup, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(backup, home, keys, None), home) == ["backup-malformed"]
 
 
 def _without(prefix: str) -> Callable[[Files], Files]:
@@ -116,15 +133,15 @@ ALTERED: dict[str, tuple[Callable[[Files], Files], str]] = {
 
 
 @pytest.mark.parametrize("case", ALTERED)
-def test_a_backup_whose_manifest_agrees_is_checked_all_the_same(backup, pier, tmp_path, case):
+def test_a_backup_whose_manifest_agrees_is_checked_all_the_same(backup, keys, tmp_path, case):
     change, code = ALTERED[case]
     home = tmp_path / "again"
     altered = packed(tmp_path / "altered.tar", change(unpacked(backup)))
-    assert refused(restore(altered, home, pier.home / "keys", None), home) == [code]
+    assert refused(restore(altered, home, keys, None), home) == [code]
 
 
-def test_the_control_packs_a_backup_that_restores(backup, pier, tmp_path):
-    done(restore(packed(tmp_path / "same.tar", unpacked(backup)), tmp_path / "again", pier.home / "keys", None))
+def test_the_control_packs_a_backup_that_restores(backup, keys, tmp_path):
+    done(restore(packed(tmp_path / "same.tar", unpacked(backup)), tmp_path / "again", keys, None))
 
 
 @pytest.mark.parametrize(
@@ -140,16 +157,16 @@ def test_the_control_packs_a_backup_that_restores(backup, pier, tmp_path):
         "elsewhere/x",
     ],
 )
-def test_nothing_is_written_elsewhere(backup, pier, tmp_path, name):
+def test_nothing_is_written_elsewhere(backup, keys, tmp_path, name):
     home = tmp_path / "deep" / "again"
     home.parent.mkdir()
     altered = packed(tmp_path / "altered.tar", {**unpacked(backup), name: b"out"})
-    assert refused(restore(altered, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
     assert not list(tmp_path.rglob("out"))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
-def test_no_link_pipe_or_device_is_made(backup, pier, tmp_path, kind):
+def test_no_link_pipe_or_device_is_made(backup, keys, tmp_path, kind):
     files = unpacked(backup)
     altered = tmp_path / "altered.tar"
     with tarfile.open(altered, "w") as tar:
@@ -161,11 +178,11 @@ def test_no_link_pipe_or_device_is_made(backup, pier, tmp_path, kind):
             plain.size = len(content)
             tar.addfile(plain, io.BytesIO(content))
     home = tmp_path / "again"
-    assert refused(restore(altered, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
 @pytest.mark.parametrize("twice", ["state.sqlite3", "public/trust.txt", MANIFEST])
-def test_no_file_stands_twice(backup, pier, tmp_path, twice):
+def test_no_file_stands_twice(backup, keys, tmp_path, twice):
     altered = tmp_path / "altered.tar"
     with tarfile.open(altered, "w") as tar:
         for name, content in [*unpacked(backup).items(), (twice, b"another")]:
@@ -173,14 +190,14 @@ def test_no_file_stands_twice(backup, pier, tmp_path, twice):
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     home = tmp_path / "again"
-    assert refused(restore(altered, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
 @pytest.mark.parametrize(
     "manifest",
     [b"", b"{}", b"[]", b"null", b"\xff", b'{"version": 2}', b"[" * 100_000, b'{"version": 1, "files": []}'],
 )
-def test_a_manifest_that_is_none_is_named(backup, pier, tmp_path, manifest):
+def test_a_manifest_that_is_none_is_named(backup, keys, tmp_path, manifest):
     altered = tmp_path / "altered.tar"
     with tarfile.open(altered, "w") as tar:
         for name, content in {**unpacked(backup), MANIFEST: manifest}.items():
@@ -188,31 +205,31 @@ def test_a_manifest_that_is_none_is_named(backup, pier, tmp_path, manifest):
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     home = tmp_path / "again"
-    assert refused(restore(altered, home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"\x1f\x8b\x08" + bytes(100), bytes(10_240)])
-def test_what_is_no_archive_is_named(pier, tmp_path, content):
+def test_what_is_no_archive_is_named(keys, tmp_path, content):
     (tmp_path / "b.tar").write_bytes(content)
     home = tmp_path / "again"
-    assert refused(restore(tmp_path / "b.tar", home, pier.home / "keys", None), home) == ["backup-malformed"]
+    assert refused(restore(tmp_path / "b.tar", home, keys, None), home) == ["backup-malformed"]
 
 
-def test_keys_of_another_deployment_open_nothing(backup, empty_home, pier, tmp_path):
+def test_keys_of_another_deployment_open_nothing(backup, empty_home, keys, tmp_path):
     home = tmp_path / "again"
     assert refused(restore(backup, home, empty_home / "keys", None), home) == ["keys-differ"]
     mixed = tmp_path / "mixed"
-    shutil.copytree(pier.home / "keys", mixed)
+    shutil.copytree(keys, mixed)
     shutil.rmtree(mixed / "vault")
     shutil.copytree(empty_home / "keys" / "vault", mixed / "vault")
     assert refused(restore(backup, home, mixed, None), home) == ["backup-malformed"]
 
 
-def test_keys_are_wanted_whole(backup, pier, tmp_path):
-    home, keys = tmp_path / "again", tmp_path / "keys"
-    shutil.copytree(pier.home / "keys", keys)
-    (keys / "vault" / "kek.key").unlink()
-    assert refused(restore(backup, home, keys, None), home) == ["keys-unreadable"]
+def test_keys_are_wanted_whole(backup, keys, tmp_path):
+    home, cut = tmp_path / "again", tmp_path / "keys"
+    shutil.copytree(keys, cut)
+    (cut / "vault" / "kek.key").unlink()
+    assert refused(restore(backup, home, cut, None), home) == ["keys-unreadable"]
     assert refused(restore(backup, home, tmp_path / "nowhere", None), home) == ["keys-unreadable"]
 
 
@@ -222,11 +239,12 @@ def test_a_folder_that_is_in_use_is_not_restored_into(backup, pier):
     assert {path: path.stat().st_mtime_ns for path in pier.home.rglob("*")} == before
 
 
-def test_a_checkpoint_of_another_history_is_found(backup, pier, tmp_path):
+def test_a_checkpoint_of_another_history_is_found(pier, tmp_path):
     """Under the same key: somebody went on from an older copy, and a checkpoint of that got out."""
     fork = tmp_path / "fork"
     shutil.copytree(pier.home, fork)
-    twin = type(pier)(done(pier_house(fork)), pier.settled)
+    connections.close_all()
+    twin = type(pier)(done(open_house(fork)), pier.settled)
     released(twin.ask("SELECT count(*) AS n FROM firm_turnover"))
     newest = (fork / "ledger" / "checkpoint").read_bytes()
     again = pier.reopened()
@@ -236,15 +254,6 @@ def test_a_checkpoint_of_another_history_is_found(backup, pier, tmp_path):
     assert refused(restore(tmp_path / "later.tar", home, pier.home / "keys", newest), home) == ["backup-malformed"]
 
 
-def pier_house(home: Path) -> object:
-    from django.db import connections
-
-    from zhanqiao.desk.deployment import open_house
-
-    connections.close_all()
-    return open_house(home)
-
-
-def test_what_is_no_checkpoint_is_named(backup, pier, tmp_path):
+def test_what_is_no_checkpoint_is_named(backup, keys, tmp_path):
     home = tmp_path / "again"
-    assert refused(restore(backup, home, pier.home / "keys", b"nothing"), home) == ["checkpoint-not-ours"]
+    assert refused(restore(backup, home, keys, b"nothing"), home) == ["checkpoint-not-ours"]

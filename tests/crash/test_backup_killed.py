@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 at every step of a backup and of a restore: no half a backup has its name, and no half a deployment opens."""
+"""kill -9 at steps all through a backup and a restore: no half a backup has its name, and no half a deployment opens."""
 
 import os
 import signal
@@ -17,6 +17,7 @@ from zhanqiao.desk.operation.restore import restore
 
 DYING = Path(__file__).parents[1] / "lib" / "dying"
 KILLED = -signal.SIGKILL
+BY_DAY = 5
 
 
 def ran(words: list[str], **environment: str) -> int:
@@ -35,7 +36,7 @@ def test_a_killed_backup_has_no_name(pier: Pier, tmp_path):
 
     assert ran(words(tmp_path / "control.tar"), COUNT_STEPS=str(tmp_path / "steps")) == 0
     steps = len((tmp_path / "steps").read_text().split("\n"))
-    for at in spread(steps, 8):
+    for at in spread(steps, BY_DAY):
         file = tmp_path / f"{at}.tar"
         assert ran(words(file), DIE_AT=str(at)) == KILLED
         after = pier.reopened()
@@ -46,7 +47,7 @@ def test_a_killed_backup_has_no_name(pier: Pier, tmp_path):
             after = pier.reopened()
         else:
             done(back_up(after.house, file))
-    print(f"backup: killed at {len(spread(steps, 8))} of {steps} steps")
+    print(f"backup: killed at {len(spread(steps, BY_DAY))} of {steps} steps")
 
 
 def test_a_killed_restore_is_no_deployment(pier: Pier, tmp_path):
@@ -59,7 +60,7 @@ def test_a_killed_restore_is_no_deployment(pier: Pier, tmp_path):
     assert ran(words(tmp_path / "control"), COUNT_STEPS=str(tmp_path / "steps")) == 0
     steps = len((tmp_path / "steps").read_text().split("\n"))
     opened = 0
-    for at in spread(steps, 10):
+    for at in spread(steps, BY_DAY):
         home = tmp_path / f"r{at}"
         assert ran(words(home), DIE_AT=str(at)) == KILLED
         house = open_house(home)
@@ -70,8 +71,8 @@ def test_a_killed_restore_is_no_deployment(pier: Pier, tmp_path):
         else:
             opened += 1
             audit(done(house))
-    print(f"restore: killed at {len(spread(steps, 10))} of {steps} steps, {opened} were whole by then")
-    assert opened < len(spread(steps, 10))
+    print(f"restore: killed at {len(spread(steps, BY_DAY))} of {steps} steps, {opened} were whole by then")
+    assert opened < len(spread(steps, BY_DAY))
 
 
 def codes_of(outcome: object) -> list[str]:
