@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
+# One more than there are cores: a third of a test's time it waits for the disk to sync.
+WORKERS := $(shell expr $(CORES) + 1)
 
 .PHONY: demo test test-slow threats bench check docs reference format clean locks
 
@@ -26,15 +28,15 @@ demo: $(VENV)/core.done
 
 test: $(VENV)/dev.done
 	@tools/judges
-	@$(BIN)/pytest -n $(CORES) -m "not slow"
+	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
 test-slow: $(VENV)/dev.done
-	@$(BIN)/pytest -n $(CORES) -m slow
+	@$(BIN)/pytest -n $(WORKERS) -m slow
 
 # The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
 threats: $(VENV)/dev.done
 	@tools/judges
-	@$(BIN)/python tools/threats.py -n $(CORES) $(if $(FULL),,-m "not slow")
+	@$(BIN)/python tools/threats.py -n $(WORKERS) $(if $(FULL),,-m "not slow")
 
 # The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes.
 bench: $(VENV)/dev.done
