@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
 
 SETTINGS_FILE = "zhanqiao.toml"
-# No production yet: a deployment with walls missing would look like one that has them.
 # It holds a few lines.
 _MOST_SETTINGS = 65_536
+# No production yet: a deployment with walls missing would look like one that has them.
 PROFILES = ("demo", "laptop")
 
 
@@ -82,7 +82,7 @@ def found(
     last: without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over
     and a person removes.
     """
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+    if not is_free(home):
         return refuse("home-not-empty", home=str(home))
     added = missing_folders(home)
     try:
@@ -101,6 +101,11 @@ def found(
         return house
     take_back(home, added)
     return refusal
+
+
+def is_free(home: Path) -> bool:
+    """Whether a deployment may be made there: in a folder that is empty, or not there yet."""
+    return not home.exists() or (home.is_dir() and not any(home.iterdir()))
 
 
 def missing_folders(home: Path) -> list[Path]:

@@ -4,6 +4,8 @@
 import os
 import pkgutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import django
 from django.apps import apps as django_apps
 from django.db import DatabaseError, connections
 from django.db.migrations.recorder import MigrationRecorder
+
+FILE = "state.sqlite3"
 
 
 def prepare() -> None:
@@ -41,7 +45,14 @@ def use(home: Path) -> None:
 
 def file_of(home: Path) -> Path:
     """Return where a deployment keeps its state."""
-    return home / "state.sqlite3"
+    return home / FILE
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[sqlite3.Connection]:
+    """Open a deployment's state beside Django, to read it."""
+    with closing(sqlite3.connect(f"{file_of(home).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        yield connection
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from zhanqiao.desk.cli.output import (
     HomeOption,
     JsonOption,
     LangOption,
-    bold,
     language,
     refused,
     say,
     show_data,
-    show_line,
+    show_reason,
 )
 from zhanqiao.desk.cli.session import Call, unwrap
 from zhanqiao.desk.operation.backup import back_up
@@ -137,15 +136,10 @@ def _show(finding: Finding, lang: Lang) -> None:
     if finding.reason is None:
         say(lang, zh, en, mark=DONE_MARK)
         return
-    mark = UNSURE_MARK if finding.wall else REFUSED_MARK
-    show_line(mark, " ", bold(finding.reason.code), "  ", finding.reason.message(lang))
-    show_line("  → ", finding.reason.remedy(lang))
+    show_reason(finding.reason, lang, UNSURE_MARK if finding.wall else REFUSED_MARK)
 
 
 def _as_data(finding: Finding, lang: Lang) -> dict[str, object]:
-    said: dict[str, object] = {"check": finding.check, "outcome": "sound"}
-    if finding.reason is not None:
-        said["outcome"] = "wall" if finding.wall else "wrong"
-        said |= {"code": finding.reason.code, "message": finding.reason.message(lang)}
-        said["remedy"] = finding.reason.remedy(lang)
-    return said
+    if finding.reason is None:
+        return {"check": finding.check, "outcome": "sound"}
+    return {"check": finding.check, "outcome": "wall" if finding.wall else "wrong", **finding.reason.as_data(lang)}

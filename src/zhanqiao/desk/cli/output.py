@@ -25,7 +25,7 @@ from rich.text import Text
 
 from zhanqiao.ledger.problems import printable
 from zhanqiao.terms.canonical import plain
-from zhanqiao.terms.refusals import Lang, Refusal
+from zhanqiao.terms.refusals import Lang, Reason, Refusal
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder. 部署目录。", show_default=False)
@@ -132,8 +132,13 @@ def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
         show_data(refusal.as_data(lang))
         return
     for reason in refusal.reasons:
-        show_line(REFUSED_MARK, " ", bold(reason.code), "  ", reason.message(lang))
-        show_line("  → ", reason.remedy(lang))
+        show_reason(reason, lang, REFUSED_MARK)
+
+
+def show_reason(reason: Reason, lang: Lang, mark: Text) -> None:
+    """Print one reason and its remedy."""
+    show_line(mark, " ", bold(reason.code), "  ", reason.message(lang))
+    show_line("  → ", reason.remedy(lang))
 
 
 def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:

@@ -20,7 +20,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-SETTINGS, STATE = "zhanqiao.toml", "state.sqlite3"
+from zhanqiao.desk import state
+from zhanqiao.desk.deployment import SETTINGS_FILE
+
 FOLDERS = ("public", "ledger", "vault", "quarantine")
 MANIFEST = "backup.json"
 
@@ -180,7 +182,7 @@ def _read_manifest(content: IO[bytes]) -> Manifest:
 
 def _may_lie_there(name: str) -> bool:
     """Whether a backup has members of that name: no path that leads elsewhere, no hidden file."""
-    if name in {SETTINGS, STATE}:
+    if name in {SETTINGS_FILE, state.FILE}:
         return True
     parts = PurePosixPath(name).parts
     plain = all(part and not part.startswith(".") and part.isprintable() for part in parts)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanqiao.desk import state
-from zhanqiao.desk.operation.archive import FOLDERS, SETTINGS, STATE, Manifest, Packing, packing
+from zhanqiao.desk.deployment import SETTINGS_FILE
+from zhanqiao.desk.operation.archive import FOLDERS, Manifest, Packing, packing
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.terms.events import Event
@@ -65,27 +66,24 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
 
 
 def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:
-    copy = file.with_name(f"{file.name}.{STATE}{durable.PART}")
+    copy = file.with_name(f"{file.name}.{state.FILE}{durable.PART}")
     try:
         with house.book.still() as checkpoint:
-            _copy_state(state.file_of(house.home), copy)
+            _copy_state(house.home, copy)
             for path in _files(house.home / "ledger"):
                 archive.add(_name(path, house.home), path)
-        archive.add(STATE, copy)
+        archive.add(state.FILE, copy)
     finally:
         copy.unlink(missing_ok=True)
     return checkpoint
 
 
-def _copy_state(path: Path, copy: Path) -> None:
+def _copy_state(home: Path, copy: Path) -> None:
     """Copy the state as of one moment: what others commit meanwhile is in it whole, or not at all."""
     copy.unlink(missing_ok=True)
     copy.touch(mode=durable.PRIVATE)
     try:
-        with (
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
+        with state.reading(home) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     except sqlite3.OperationalError as cause:
         if cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
@@ -94,7 +92,7 @@ def _copy_state(path: Path, copy: Path) -> None:
 
 
 def _pack_rest(home: Path, archive: Packing) -> None:
-    archive.add(SETTINGS, home / SETTINGS)
+    archive.add(SETTINGS_FILE, home / SETTINGS_FILE)
     for folder in (one for one in FOLDERS if one != "ledger"):
         # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
         while new := [path for path in _files(home / folder) if _name(path, home) not in archive.files]:

@@ -14,8 +14,7 @@ import resource
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +30,7 @@ from zhanqiao.vault.house import House
 
 T = TypeVar("T")
 # name -> whether the profile allows what is found, and the check
-Checks = dict[str, tuple[bool, Callable[[T], Iterator[Reason]]]]
+Checks = dict[str, tuple[bool, Callable[[T], Iterable[Reason]]]]
 
 _MOST_DAYS_WITHOUT_BACKUP = 7
 _LEAST_FREE_BYTES, _LEAST_FREE_PERCENT = 1 << 30, 5
@@ -133,9 +132,8 @@ def _memory(_home: Path) -> Iterator[Reason]:
 
 def _state(house: House) -> Iterator[Reason]:
     """SQLite's own check, and the journal mode on which a crash counts."""
-    path = state.file_of(house.home)
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with state.reading(house.home) as connection:
             [(said,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
             [(mode,)] = connection.execute("PRAGMA journal_mode").fetchall()
     except sqlite3.Error as cause:
@@ -146,9 +144,9 @@ def _state(house: House) -> Iterator[Reason]:
         yield Reason("state-damaged", {"cause": f"its journal is {mode}, not wal"})
 
 
-def _ledger(house: House) -> Iterator[Reason]:
+def _ledger(house: House) -> Iterable[Reason]:
     house.book.check()
-    yield from ()
+    return ()
 
 
 def _clock(house: House) -> Iterator[Reason]:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.deployment import missing_folders, open_house, take_back
-from zhanqiao.desk.operation.archive import SETTINGS, BackupMalformed, Manifest, Member, Unpacking
+from zhanqiao.desk.deployment import SETTINGS_FILE, is_free, missing_folders, open_house, take_back
+from zhanqiao.desk.operation.archive import BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable, regular_file
@@ -54,7 +54,7 @@ def restore(
     keys    a copy of the deployment's keys folder
     newest  the newest checkpoint that somebody holds, signed; None when whoever restores says that there is none
     """
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+    if not is_free(home):
         return refuse("home-not-empty", home=str(home))
     added = missing_folders(home)
     try:
@@ -89,7 +89,7 @@ def _restored(
     refusal = _copy_keys(keys, home / KEYS)
     if refusal is not None:
         return refusal
-    durable.write_whole(home / SETTINGS, settings)
+    durable.write_whole(home / SETTINGS_FILE, settings)
     house = open_house(home, clock)
     return house if isinstance(house, Refusal) else _proven(house, manifest, file.name, newest)
 
@@ -100,8 +100,8 @@ def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -
         if newest is not None and (refusal := _behind(house, newest)) is not None:
             return refusal
         missing = missing_parts(house)
-    except (LedgerDamaged, VaultFault, KeyFault) as damage:
-        return refuse("backup-malformed", file=file, cause=str(damage))
+    except (LedgerDamaged, VaultFault, KeyFault) as flaw:
+        return refuse("backup-malformed", file=file, cause=str(flaw))
     if missing:
         return refuse("backup-malformed", file=file, cause=f"{missing[0]} is missing")
     facts: dict[str, object] = {"entries": entries, "root": house.book.checkpoint().root.hex()}
@@ -128,7 +128,7 @@ def _unpack(file: Path, home: Path) -> tuple[Manifest, bytes]:
     with regular_file.opened(file) as descriptor, os.fdopen(os.dup(descriptor), "rb") as source:
         unpacking = Unpacking(source)
         for member in unpacking.members():
-            if member.name == SETTINGS:
+            if member.name == SETTINGS_FILE:
                 settings = b"".join(member.pieces)
                 continue
             path = home / member.name

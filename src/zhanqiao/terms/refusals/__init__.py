@@ -60,6 +60,10 @@ class Reason:
         """Return what would work, in `lang`."""
         return (self.rule.remedy_zh if lang == "zh" else self.rule.remedy_en).format_map(self.facts)
 
+    def as_data(self, lang: Lang) -> dict[str, str]:
+        """Return the form of `--json` output."""
+        return {"code": self.code, "message": self.message(lang), "remedy": self.remedy(lang)}
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -80,10 +84,7 @@ class Refusal:
         """Return the form of `--json` output."""
         return {
             "status": "refused",
-            "reasons": [
-                {"code": reason.code, "message": reason.message(lang), "remedy": reason.remedy(lang)}
-                for reason in self.reasons
-            ],
+            "reasons": [reason.as_data(lang) for reason in self.reasons],
         }
 
 
