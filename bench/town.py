@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhanqiao.desk import state
+from zhanqiao.desk.configuration import Deployment
 
 state.prepare()
 
@@ -46,7 +47,7 @@ def done(outcome: T | Refusal) -> T:
 
 def found(home: Path) -> House:
     """Return a new deployment without data."""
-    return done(deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.bench/qingdao")))
+    return done(deployment.found(home, Deployment("青岛", "demo", "zhanqiao.bench/qingdao")))
 
 
 def describe(house: House, name: str) -> Dataset:

@@ -42,7 +42,8 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A founded deployment without data, made once and copied for each test."""
     from django.db import connections
 
-    from zhanqiao.desk.deployment import Deployment, found
+    from zhanqiao.desk.configuration import Deployment
+    from zhanqiao.desk.deployment import found
     from zhanqiao.vault.house import House
 
     home = tmp_path_factory.mktemp("founded") / "home"

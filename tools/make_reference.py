@@ -5,6 +5,7 @@
 """
 
 import ast
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from zhanqiao.agreements.draft_keys import KEYS
 from zhanqiao.agreements.drafting import MAX_DRAFT
 from zhanqiao.agreements.usage import ACTIONS, CONSTRAINTS, STATED
 from zhanqiao.desk.cli import app
+from zhanqiao.desk.configuration import SETTINGS, SETTINGS_FILE, Setting
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import RULES
 
@@ -151,7 +153,41 @@ def _default(parameter: Any) -> str:
     return "" if shown in (None, "", False) or not parameter.show_default else f"`{shown}`"
 
 
-PAGES = {"commands.md": commands_page, "drafts.md": drafts_page, "refusals.md": refusals_page, "promises.md": spec_page}
+def settings_page() -> str:
+    """Every setting of zhanqiao.toml."""
+    lines = [
+        "# Settings 配置",
+        "",
+        f"Generated from `zhanqiao.desk.configuration`. `{SETTINGS_FILE}` in the deployment's folder is the one place for",
+        "settings; whatever it says that nobody meant is named, and opens nothing. Witnesses stand in `[[witness]]` tables,",
+        "which `zhanqiao ledger witness add` writes. 部署目录中的 `zhanqiao.toml` 是唯一的配置；有误则不打开任何内容。",
+        "",
+        "| table 表 | key 键 | when left out 缺省 | | |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `[{one.table}]` | `{one.key}` | {_left_out(one)} | {one.en}{_choices(one)} | {one.zh} |"
+            for one in SETTINGS
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(setting: Setting) -> str:
+    return "required 必填" if setting.default is None else f"`{json.dumps(setting.default)}`"
+
+
+def _choices(setting: Setting) -> str:
+    return f" One of {', '.join(f'`{one}`' for one in setting.choices)}." if setting.choices else ""
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "drafts.md": drafts_page,
+    "refusals.md": refusals_page,
+    "promises.md": spec_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from django.db import connections
 
 from lib.pier import opened, released
 from lib.town import codes, done
-from zhanqiao.desk.deployment import open_house, utc_now
+from zhanqiao.desk.configuration import utc_now
+from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.archive import MANIFEST
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.restore import restore

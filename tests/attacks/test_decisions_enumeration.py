@@ -21,7 +21,7 @@ from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.doors import reasons
 from zhanqiao.policy import decide

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import Deployment, found
+from zhanqiao.desk.configuration import Deployment
+from zhanqiao.desk.deployment import found
 from zhanqiao.vault.house import House
 
 

@@ -7,11 +7,14 @@ import pytest
 
 from lib.pier import Pier
 from lib.town import codes
-from zhanqiao.desk.deployment import SETTINGS_FILE, Deployment, found, open_house
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment
+from zhanqiao.desk.deployment import found, open_house
 from zhanqiao.terms.refusals import Refusal
 
 WRONG = {
     "unknown key": ('origin = "o"', 'origin = "o"\nprofil = "production"', "profil"),
+    "unknown key of serve": ("clock_behind_seconds = 0", "[serve]\nport = 1", "port"),
+    "serve no table": ("[deployment]", "serve = 1\n[deployment]", "serve"),
     "second table": ('origin = "o"', 'origin = "o"\n[deployments]\n', "deployments"),
     "unknown profile": ('profile = "demo"', 'profile = "Demo"', "profile"),
     "profile no text": ('profile = "demo"', "profile = 1", "profile"),
@@ -44,7 +47,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text('[deployment]\nprofile = "x"\ncolour = 1\n', encoding="utf-8")
     refusal = open_house(tmp_path)
     assert isinstance(refusal, Refusal)
-    assert [reason.facts["key"] for reason in refusal.reasons] == ["colour", "city", "origin", "profile"]
+    assert [reason.facts["key"] for reason in refusal.reasons] == ["colour", "city", "profile", "origin"]
 
 
 def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from lib.town import codes
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.intake import quarantine, sweep
 from zhanqiao.ledger.trust import Trust

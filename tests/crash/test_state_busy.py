@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from lib.pier import Pier, released
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.terms.requests import RequestId
 
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"

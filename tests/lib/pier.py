@@ -34,6 +34,7 @@ from lib.town import CONTRACTS, done
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import deployment, personas
+from zhanqiao.desk.configuration import Deployment
 from zhanqiao.desk.demo_truth import roster_ids
 from zhanqiao.desk.scenarios import all_scenarios, all_services
 from zhanqiao.desk.stewardship import deliver, describe
@@ -265,7 +266,7 @@ def settle(folder: Path, clock: Callable[[], datetime]) -> Settled:
 
 def _build(folder: Path, clock: Callable[[], datetime]) -> dict[str, str]:
     home = folder / "home"
-    house = done(deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.test/pier"), clock))
+    house = done(deployment.found(home, Deployment("青岛", "demo", "zhanqiao.test/pier"), clock))
     settled = town.build(house.book)
     done(register.give_role(house.book, "hrss-officer", Role.ANALYST, "secadmin"))
     for who, key in settled.keys.items():

@@ -17,7 +17,8 @@ from lib.go_judge import judge
 from lib.ledger_cases import request_id, work
 from lib.witnessing import found_witnesses, network, seat, trust_of
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import open_house, utc_now
+from zhanqiao.desk.configuration import utc_now
+from zhanqiao.desk.deployment import open_house
 from zhanqiao.ledger import witnesses as witnesses_module
 from zhanqiao.ledger.certificate import parse
 from zhanqiao.ledger.cosigning import Witness

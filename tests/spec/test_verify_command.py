@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from lib.pier import Pier, released
 from zhanqiao.desk.answers import answer_path, write_release
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger import certificate as certificates
 from zhanqiao.ledger import regular_file
 from zhanqiao.ledger.problems import Unsound

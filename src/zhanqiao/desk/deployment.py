@@ -1,73 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment is a folder. `found` makes one, `open_house` opens one; both say which part is wrong and stop."""
 
-import json
 import secrets
 import shutil
-import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connections
 
 from zhanqiao.desk import state
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
 from zhanqiao.ledger import durable
-from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
 from zhanqiao.terms.events import Event
-from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
 
 if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
-
-SETTINGS_FILE = "zhanqiao.toml"
-# It holds a few lines.
-_MOST_SETTINGS = 65_536
-# No production yet: a deployment with walls missing would look like one that has them.
-PROFILES = ("demo", "laptop")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What `zhanqiao.toml` says.
-
-    clock_behind_seconds    how far the demo's clock lags, so that a tour of a chosen day prints the same again
-    quorum                  how many of the witnesses, or all where there are fewer, must cosign; 0: nothing waits for them
-    quorum_seconds          how long releases go on when they did not
-    witnesses               who cosigns the log's checkpoints: the tables `[[witness]]` with name, url and vkey
-    """
-
-    city: str
-    profile: str
-    origin: str
-    clock_behind_seconds: int = 0
-    quorum: int = Patience.quorum
-    quorum_seconds: int = Patience.seconds
-    witnesses: tuple[Seat, ...] = ()
-
-    def clock(self) -> datetime:
-        """The deployment's clock."""
-        return utc_now() - timedelta(seconds=self.clock_behind_seconds)
-
-
-_NUMBERS = ("clock_behind_seconds", "quorum", "quorum_seconds")
-_KINDS: dict[str, type] = {**dict.fromkeys(("city", "profile", "origin"), str), **dict.fromkeys(_NUMBERS, int)}
-_WITNESS = "witness"
-_WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
-
-
-def utc_now() -> datetime:
-    """The system's clock; everything below the desk takes it as an argument."""
-    return datetime.now(UTC)
-
-
-def seconds_since(day: date) -> int:
-    """Return how far a clock must lag that shows the morning of that day now."""
-    return int((utc_now() - datetime.combine(day, time(1), UTC)).total_seconds())
 
 
 def found(
@@ -143,7 +96,7 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
         ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
     _publish_keys(home / "public", keys, deployment.witnesses)
     Keyring.create(home / "keys" / "vault")
-    _write_settings(home / SETTINGS_FILE, deployment)
+    write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
     assert isinstance(house, House)
     return house
@@ -222,7 +175,7 @@ def set_witnesses(house: House, witnesses: tuple[Seat, ...], event: Event) -> Re
     if set(house.book.witnesses.seats) - set(witnesses):
         house.book.witnesses.forget()
     _publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), witnesses)
-    _write_settings(path, replace(former, witnesses=witnesses))
+    write_settings(path, replace(former, witnesses=witnesses))
     return None
 
 
@@ -259,73 +212,3 @@ def _unpublished(path: Path, keys: "LogKeys") -> str | None:
     except (OSError, ValueError) as fault:
         return f"public/{path.name} cannot be used: {fault}"
     return None if differing is None else f"public/{path.name} does not hold the key in keys/ledger/{differing}"
-
-
-def _write_settings(path: Path, deployment: Deployment) -> None:
-    fields = {name: value for name, value in vars(deployment).items() if name != "witnesses"}
-    lines = ["[deployment]", *_toml(fields)]
-    for seat in deployment.witnesses:
-        lines += ["", f"[[{_WITNESS}]]", *_toml({"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey})]
-    durable.write_whole(path, "\n".join([*lines, ""]).encode())
-
-
-def _toml(fields: dict[str, object]) -> list[str]:
-    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
-
-
-def read_settings(path: Path) -> Deployment | Refusal:
-    """Read `zhanqiao.toml`; whatever it says that nobody meant is named and not guessed at."""
-    try:
-        content = read_bounded(path, _MOST_SETTINGS)
-        if len(content) > _MOST_SETTINGS:
-            return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
-        said = tomllib.loads(content.decode())
-    except OSError as cause:
-        return refuse("settings-unreadable", cause=cause.strerror or "-")
-    except ValueError as cause:  # no UTF-8, or no TOML
-        return refuse("settings-unreadable", cause=str(cause))
-    wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong_settings(said)]
-    if wrong:
-        return Refusal(tuple(wrong))
-    seats = tuple(Seat.read(**row) for row in said.get(_WITNESS, []))
-    return Deployment(**said["deployment"], witnesses=seats)
-
-
-def _wrong_settings(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each key that is unknown, missing or of a wrong kind, with what is wanted there."""
-    table = said.get("deployment")
-    if not isinstance(table, dict):
-        yield "deployment", "[deployment]"
-        return
-    for key in [*sorted(said.keys() - {"deployment", _WITNESS}), *sorted(table.keys() - _KINDS.keys())]:
-        yield key, f"no such key, but: {', '.join(_KINDS)}"
-    for key, kind in _KINDS.items():
-        # Exactly of its kind: for Python, true is a number.
-        if (key in table and type(table[key]) is not kind) or (key not in table and kind is str):
-            yield key, kind.__name__
-    # A clock that runs ahead would sign what nobody can believe yet.
-    for key in _NUMBERS:
-        if type(number := table.get(key)) is int and number < 0:
-            yield key, "0 or more"
-    if isinstance(profile := table.get("profile"), str) and profile not in PROFILES:
-        yield "profile", " | ".join(PROFILES)
-    yield from _wrong_witnesses(said.get(_WITNESS, []))
-
-
-def _wrong_witnesses(rows: object) -> Iterator[tuple[str, str]]:
-    if not isinstance(rows, list):
-        yield _WITNESS, f"[[{_WITNESS}]]"
-        return
-    seats: list[Seat] = []
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != _WITNESS_KINDS:
-            yield f"{_WITNESS} {number}", f"exactly: {', '.join(_WITNESS_KINDS)}, each of them a text"
-            continue
-        try:
-            seat = Seat.read(**row)
-        except ValueError as cause:
-            yield f"{_WITNESS} {number}", str(cause)
-            continue
-        if any(seat.rivals(other) for other in seats):
-            yield f"{_WITNESS} {number}", "a name and a key that no other witness has"
-        seats.append(seat)

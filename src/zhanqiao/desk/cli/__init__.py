@@ -47,6 +47,7 @@ from zhanqiao.desk.cli.output import (  # noqa: E402
     show_data,
 )
 from zhanqiao.desk.cli.session import command  # noqa: E402
+from zhanqiao.desk.configuration import PROFILES, Deployment  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 app = typer.Typer(
@@ -75,12 +76,12 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a deployment: keys, empty state, empty log. 建立部署。"""
-    if profile not in deployment.PROFILES:
-        raise typer.BadParameter(f"a profile is one of {', '.join(deployment.PROFILES)}")
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"a profile is one of {', '.join(PROFILES)}")
     for option, said in {"city": city, "origin": origin}.items():
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
-    wanted = deployment.Deployment(city=city, profile=profile, origin=origin)
+    wanted = Deployment(city=city, profile=profile, origin=origin)
     # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
     settle = personas.settle if profile == "demo" else None
     house = deployment.found(home, wanted, settle=settle)

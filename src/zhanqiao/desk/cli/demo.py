@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from zhanqiao.desk import demo_story, deployment
 from zhanqiao.desk.cli.output import REFUSED_MARK, LangOption, bold, console, language, refused, say, show_line
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, seconds_since
 from zhanqiao.desk.demo_story import Stage, Story
 from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
@@ -46,13 +47,13 @@ def demo(
 ) -> None:
     """Tell the whole story on a synthetic city; print what left and why. 一个城市的完整演示。"""
     spoken = language(lang)
-    behind = deployment.seconds_since(day.date()) if day else 0
+    behind = seconds_since(day.date()) if day else 0
     if behind < 0:
         raise typer.BadParameter("the city's day lies ahead: certificates of the future are not valid")
     city = home.with_name(home.name + "-city")
     _clear(home, city, spoken)
     started = time.monotonic()
-    house = deployment.found(home, deployment.Deployment("青岛", "demo", "zhanqiao.demo/qingdao", behind))
+    house = deployment.found(home, Deployment("青岛", "demo", "zhanqiao.demo/qingdao", behind))
     if isinstance(house, Refusal):
         refused(house, spoken, as_json=False)
     city.mkdir(exist_ok=True)
@@ -94,8 +95,8 @@ def _chapter(number: int, stage: Stage, story: Story, lang: Lang) -> None:
 
 def _clear(home: Path, city: Path, lang: Lang) -> None:
     """Remove a former demo with its city, and nothing that is not one; first look at both, then touch either."""
-    settings = deployment.read_settings(home / deployment.SETTINGS_FILE)
-    a_demo = isinstance(settings, deployment.Deployment) and settings.profile == "demo"
+    settings = read_settings(home / SETTINGS_FILE)
+    a_demo = isinstance(settings, Deployment) and settings.profile == "demo"
     if home.exists() and not a_demo:
         say(
             lang,

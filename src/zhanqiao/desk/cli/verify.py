@@ -20,7 +20,7 @@ from zhanqiao.desk.cli.output import (
     show_data,
     show_line,
 )
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
 from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.regular_file import read_bounded

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from zhanqiao.desk.cli.output import LangOption, language, refused
-from zhanqiao.desk.deployment import utc_now
+from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger import witness as program
 from zhanqiao.ledger.cosigning import Witness, WitnessDamaged
 from zhanqiao.terms.refusals import refuse

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from zhanqiao.desk import state
-from zhanqiao.desk.deployment import SETTINGS_FILE
+from zhanqiao.desk.configuration import SETTINGS_FILE
 
 FOLDERS = ("public", "ledger", "vault", "quarantine")
 MANIFEST = "backup.json"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanqiao.desk import state
-from zhanqiao.desk.deployment import SETTINGS_FILE
+from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.operation.archive import FOLDERS, Manifest, Packing, packing
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint

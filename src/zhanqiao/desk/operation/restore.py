@@ -18,7 +18,8 @@ from pathlib import Path
 
 from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.deployment import SETTINGS_FILE, is_free, missing_folders, open_house, take_back
+from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.desk.deployment import is_free, missing_folders, open_house, take_back
 from zhanqiao.desk.operation.archive import BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a deployment is told: `zhanqiao.toml`, by one table of settings. There is no other place for one.
+
+The table names each setting with its kind, what it is when left out, and what it means; the file is read and written by
+it, and `docs/reference/settings.md` is generated from it. Whatever the file says that nobody meant is named, and opens
+nothing.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import read_bounded
+from zhanqiao.ledger.witnesses import Patience, Seat
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
+
+SETTINGS_FILE = "zhanqiao.toml"
+# It holds a few lines.
+_MOST_SETTINGS = 65_536
+# No production yet: a deployment with walls missing would look like one that has them.
+PROFILES = ("demo", "laptop")
+_DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"
+
+
+def utc_now() -> datetime:
+    """The system's clock; everything below the desk takes it as an argument."""
+    return datetime.now(UTC)
+
+
+def seconds_since(day: date) -> int:
+    """Return how far a clock must lag that shows the morning of that day now."""
+    return int((utc_now() - datetime.combine(day, time(1), UTC)).total_seconds())
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a running deployment is reached: the settings `[serve]`."""
+
+    listen: str = "127.0.0.1:8443"
+    metrics: str = ""
+    socket: str = ""
+    gateway_user: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What `zhanqiao.toml` says; what each field means stands in `SETTINGS`."""
+
+    city: str
+    profile: str
+    origin: str
+    clock_behind_seconds: int = 0
+    quorum: int = Patience.quorum
+    quorum_seconds: int = Patience.seconds
+    witnesses: tuple[Seat, ...] = ()
+    serving: Serving = field(default_factory=Serving)
+
+    def clock(self) -> datetime:
+        """The deployment's clock."""
+        return utc_now() - timedelta(seconds=self.clock_behind_seconds)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    default     what it is when left out; None: it has to be given
+    choices     the only values, where there are only some
+    """
+
+    table: str
+    key: str
+    default: str | int | None
+    en: str
+    zh: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> type:
+        return str if self.default is None else type(self.default)
+
+
+_SERVING = Serving()
+SETTINGS = (
+    Setting(_DEPLOYMENT, "city", None, "The city whose platform this is.", "城市名称。"),
+    Setting(_DEPLOYMENT, "profile", None, "What the deployment is for.", "运行模式。", PROFILES),
+    Setting(
+        _DEPLOYMENT,
+        "origin",
+        None,
+        "Name of the log in checkpoints and certificates; never changed.",
+        "账本在检查点与凭证中的名称；不可更改。",
+    ),
+    Setting(
+        _DEPLOYMENT,
+        "clock_behind_seconds",
+        0,
+        "How far the clock lags, so that a tour of a chosen day prints the same again; demo only.",
+        "时钟落后的秒数，使演示可重现所选日期；仅限 demo。",
+    ),
+    Setting(
+        _DEPLOYMENT,
+        "quorum",
+        Patience.quorum,
+        "How many of the witnesses, or all where there are fewer, must cosign; 0: nothing waits for them.",
+        "至少须有几个见证方联署；0 表示不等待。",
+    ),
+    Setting(
+        _DEPLOYMENT,
+        "quorum_seconds",
+        Patience.seconds,
+        "How long releases go on when they did not.",
+        "未达联署数时仍可出库的秒数。",
+    ),
+    Setting(_SERVE, "listen", _SERVING.listen, "HOST:PORT of the gateway.", "网关监听地址。"),
+    Setting(
+        _SERVE,
+        "metrics",
+        _SERVING.metrics,
+        "HOST:PORT where Prometheus reads /metrics; none when empty.",
+        "Prometheus 读取 /metrics 的地址；空则不提供。",
+    ),
+    Setting(
+        _SERVE,
+        "socket",
+        _SERVING.socket,
+        "The vault worker's Unix socket, in a folder that the gateway's user can enter; run/vault.sock in the deployment's folder when empty.",
+        "库房进程的 Unix 套接字，其目录须可由网关用户进入；空则为部署目录中的 run/vault.sock。",
+    ),
+    Setting(
+        _SERVE,
+        "gateway_user",
+        _SERVING.gateway_user,
+        "User that the gateway runs as, another than the deployment's owner; needs a start by root.",
+        "网关进程的运行用户，须与部署所有者不同；须由 root 启动。",
+    ),
+    Setting(
+        _SERVE,
+        "tls_certificate",
+        _SERVING.tls_certificate,
+        "Certificate chain (PEM) that the gateway's user can read; plain HTTP, on loopback only, when empty.",
+        "证书链（PEM），网关用户可读；空则为明文 HTTP，仅限本机。",
+    ),
+    Setting(_SERVE, "tls_key", _SERVING.tls_key, "Private key (PEM) of that certificate.", "该证书的私钥（PEM）。"),
+)
+_KNOWN = {table: {one.key: one for one in SETTINGS if one.table == table} for table in (_DEPLOYMENT, _SERVE)}
+_WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
+_FIELDS = {
+    _DEPLOYMENT: {one.name for one in fields(Deployment)} - {"witnesses", "serving"},
+    _SERVE: {one.name for one in fields(Serving)},
+}
+assert {table: set(known) for table, known in _KNOWN.items()} == _FIELDS, "every setting stands in the table"
+
+
+def read_settings(path: Path) -> Deployment | Refusal:
+    """Read `zhanqiao.toml`; whatever it says that nobody meant is named and not guessed at."""
+    try:
+        content = read_bounded(path, _MOST_SETTINGS)
+        if len(content) > _MOST_SETTINGS:
+            return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
+        said = tomllib.loads(content.decode())
+    except OSError as cause:
+        return refuse("settings-unreadable", cause=cause.strerror or "-")
+    except ValueError as cause:  # no UTF-8, or no TOML
+        return refuse("settings-unreadable", cause=str(cause))
+    wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong(said)]
+    if wrong:
+        return Refusal(tuple(wrong))
+    seats = tuple(Seat.read(**row) for row in said.get(_WITNESS, []))
+    return Deployment(**said[_DEPLOYMENT], witnesses=seats, serving=Serving(**said.get(_SERVE, {})))
+
+
+def write_settings(path: Path, deployment: Deployment) -> None:
+    """Write the file whole; tables that say nothing new are left out."""
+    lines = [f"[{_DEPLOYMENT}]", *_toml({key: getattr(deployment, key) for key in _KNOWN[_DEPLOYMENT]})]
+    if deployment.serving != _SERVING:
+        lines += ["", f"[{_SERVE}]", *_toml(vars(deployment.serving))]
+    for seat in deployment.witnesses:
+        lines += ["", f"[[{_WITNESS}]]", *_toml({"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey})]
+    durable.write_whole(path, "\n".join([*lines, ""]).encode())
+
+
+def _toml(said: dict[str, object]) -> list[str]:
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()]
+
+
+def _wrong(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each key that is unknown, missing or of a wrong kind, with what is wanted there."""
+    if not isinstance(said.get(_DEPLOYMENT), dict):
+        yield _DEPLOYMENT, f"[{_DEPLOYMENT}]"
+        return
+    for key in sorted(said.keys() - {_DEPLOYMENT, _SERVE, _WITNESS}):
+        yield key, f"no such table, but: {_DEPLOYMENT}, {_SERVE}, {_WITNESS}"
+    yield from _wrong_in(_DEPLOYMENT, said[_DEPLOYMENT])
+    if _SERVE in said:
+        yield from _wrong_in(_SERVE, said[_SERVE])
+    yield from _wrong_witnesses(said.get(_WITNESS, []))
+
+
+def _wrong_in(table: str, said: object) -> Iterator[tuple[str, str]]:
+    known = _KNOWN[table]
+    if not isinstance(said, dict):
+        yield table, f"[{table}]"
+        return
+    for key in sorted(said.keys() - known.keys()):
+        yield key, f"no such key, but: {', '.join(known)}"
+    for key, setting in known.items():
+        if key not in said:
+            if setting.default is None:
+                yield key, setting.kind.__name__
+        # Exactly of its kind: for Python, true is a number.
+        elif type(value := said[key]) is not setting.kind:
+            yield key, setting.kind.__name__
+        # A clock that runs ahead would sign what nobody can believe yet.
+        elif isinstance(value, int) and value < 0:
+            yield key, "0 or more"
+        elif setting.choices and value not in setting.choices:
+            yield key, " | ".join(setting.choices)
+
+
+def _wrong_witnesses(rows: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(rows, list):
+        yield _WITNESS, f"[[{_WITNESS}]]"
+        return
+    seats: list[Seat] = []
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != _WITNESS_KINDS:
+            yield f"{_WITNESS} {number}", f"exactly: {', '.join(_WITNESS_KINDS)}, each of them a text"
+            continue
+        try:
+            seat = Seat.read(**row)
+        except ValueError as cause:
+            yield f"{_WITNESS} {number}", str(cause)
+            continue
+        if any(seat.rivals(other) for other in seats):
+            yield f"{_WITNESS} {number}", "a name and a key that no other witness has"
+        seats.append(seat)
