@@ -265,7 +265,7 @@ def test_many_different_questions_at_once_are_all_answered_and_certified(pier: P
     """Sixteen callers, three questions each: the certificates that are made at the same time are all good."""
     outcomes = [one for _ in range(3) for one in together([lambda: pier.ask(BY_DISTRICT)] * THREADS)]
     answers = [released(outcome) for outcome in outcomes]
-    assert len({json.dumps(one.answer) for one in answers}) == 1
+    assert len({json.dumps({**one.answer, "request": None}) for one in answers}) == 1
     assert pier.spent() == len(answers) == 48
     assert all(pier.verify(one).valid for one in answers)
     _audited(pier)

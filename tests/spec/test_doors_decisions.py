@@ -53,7 +53,7 @@ SILENT, ENTERPRISE = _service("silent-certification"), _service("enterprise-cred
 )
 def test_a_consented_question_gets_the_rules_outcome_and_nothing_else(pier: Pier, row, outcome) -> None:
     answer = released(pier.decide(CITIZEN_CREDIT, row.id, consent=pier.consent(CITIZEN_CREDIT, row.id)))
-    assert answer.answer == {"status": "released", "service": "citizen-credit", **outcome}
+    assert answer.answer == {"status": "released", "service": "citizen-credit", "request": answer.request, **outcome}
     assert row.id.encode() not in answer.answer_file + answer.certificate
 
 
@@ -63,7 +63,7 @@ def test_an_enterprise_is_judged_in_the_words_of_the_service(pier: Pier) -> None
     words = {field.name: set(field.values) for field in ENTERPRISE.output if field.values}
     assert answer.answer["outcome"] in words["outcome"]
     assert answer.answer["band"] in words["band"]
-    assert set(answer.answer) <= {"status", "service", *(field.name for field in ENTERPRISE.output)}
+    assert set(answer.answer) <= {"status", "service", "request", *(field.name for field in ENTERPRISE.output)}
     assert pier.verify(answer).valid
 
 
@@ -150,7 +150,7 @@ def test_a_batch_answers_each_subject_as_a_single_call_would(pier: Pier) -> None
     assert [result["id"] for result in results] == ids
     for identifier, result in zip(ids, results, strict=True):
         single = released(pier.decide(SILENT, identifier, by="hrss-officer", agreement="pension")).answer
-        bare = {name: value for name, value in single.items() if name not in {"status", "service"}}
+        bare = {name: value for name, value in single.items() if name not in {"status", "service", "request"}}
         assert result == {"id": identifier, "status": "answered", **bare}
     assert pier.spent("pension") == 2 * len(ids)
 
@@ -183,7 +183,7 @@ def test_the_answer_to_a_whole_list_is_that_of_its_single_decisions_byte_for_byt
             said = decisions.shaped(SILENT.decide(evidence, legal_day(at)), SILENT)
             results.append({"id": identifier, "status": "answered", **said})
     assert {result.get("outcome") for result in results} >= {"certified", "undetermined", None}
-    answer = {"status": "released", "service": SILENT.name, "results": results}
+    answer = {"status": "released", "service": SILENT.name, "request": left.request, "results": results}
     assert left.answer == answer
     assert left.answer_file == canonical({"salt": json.loads(left.answer_file)["salt"], "answer": answer})
 
@@ -352,7 +352,7 @@ def test_a_certificate_verifies_with_its_answer_and_with_no_other(pier: Pier) ->
     token = pier.consent(CITIZEN_CREDIT, HIGH.id, uses=2)
     first = released(pier.decide(CITIZEN_CREDIT, HIGH.id, consent=token))
     second = released(pier.decide(CITIZEN_CREDIT, HIGH.id, consent=token))
-    assert first.answer == second.answer
+    assert first.answer == {**second.answer, "request": first.request}, "an answer names the request that it is for"
     assert pier.verify(first).valid
     assert not pier.verify(first, answer=second.answer_file).valid
     assert not pier.verify(first, answer=first.answer_file.replace(b'"high"', b'"low"')).valid
@@ -388,7 +388,7 @@ def test_equal_answers_show_no_equal_commitments(pier: Pier) -> None:
     """The log is public: two banks that ask about one subject must not find each other, nor one case label the rest."""
     twice = [released(pier.decide(CITIZEN_CREDIT, KNOWN, consent=pier.consent(CITIZEN_CREDIT, KNOWN))) for _ in "ab"]
     first, second = (predicate(one) for one in twice)
-    assert twice[0].answer == twice[1].answer
+    assert twice[0].answer == {**twice[1].answer, "request": twice[0].request}
     assert first["commitment"] != second["commitment"]
 
 

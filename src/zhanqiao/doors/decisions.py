@@ -83,7 +83,8 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, day), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
     sealing = _sealing(permit, grant, service, _commitment(asked, [evidence], outcome, house))
-    return release.charge_and_hand_over(asked, canonical(outcome), sealing, house, _use(consent, asked, house))
+    told = canonical({**outcome, "request": asked.id})
+    return release.charge_and_hand_over(asked, told, sealing, house, _use(consent, asked, house))
 
 
 def answer_batch(
@@ -111,6 +112,7 @@ def answer_batch(
     decided = decide_list(read, service, day, _silent(datasets, day))
     outcome = object_of(
         {
+            "request": canonical(asked.id),
             "results": _results(decided, ids).encode(),
             "service": canonical(service.name),
             "status": canonical("released"),

@@ -176,7 +176,10 @@ def reserve(asked: Asked, house: House) -> Refusal | None:
 
 
 def hand_over(asked: Asked, answer: bytes, sealing: Sealing, house: House) -> Release | Refusal:
-    """Log, sign and keep the answer (in canonical form), then let it go."""
+    """Log, sign and keep the answer (in canonical form), then let it go.
+
+    An answer names its request: so who passes it on cannot hand out another's answer for it, certificate and all.
+    """
     salt = house.dice(16)
     memo = _memo(asked, answer, salt, house)
     try:

@@ -60,7 +60,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
     sealing = _sealing(permit, grant.purpose, withheld, exact)
-    return release.hand_over(asked, canonical(table), sealing, house)
+    return release.hand_over(asked, canonical({**table, "request": asked.id}), sealing, house)
 
 
 def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:

@@ -139,7 +139,8 @@ def _hand_out(
     """Write the answer with its certificate, and show it."""
     certificate = call.unwrap(write_release(release, folder))
     if call.as_json:
-        show_data({**release.answer, "request": release.request, "certificate": str(certificate)})
+        bare = {name: value for name, value in release.answer.items() if name != "request"}
+        show_data({**bare, "request": release.request, "certificate": str(certificate)})
         return
     show_answer(call, release.answer)
     call.say(
@@ -168,6 +169,6 @@ def _show_outcome(_: Call, answer: dict[str, object]) -> None:
         for name, count in sorted(counted.items()):
             show_line(f"  {name}: ", bold(f"{count:,}"))
     for name, value in answer.items():
-        if name not in {"results", "status"}:
+        if name not in {"results", "status", "request"}:
             shown = (", ".join(map(str, value)) or "none") if isinstance(value, list) else value
             show_line(f"  {name}: ", bold(shown))
