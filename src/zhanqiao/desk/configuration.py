@@ -131,8 +131,8 @@ SETTINGS = (
         _SERVE,
         "socket",
         _SERVING.socket,
-        "The vault worker's Unix socket, in a folder that the gateway's user can enter; run/vault.sock in the deployment's folder when empty.",
-        "库房进程的 Unix 套接字，其目录须可由网关用户进入；空则为部署目录中的 run/vault.sock。",
+        "The vault worker's Unix socket. When empty: run/vault.sock in the deployment's folder, or, with a gateway_user, /run/zhanqiao/vault.sock.",
+        "库房进程的 Unix 套接字；空则为部署目录中的 run/vault.sock，设有 gateway_user 时为 /run/zhanqiao/vault.sock。",
     ),
     Setting(
         _SERVE,

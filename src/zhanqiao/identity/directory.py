@@ -39,6 +39,12 @@ def holder_of(public: bytes) -> str | None:
     return None if row is None else str(row.person_id)
 
 
+def key_in_use(key_id: str) -> tuple[str, bytes] | None:
+    """Return who uses the key of that id now, and its public half; None for one that is unknown or replaced."""
+    row = KeyRow.objects.filter(pk=key_id, until=None).first()
+    return None if row is None else (str(row.person_id), bytes(row.public))
+
+
 def keys_of(holders: Mapping[str, str]) -> dict[str, bytes]:
     """Return the public keys, by key id, that people have or had: for checking what they signed.
 

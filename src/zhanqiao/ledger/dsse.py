@@ -65,6 +65,11 @@ def open_envelope(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> Envel
     return Envelope(payload_type, payload, key_id)
 
 
+def signer_of(content: bytes) -> str:
+    """Return the key id that an envelope names, to look the key up; nothing is verified. Raises `Unsound`."""
+    return _read(content)[2]
+
+
 def _read(content: bytes) -> tuple[str, bytes, str, bytes]:
     try:
         match exact_json(content):

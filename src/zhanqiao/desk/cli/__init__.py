@@ -33,6 +33,7 @@ from zhanqiao.desk.cli import (  # noqa: E402
     verify,
     witness,
 )
+from zhanqiao.desk.cli.asking import asking  # noqa: E402
 from zhanqiao.desk.cli.demo import demo  # noqa: E402
 from zhanqiao.desk.cli.given import is_text  # noqa: E402
 from zhanqiao.desk.cli.output import (  # noqa: E402
@@ -46,6 +47,7 @@ from zhanqiao.desk.cli.output import (  # noqa: E402
     say,
     show_data,
 )
+from zhanqiao.desk.cli.serve import serve  # noqa: E402
 from zhanqiao.desk.cli.session import command  # noqa: E402
 from zhanqiao.desk.configuration import PROFILES, Deployment  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
@@ -100,8 +102,8 @@ app.add_typer(people.app, name="people")
 app.add_typer(resident.app, name="resident")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(consent.app, name="consent")
-command(app, acts=True)(doors.ask)
-command(app, acts=True)(doors.decide)
+asking(app)(doors.ask)
+asking(app)(doors.decide)
 app.command("verify")(verify.verify_files)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(witness.app, name="witness")
@@ -109,6 +111,7 @@ command(app)(operation.backup)
 app.command("restore")(operation.restore_backup)
 app.command()(operation.doctor)
 app.command("upgrade")(operation.upgrade_state)
+app.command()(serve)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao ask` and `zhanqiao decide`: the two doors of the command line."""
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +12,16 @@ import typer
 
 from zhanqiao.agreements import consents
 from zhanqiao.desk.answers import check_folder, write_release
+from zhanqiao.desk.cli.asking import Asking
 from zhanqiao.desk.cli.given import id_from_input, ids_from_input, text_of
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call
+from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import all_services, find_service
-from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.book import new_request_id
-from zhanqiao.terms.refusals import Refusal
-from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, RequestId, StatisticsRequest
+from zhanqiao.terms.requests import RequestId
 from zhanqiao.terms.services import Service
-from zhanqiao.terms.subjects import Subject
 
 AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
@@ -46,22 +46,19 @@ _WITHHELD = {
 
 
 def ask(
-    call: Call,
+    call: Asking,
     statement: Annotated[str, typer.Argument(help="SELECT over one dataset. 对一个数据集的 SELECT。")],
     agreement: AgreementOption,
     request: RequestOption = None,
     out: OutOption = None,
 ) -> None:
     """Ask the statistics door: a table over many subjects. 统计门：提问。"""
-    asked = StatisticsRequest(_request_id(call, request), agreement, call.by, statement)
-    folder = _destination(call, out)
-    with _repeatable(call, asked.id):
-        release = call.unwrap(statistics.answer(asked, house=call.house))
-        _hand_out(call, release, folder, _show_table)
+    question = Question(Verb.ASK, _request_id(call, request), agreement, call.lang, statement=statement)
+    _answered(call, lambda: question, out, _show_table)
 
 
 def decide(
-    call: Call,
+    call: Asking,
     service: Annotated[str, typer.Argument(help="silent-certification or enterprise-credit. 服务名。")],
     agreement: AgreementOption,
     consent: Annotated[
@@ -76,22 +73,28 @@ def decide(
 ) -> None:
     """Ask a decision service; the subject comes by standard input as {"id": "..."}. 决策门：主体编号只经标准输入。"""
     identifier = _request_id(call, request)
-    folder = _destination(call, out)
-    declared = service_named(call, service)
-    with _repeatable(call, identifier):
-        if batch:
-            asked = BatchDecisionRequest(identifier, agreement, call.by, service)
-            outcome = decisions.answer_batch(asked, declared, call.unwrap(ids_from_input()), house=call.house)
-        else:
-            outcome = _decide_one(call, declared, identifier, agreement, consent)
-        _hand_out(call, call.unwrap(outcome), folder, _show_outcome)
+
+    def question() -> Question:
+        verb = Verb.DECIDE_BATCH if batch else Verb.DECIDE
+        subjects = call.unwrap(ids_from_input()) if batch else [call.unwrap(id_from_input())]
+        token = None if consent is None else call.unwrap(text_of(consent, consents.MAX_FILE_BYTES)).strip()
+        return Question(
+            verb, identifier, agreement, call.lang, service=service, subjects=tuple(subjects), consent=token
+        )
+
+    _answered(call, question, out, _show_outcome)
 
 
-def _destination(call: Call, out: Path | None) -> Path:
-    """Return where the answer goes. Looked at before the answer is charged for."""
-    folder = out or call.house.home / "answers"
+def _answered(
+    call: Asking, question: Callable[[], Question], out: Path | None, show: Callable[[Asking, dict[str, object]], None]
+) -> None:
+    """Ask, keep the answer with its certificate, and show it."""
+    folder = out or call.answers
+    # Looked at before the answer is charged for.
     call.done(check_folder(folder))
-    return folder
+    asked = question()
+    with _repeatable(call, asked.request):
+        _hand_out(call, call.heard(asked), folder, show)
 
 
 def service_named(call: Call, name: str) -> Service:
@@ -102,13 +105,13 @@ def service_named(call: Call, name: str) -> Service:
     return declared
 
 
-def _request_id(call: Call, text: str | None) -> RequestId:
+def _request_id(call: Asking, text: str | None) -> RequestId:
     """Read the id before anything is asked: it names files, and what it names must be a request."""
-    return new_request_id(call.house.dice) if text is None else call.unwrap(RequestId.parse(text))
+    return new_request_id(secrets.token_bytes) if text is None else call.unwrap(RequestId.parse(text))
 
 
 @contextmanager
-def _repeatable(call: Call, request: RequestId) -> Iterator[None]:
+def _repeatable(call: Asking, request: RequestId) -> Iterator[None]:
     """Name the request when a fault ends it: it may be charged, and by its id alone the answer is found again.
 
     That it could not be shown is such a fault.
@@ -124,17 +127,8 @@ def _repeatable(call: Call, request: RequestId) -> Iterator[None]:
         raise
 
 
-def _decide_one(
-    call: Call, service: Service, identifier: RequestId, agreement: str, consent: Path | None
-) -> Release | Refusal:
-    subject = Subject(service.subject, call.unwrap(id_from_input()))
-    token = None if consent is None else call.unwrap(text_of(consent, consents.MAX_FILE_BYTES)).strip()
-    asked = DecisionRequest(identifier, agreement, call.by, service.name, subject, token)
-    return decisions.answer(asked, service, house=call.house)
-
-
 def _hand_out(
-    call: Call, release: Release, folder: Path, show_answer: Callable[[Call, dict[str, object]], None]
+    call: Asking, release: Release, folder: Path, show_answer: Callable[[Asking, dict[str, object]], None]
 ) -> None:
     """Write the answer with its certificate, and show it."""
     certificate = call.unwrap(write_release(release, folder))
@@ -149,7 +143,7 @@ def _hand_out(
     )
 
 
-def _show_table(call: Call, answer: dict[str, object]) -> None:
+def _show_table(call: Asking, answer: dict[str, object]) -> None:
     columns, rows, withheld = answer["columns"], answer["rows"], answer["withheld"]
     assert isinstance(columns, list)
     assert isinstance(rows, list)
@@ -162,7 +156,7 @@ def _show_table(call: Call, answer: dict[str, object]) -> None:
         call.say(*_WITHHELD[str(entry["rule"])])
 
 
-def _show_outcome(_: Call, answer: dict[str, object]) -> None:
+def _show_outcome(_: Asking, answer: dict[str, object]) -> None:
     results = answer.get("results")
     if isinstance(results, list):
         counted = Counter(str(result.get("outcome", result["status"])) for result in results)

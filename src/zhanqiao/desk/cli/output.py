@@ -137,8 +137,13 @@ def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
 
 def show_reason(reason: Reason, lang: Lang, mark: Text) -> None:
     """Print one reason and its remedy."""
-    show_line(mark, " ", bold(reason.code), "  ", reason.message(lang))
-    show_line("  → ", reason.remedy(lang))
+    show_told(reason.code, reason.message(lang), reason.remedy(lang), mark)
+
+
+def show_told(code: str, message: str, remedy: str, mark: Text) -> None:
+    """Print a reason that was told in words."""
+    show_line(mark, " ", bold(code), "  ", message)
+    show_line("  → ", remedy)
 
 
 def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:

@@ -12,8 +12,8 @@ import getpass
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -52,18 +52,11 @@ _LONGEST = 1_024
 
 
 @dataclass(frozen=True)
-class Call:
-    """One command as it was given.
+class Voice:
+    """How a command speaks, in words or data."""
 
-    by          who acts; empty where a command takes nobody
-    own_key     the private key that proved it, when one did
-    """
-
-    house: House
     lang: Lang
     as_json: bool
-    by: str = ""
-    own_key: Ed25519PrivateKey | None = None
 
     def unwrap(self, outcome: T | Refusal) -> T:
         """Return what was done, or print the refusal and end."""
@@ -82,6 +75,19 @@ class Call:
         """Print one line of words."""
         say(self.lang, zh, en, mark=mark)
 
+
+@dataclass(frozen=True)
+class Call(Voice):
+    """One command as it was given, in an open deployment.
+
+    by          who acts; empty where a command takes nobody
+    own_key     the private key that proved it, when one did
+    """
+
+    house: House
+    by: str = ""
+    own_key: Ed25519PrivateKey | None = None
+
     def signing_key(self) -> Ed25519PrivateKey:
         """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""
         if self.own_key is not None:
@@ -89,42 +95,67 @@ class Call:
         return self.unwrap(key_of(self.house.home, self.by))
 
 
+Options = dict[str, tuple[Any, Any]]
+HERE: Options = {
+    "home": (HomeOption, DEFAULT_HOME),
+    "lang": (LangOption, ""),
+    "as_json": (JsonOption, False),
+}
+SPEAKER: Options = {"who": (WhoOption, ""), "key": (KeyOption, None), "fd": (FdOption, None)}
+V = TypeVar("V", bound=Voice)
+
+
 def command(
     group: typer.Typer, name: str | None = None, *, acts: bool = False, about: str | None = None
 ) -> Callable[[Callable[Concatenate[Call, P], None]], Callable[Concatenate[Call, P], None]]:
     """Add a command that works in a deployment; `acts` when it acts in somebody's name."""
-    shared: dict[str, tuple[Any, Any]] = {"who": (WhoOption, ""), "key": (KeyOption, None), "fd": (FdOption, None)}
-    shared = {
-        **(shared if acts else {}),
-        "home": (HomeOption, DEFAULT_HOME),
-        "lang": (LangOption, ""),
-        "as_json": (JsonOption, False),
-    }
 
     def add(body: Callable[Concatenate[Call, P], None]) -> Callable[Concatenate[Call, P], None]:
-        def run(**given: Any) -> None:
-            common = {option: given.pop(option) for option in shared}
-            lang, as_json = language(common["lang"]), common["as_json"]
-            with opened(common["home"], lang, as_json=as_json) as house:
-                call = Call(house, lang, as_json)
-                _expect_text(call, {**given, "as": common.get("who", "")})
-                if acts:
-                    call = _spoken(call, common["who"], common["key"], common["fd"])
-                body(call, **given)  # type: ignore[call-arg]  # typer hands over what the signature asks for
-
-        own = list(inspect.signature(body).parameters.values())[1:]
-        added = [
-            inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for option, (kind, default) in shared.items()
-        ]
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in parameters}
-        run.__name__ = body.__name__
-        group.command(name, help=about or inspect.getdoc(body))(run)
+        add_command(group, name, body, {**(SPEAKER if acts else {}), **HERE}, in_deployment, about)
         return body
 
     return add
+
+
+def add_command(
+    group: typer.Typer,
+    name: str | None,
+    body: Callable[Concatenate[V, P], None],
+    shared: Options,
+    begun: Callable[[dict[str, Any], dict[str, Any]], AbstractContextManager[V]],
+    about: str | None = None,
+) -> None:
+    """Add a command with options that it shares with others.
+
+    shared  option -> kind and default
+    begun   makes of the shared options, and those of the command's own, what the command gets first
+    """
+
+    def run(**given: Any) -> None:
+        common = {option: given.pop(option) for option in shared}
+        with begun(common, given) as first:
+            body(first, **given)  # type: ignore[call-arg]  # typer hands over what the signature asks for
+
+    own = list(inspect.signature(body).parameters.values())[1:]
+    added = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for option, (kind, default) in shared.items()
+    ]
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__name__ = body.__name__
+    group.command(name, help=about or inspect.getdoc(body))(run)
+
+
+@contextmanager
+def in_deployment(common: dict[str, Any], given: dict[str, Any]) -> Iterator[Call]:
+    """Open the deployment that was named, and settle in whose name the command acts, if it acts."""
+    lang, as_json = language(common["lang"]), common["as_json"]
+    with opened(common["home"], lang, as_json=as_json) as house:
+        call = Call(lang, as_json, house)
+        expect_text(call, {**given, "as": common.get("who", "")})
+        yield _spoken(call, common["who"], common["key"], common["fd"]) if "who" in common else call
 
 
 @contextmanager
@@ -170,7 +201,7 @@ def open_key(path: Path, fd: int | None, profile: str) -> Ed25519PrivateKey | Re
     return read_key_file(path, passphrase=passphrase, profile=profile)
 
 
-def _expect_text(call: Call, given: dict[str, Any]) -> None:
+def expect_text(call: Voice, given: dict[str, Any]) -> None:
     """Refuse words that are no text: they could be neither asked, logged nor printed. File names may be any bytes."""
     for option, said in given.items():
         words = said if isinstance(said, list) else [said]
@@ -185,7 +216,7 @@ def _spoken(call: Call, who: str, key: Path | None, fd: int | None) -> Call:
             call.refuse("who-missing")
         if call.house.profile != DEMO:
             call.refuse("as-outside-demo", profile=call.house.profile)
-        return Call(call.house, call.lang, call.as_json, who)
+        return replace(call, by=who)
     if who:
         raise typer.BadParameter("--key proves who acts, --as only says it: give one of them")
     own = call.unwrap(open_key(key, fd, call.house.profile))
@@ -193,7 +224,7 @@ def _spoken(call: Call, who: str, key: Path | None, fd: int | None) -> Call:
     holder = holder_of(public) or issuer_of(public)
     if holder is None:
         call.refuse("key-not-registered", file=key.name)
-    return Call(call.house, call.lang, call.as_json, holder, own)
+    return replace(call, by=holder, own_key=own)
 
 
 def _line_of(fd: int) -> str | Refusal:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from zhanqiao.terms.refusals import agreements, catalogue, decisions, house, intake, operation, statistics
+from zhanqiao.terms.refusals import agreements, catalogue, decisions, house, intake, operation, serving, statistics
 from zhanqiao.terms.refusals.meant import meant
 from zhanqiao.terms.refusals.rule import DONE, FAULT, NOT_FOUND, REFUSED, USAGE, Rule
 
@@ -31,7 +31,7 @@ __all__ = [
 
 Lang = Literal["zh", "en"]
 
-_FAMILIES = (house, operation, catalogue, agreements, intake, statistics, decisions)
+_FAMILIES = (house, operation, serving, catalogue, agreements, intake, statistics, decisions)
 _TWICE = [code for code, n in Counter(code for family in _FAMILIES for code in family.ROWS).items() if n > 1]
 assert not _TWICE, f"refusal codes defined twice: {_TWICE}"
 

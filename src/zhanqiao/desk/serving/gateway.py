@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway: HTTP in front of the vault worker. It holds no key and no data, and decides nothing.
+
+    POST /v1/ask  /v1/decide  /v1/decide-batch      a signed question; the worker's answer, unchanged
+    GET  /log/checkpoint  /log/tile/...             the transparency log, as C2SP tlog-tiles lays it out
+    GET  /log/trust.txt  /log/log.vkey              keys to start from; get them by another way as well
+    GET  /health                                    200 when the worker answers
+    GET  /metrics                                   on the second address alone, for Prometheus
+
+What it passes on it has bounded: bodies by verb, connections, time. Runs as a user of its own that can read nothing of
+the deployment, and imports nothing that could:
+
+    python -m zhanqiao.desk.serving.gateway --socket PATH --listen HOST:PORT [--tls-cert FILE --tls-key FILE]
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from zhanqiao.desk.serving.frames import (
+    LENGTHS_BYTES,
+    MAX_ANSWER_BYTES,
+    MAX_BODY_BYTES,
+    Frame,
+    FrameWrong,
+    Plain,
+    head_of,
+    lengths,
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_DOORS = {f"/v1/{verb}": verb for verb in MAX_BODY_BYTES}
+_LISTS = "decide-batch"
+_LOG = "/log/"
+_BODY_SECONDS = 30
+_ANSWER_SECONDS = 600
+_MAX_CONNECTIONS = 256
+# Long lists are held whole: so many at once, and no more.
+_LISTS_AT_ONCE, _OTHERS_AT_ONCE = 2, 24
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+class TooMuch(Exception):  # noqa: N818  the name says what is so
+    """A body is longer than its verb allows, or took too long."""
+
+
+def says(status: HTTPStatus, code: str, message: str, remedy: str) -> Answer:
+    """Return a refusal of the gateway's own, in the form that the worker's have."""
+    reasons = [{"code": code, "message": message, "remedy": remedy}]
+    return Answer(status, "application/json", json.dumps({"status": "refused", "reasons": reasons}).encode())
+
+
+_NOT_FOUND = says(
+    HTTPStatus.NOT_FOUND, "path-unknown", "There is nothing at this path.", "See the reference of the API."
+)
+_WRONG_METHOD = says(
+    HTTPStatus.METHOD_NOT_ALLOWED, "method-wrong", "This path takes another method.", "Doors take POST."
+)
+_TOO_MUCH = says(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "body-too-large",
+    "The body is too long, or came too slowly.",
+    "Split the list.",
+)
+_AWAY = says(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "worker-away",
+    "The vault worker does not answer.",
+    "Repeat with the same request id: what was charged is not charged again.",
+)
+
+
+class Gateway:
+    """The ASGI application.
+
+    measures    answer /metrics and nothing else
+    """
+
+    def __init__(self, path: Path, *, measures: bool = False) -> None:
+        self._path, self._measures = path, measures
+        self._lists, self._others = asyncio.Semaphore(_LISTS_AT_ONCE), asyncio.Semaphore(_OTHERS_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"couldn't take {scope['type']}: HTTP only")
+        answer = await self._answer(scope["method"], scope["path"], receive)
+        headers = [
+            (b"content-type", answer.kind.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+
+    async def _answer(self, method: str, path: str, receive: Receive) -> Answer:
+        if path not in _DOORS or self._measures:
+            asked = self._looked_at(path)
+            if asked is None:
+                return _NOT_FOUND
+            return await self._pass_on(asked, 0) if method in {"GET", "HEAD"} else _WRONG_METHOD
+        if method != "POST":
+            return _WRONG_METHOD
+        verb = _DOORS[path]
+        async with self._lists if verb == _LISTS else self._others:
+            try:
+                body = await asyncio.wait_for(_whole(receive, MAX_BODY_BYTES[verb]), _BODY_SECONDS)
+            except (TooMuch, TimeoutError):
+                return _TOO_MUCH
+            return await self._pass_on(Frame(verb, body), _ANSWER_SECONDS)
+
+    def _looked_at(self, path: str) -> Frame | None:
+        """Return what to ask the worker for a path that is only looked at; None when there is nothing."""
+        if self._measures:
+            return Frame(Plain.METRICS.value) if path == "/metrics" else None
+        if path == "/health":
+            return Frame(Plain.HEALTH.value)
+        if path.startswith(_LOG) and path.isascii() and len(path) < 200:
+            return Frame(f"{Plain.PUBLIC.value} {path.removeprefix(_LOG)}")
+        return None
+
+    async def _pass_on(self, asked: Frame, seconds: int) -> Answer:
+        """Ask the worker, on a connection of its own: a question that was cut off leaves nothing behind."""
+        try:
+            async with asyncio.timeout(seconds or _BODY_SECONDS), _connected(self._path) as (reader, writer):
+                writer.write(asked.encoded())
+                await writer.drain()
+                head_bytes, body_bytes = lengths(await reader.readexactly(LENGTHS_BYTES), MAX_ANSWER_BYTES)
+                status, _, kind = head_of(await reader.readexactly(head_bytes)).partition(" ")
+                return Answer(int(status), kind, await reader.readexactly(body_bytes))
+        except (OSError, EOFError, TimeoutError, FrameWrong, ValueError):
+            return _AWAY
+
+
+@contextlib.asynccontextmanager
+async def _connected(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
+    """Read a body, counting as it comes: the server in front has no limit of its own."""
+    parts, length, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise TooMuch
+        parts.append(message.get("body", b""))
+        length += len(parts[-1])
+        if length > most:
+            raise TooMuch
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+# --- the process ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An application with the socket that it is reached on."""
+
+    server: uvicorn.Server
+    bound: socket.socket
+
+
+def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) -> Listener:
+    """Bind HOST:PORT; raises ValueError when it is no such thing, OSError when it cannot be had."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError(f"couldn't listen on {listen}: it is not HOST:PORT")
+    host = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.create_server((host, int(port)), family=family, backlog=_MAX_CONNECTIONS)
+    certificate, key = tls or (None, None)
+    config = uvicorn.Config(
+        app,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="critical",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=30,
+    )
+    # Reads certificate and key: what is wrong with them is said before anything runs.
+    config.load()
+    return Listener(_Server(config), bound)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(listeners: Sequence[Listener], lifeline: bool) -> None:
+    """Run until told to stop by SIGTERM, SIGINT or, with a lifeline, by the end of standard input."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for one in listeners:
+            one.server.should_exit = True
+
+    def let_go() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if lifeline:
+        loop.add_reader(sys.stdin.fileno(), let_go)
+    await asyncio.gather(*(one.server.serve([one.bound]) for one in listeners))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the gateway; returns the exit status: 0 stopped, 1 fault."""
+    parser = argparse.ArgumentParser(prog="python -m zhanqiao.desk.serving.gateway", description="HTTP in front.")
+    parser.add_argument("--socket", required=True, type=Path, metavar="PATH", help="the vault worker's socket")
+    parser.add_argument("--listen", required=True, metavar="HOST:PORT")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    parser.add_argument("--metrics", metavar="HOST:PORT", help="second address, for Prometheus")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
+    options = parser.parse_args(arguments)
+    if (options.tls_cert is None) is not (options.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
+    tls = None if options.tls_cert is None else (options.tls_cert, options.tls_key)
+    # Whoever takes this process over must not find others' questions in a core dump, nor leave files to be read.
+    os.umask(0o077)
+    try:
+        listeners = [listener(Gateway(options.socket), options.listen, tls)]
+        if options.metrics:
+            listeners.append(listener(Gateway(options.socket, measures=True), options.metrics))
+        # Connections queue from here on.
+        _say_ready(listeners[0])
+        uvloop.run(serve(listeners, options.lifeline))
+    except (OSError, ValueError) as cause:
+        sys.stderr.write(f"{cause}\n")
+        return 1
+    return 0
+
+
+def _say_ready(first: Listener) -> None:
+    host, port = first.bound.getsockname()[:2]
+    sys.stdout.write(f"listens on {host}:{port}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

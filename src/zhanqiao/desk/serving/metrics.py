@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running deployment measures of itself, in Prometheus' text format. Counts and times; no names, no values."""
+
+import shutil
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from zhanqiao.vault.house import House
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+
+class Metrics:
+    """The figures of one worker."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._registry = CollectorRegistry()
+        self._questions = Counter(
+            "zhanqiao_questions", "Questions answered or refused.", ["verb", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "zhanqiao_question_seconds",
+            "Time from a whole question to its answer.",
+            ["verb"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._entries = self._gauge("zhanqiao_log_entries", "Entries of the log.")
+        self._event_age = self._gauge("zhanqiao_log_newest_age_seconds", "Age of the log's newest entry.")
+        self._out_of_touch = self._gauge(
+            "zhanqiao_witnesses_away",
+            "1 when fewer witnesses than asked for have cosigned, so that nothing new leaves.",
+        )
+        self._free = self._gauge("zhanqiao_disk_free_bytes", "Room on the disk of the deployment.")
+
+    def count(self, verb: str, status: int, seconds: float) -> None:
+        """Count one question."""
+        self._questions.labels(verb, str(int(status))).inc()
+        self._seconds.labels(verb).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all figures as of now."""
+        book = self._house.book
+        newest = book.newest()
+        self._entries.set(book.size)
+        self._event_age.set(0 if newest is None else max(0.0, (self._house.clock() - newest).total_seconds()))
+        self._out_of_touch.set(book.out_of_touch())
+        self._free.set(shutil.disk_usage(self._house.home).free)
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, registry=self._registry)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs, as whom, and how it is reached: a deployment's settings, checked before anything is started."""
+
+import ipaddress
+import os
+import pwd
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings
+from zhanqiao.terms.refusals import Refusal, refuse
+
+_APART = Path("/run/zhanqiao/vault.sock")
+# sun_path, less its closing zero.
+_MOST_PATH_BYTES = 107
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one deployment is served.
+
+    owner       whose the deployment is; the vault worker runs as this user
+    gateway     the user that the gateway runs as; the owner where no other was named
+    """
+
+    home: Path
+    deployment: Deployment
+    socket: Path
+    owner: User
+    gateway: User
+
+    @property
+    def apart(self) -> bool:
+        """Whether gateway and vault worker are different users, so that who takes over the one does not have the other."""
+        return self.owner.uid != self.gateway.uid
+
+    @property
+    def passers(self) -> frozenset[int]:
+        """Whose processes may pass questions on."""
+        return frozenset({self.owner.uid, self.gateway.uid})
+
+    def worker_command(self) -> list[str]:
+        """Return how the vault worker is started alone."""
+        return [sys.executable, "-m", "zhanqiao.desk.serving.worker_process", "--home", str(self.home)]
+
+    def gateway_command(self) -> list[str]:
+        """Return how the gateway is started alone: it can read no settings, and is told."""
+        serving = self.deployment.serving
+        command = [sys.executable, "-m", "zhanqiao.desk.serving.gateway", "--socket", str(self.socket)]
+        command += ["--listen", serving.listen]
+        if serving.metrics:
+            command += ["--metrics", serving.metrics]
+        if serving.tls_certificate:
+            command += ["--tls-cert", serving.tls_certificate, "--tls-key", serving.tls_key]
+        return command
+
+
+def plan(home: Path) -> Plan | Refusal:
+    """Read the settings and check what they ask for; nothing is started."""
+    if not (home / SETTINGS_FILE).exists():
+        return refuse("no-deployment", home=str(home))
+    deployment = read_settings(home / SETTINGS_FILE)
+    if isinstance(deployment, Refusal):
+        return deployment
+    owner = _user_of(home.stat().st_uid)
+    gateway = _gateway_of(deployment, owner)
+    if isinstance(gateway, Refusal):
+        return gateway
+    if (refusal := _too_open(deployment)) is not None:
+        return refusal
+    made = Plan(home.resolve(), deployment, _socket_of(home.resolve(), deployment, gateway, owner), owner, gateway)
+    if len(os.fsencode(made.socket)) > _MOST_PATH_BYTES:
+        return refuse("socket-unusable", socket=str(made.socket), cause="its path is too long")
+    return made
+
+
+def _socket_of(home: Path, deployment: Deployment, gateway: User, owner: User) -> Path:
+    if deployment.serving.socket:
+        return Path(deployment.serving.socket)
+    return home / "run" / "vault.sock" if gateway == owner else _APART
+
+
+def _user_of(uid: int) -> User:
+    try:
+        found = pwd.getpwuid(uid)
+    except KeyError:
+        return User(str(uid), uid, uid)
+    return User(found.pw_name, uid, found.pw_gid)
+
+
+def _gateway_of(deployment: Deployment, owner: User) -> User | Refusal:
+    name = deployment.serving.gateway_user
+    if not name:
+        return owner
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return refuse("user-unknown", user=name)
+    return User(name, found.pw_uid, found.pw_gid)
+
+
+def _too_open(deployment: Deployment) -> Refusal | None:
+    """Refuse to be reached from elsewhere without TLS, or with keys that are plain files."""
+    serving = deployment.serving
+    addresses = [serving.listen, *([serving.metrics] if serving.metrics else [])]
+    beyond = [address for address in addresses if not _is_loopback(address)]
+    if beyond and deployment.profile == "demo":
+        return refuse("demo-beyond-loopback", listen=beyond[0])
+    # Metrics are figures without names; they have no TLS of their own.
+    if serving.listen in beyond and not (serving.tls_certificate and serving.tls_key):
+        return refuse("plain-beyond-loopback", listen=serving.listen)
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

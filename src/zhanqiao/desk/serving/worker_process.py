@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vault worker as a process of its own: `python -m zhanqiao.desk.serving.worker_process --home FOLDER`.
+
+Says `ready` on standard output when it takes questions. Nobody else of its user can look into it, it gains no rights by
+what it starts, and it leaves no core: what it holds in memory are the keys.
+"""
+
+import argparse
+import ctypes
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from zhanqiao.desk import state
+
+state.prepare()
+
+from zhanqiao.desk.configuration import utc_now  # noqa: E402
+from zhanqiao.desk.deployment import open_house  # noqa: E402
+from zhanqiao.desk.serving.journal import Journal  # noqa: E402
+from zhanqiao.desk.serving.plan import plan  # noqa: E402
+from zhanqiao.desk.serving.worker import AlreadyServed, run, serving  # noqa: E402
+from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
+
+# <linux/prctl.h>
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the worker; returns the exit status: 0 stopped, else that of the refusal."""
+    parser = argparse.ArgumentParser(prog="python -m zhanqiao.desk.serving.worker_process", description="Serve.")
+    parser.add_argument("--home", required=True, type=Path, metavar="FOLDER", help="the deployment's folder")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
+    options = parser.parse_args(arguments)
+    close_off()
+    refusal = _served(options.home, lifeline=options.lifeline)
+    if refusal is None:
+        return 0
+    for reason in refusal.reasons:
+        sys.stderr.write(f"{reason.code}: {reason.message('en')} {reason.remedy('en')}\n")
+    return refusal.exit_status
+
+
+def close_off() -> None:
+    """Keep the process's memory from cores and from others of its user, and its rights from growing."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1)):
+        if libc.prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "couldn't close the process off")
+
+
+def _served(home: Path, *, lifeline: bool) -> Refusal | None:
+    planned = plan(home)
+    if isinstance(planned, Refusal):
+        return planned
+    house = open_house(planned.home)
+    if isinstance(house, Refusal):
+        return house
+    try:
+        journal = Journal("worker", utc_now)
+        with serving(house, planned.deployment.origin, planned.socket, planned.passers, journal) as worker:
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            run(worker, lambda stop: _until_told(stop, lifeline=lifeline))
+    except AlreadyServed:
+        return refuse("served-already", socket=str(planned.socket))
+    except OSError as cause:
+        return refuse("socket-unusable", socket=str(planned.socket), cause=cause.strerror or "-")
+    return None
+
+
+def _until_told(stop: Callable[[], None], *, lifeline: bool) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+    if lifeline:
+        threading.Thread(target=_until_let_go, args=[stop], daemon=True).start()
+
+
+def _until_let_go(stop: Callable[[], None]) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
