@@ -24,6 +24,7 @@ from zhanqiao.desk import damage, state
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
+from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.connection import locked_down
 from zhanqiao.vault.house import House
@@ -109,9 +110,11 @@ def _disk(home: Path) -> Iterator[Reason]:
         yield Reason("disk-foreign", {"kind": kind})
 
 
-def _one_user(_home: Path) -> Iterator[Reason]:
-    """The processes of this version are one: who takes over one part has all of them."""
-    yield Reason("wall-one-user", {"user": str(os.geteuid())})
+def _one_user(home: Path) -> Iterator[Reason]:
+    """Whether what faces the network runs as another user than what holds the keys."""
+    planned = plan(home)
+    if isinstance(planned, Refusal) or not planned.apart:
+        yield Reason("wall-one-user", {"user": str(os.geteuid())})
 
 
 def _keys_apart(home: Path) -> Iterator[Reason]:

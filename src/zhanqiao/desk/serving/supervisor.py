@@ -60,14 +60,20 @@ class Child:
         """Ask it to end, and make it end."""
         if self.running is None:
             return
-        assert self.running.stdin is not None
-        self.running.stdin.close()
         self.running.terminate()
         try:
             self.running.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.running.kill()
-            self.running.wait()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of a process that ended, or is about to."""
+        if self.running is not None:
+            # Closes the lifeline, and waits.
+            with self.running:
+                pass
+            self.running = None
 
 
 def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None]) -> Refusal | None:
@@ -122,7 +128,7 @@ def _watch(children: Sequence[Child], journal: Journal, stopping: Callable[[floa
                 steady = now - child.since > _STEADY_SECONDS
                 child.ended = 1 if steady else child.ended + 1
                 child.again_at = now + _PAUSES[min(child.ended, len(_PAUSES)) - 1]
-                child.running = None
+                child.forget()
                 journal.note("ended", kind=child.name, status=status)
             if child.running is None and now >= child.again_at:
                 journal.note("started-again" if child.start() else "not-started", kind=child.name)

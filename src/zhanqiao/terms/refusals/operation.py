@@ -117,8 +117,8 @@ ROWS: dict[str, Rule] = {
     "wall-one-user": Rule(
         en="All parts of the platform run as one user ({user}): who takes over one of them has keys and data.",
         zh="平台各部分以同一用户（{user}）运行：攻破其一即可接触密钥与数据。",
-        remedy_en="Nobody but operators may have an account on this machine; separate processes are not built yet.",
-        remedy_zh="除运维人员外，本机不应有其他账户；分进程运行尚未建成。",
+        remedy_en="Give `gateway_user` in zhanqiao.toml, for when it is served; nobody but operators may have an account on this machine.",
+        remedy_zh="对外提供服务时，请在 zhanqiao.toml 中设置 `gateway_user`；除运维人员外，本机不应有其他账户。",
     ),
     "wall-keys-beside-data": Rule(
         en="The keys lie on the same disk as the data: who takes the disk has both.",

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running deployment answers over HTTP as the command line does: signed questions in, certified answers out."""
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from prometheus_client.parser import text_string_to_metric_families
+
+from lib.pier import WAGES, Pier, command_line, opened
+from lib.served import Served, served, until
+from lib.town import codes
+from zhanqiao.desk import demo_truth, personas
+from zhanqiao.desk.configuration import Serving
+from zhanqiao.desk.question import Question, Verb
+from zhanqiao.desk.scenarios import find_service
+from zhanqiao.desk.serving.plan import plan
+from zhanqiao.desk.serving.units import units
+from zhanqiao.doors.release import Release
+
+BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+@pytest.fixture
+def running(served_once):
+    """The same for each test; its state is opened anew, as other tests open others in this process."""
+    return replace(served_once, pier=served_once.pier.reopened())
+
+
+@pytest.fixture(scope="module")
+def served_once(settled_pier, tmp_path_factory):
+    """One served pier for the tests that leave it as it was."""
+    from conftest import Clock
+
+    for pier in opened(settled_pier, tmp_path_factory.mktemp("served"), Clock()):
+        with served(pier, Serving(listen="127.0.0.1:0")) as found:
+            yield found
+
+
+def _released(outcome: object) -> Release:
+    assert isinstance(outcome, Release), outcome
+    return outcome
+
+
+def _decision(running: Served, service: str, agreement: str, *ids: str, **more: object) -> Question:
+    verb = Verb.DECIDE if len(ids) == 1 else Verb.DECIDE_BATCH
+    number, terms = running.pier.number(), running.pier.agreements[agreement]
+    return Question(verb, number, terms, "en", service=service, subjects=ids, **more)  # type: ignore[arg-type]
+
+
+# --- answers ----------------------------------------------------------------------------------------
+
+
+def test_a_statement_asked_from_afar_has_the_answer_that_it_has_at_home(running: Served) -> None:
+    question = running.question(BY_DISTRICT)
+    afar, at_home = _released(running.ask(question)), _released(running.pier.ask(BY_DISTRICT))
+    assert afar.answer == {**at_home.answer, "request": question.request}
+    # Asked again under its id it is the same to the byte, at home as well, and charged once.
+    spent = running.pier.spent()
+    assert _released(running.ask(question)).answer_file == afar.answer_file
+    again = _released(running.pier.ask(BY_DISTRICT, request=question.request))
+    assert (again.answer_file, again.certificate) == (afar.answer_file, afar.certificate)
+    assert running.pier.spent() == spent
+
+
+def test_a_decision_and_a_list_are_answered_from_afar(running: Served) -> None:
+    service = find_service("enterprise-credit")
+    assert service is not None
+    code = demo_truth.example_enterprise(running.pier.settled.city)
+    token = running.pier.consent(service, code)
+    one = _decision(running, service.name, "credit", code, consent=token)
+    assert _released(running.ask(one)).answer["service"] == service.name
+    ids = running.pier.pensioners()[:5]
+    many = _decision(running, "silent-certification", "pension", *ids)
+    results = _released(running.ask(many, "hrss-officer")).answer["results"]
+    assert isinstance(results, list)
+    assert [result["id"] for result in results] == ids
+
+
+def test_who_asks_is_whose_key_signed_and_nobody_else(running: Served) -> None:
+    """The agreement is the bank's; a rival's analyst signs with a key that is registered as well."""
+    assert running.ask(running.question(BY_DISTRICT), "rival-analyst") == ["agreement-unknown"], (
+        "as one that does not exist"
+    )
+    event = running.pier.events("statistics.refused")[-1]
+    assert event["by"] == "rival-analyst"
+
+
+def test_a_refusal_says_the_same_as_at_home(running: Served) -> None:
+    for statement in ("SELECT name FROM pension_enrolment", "SELEC", "SELECT count(*) FROM nothing"):
+        told = running.ask(running.question(statement))
+        assert told == codes(running.pier.ask(statement))
+
+
+def test_a_subject_without_consent_gets_the_one_refusal(running: Served) -> None:
+    known = demo_truth.example_enterprise(running.pier.settled.city)
+    texts = set()
+    for code in (known, "91370200MA00000000", "x"):
+        question = _decision(running, "enterprise-credit", "credit", code)
+        texts.add(running.sent("/v1/decide", running.envelope(question)))
+    assert len(texts) == 1
+    status, body = texts.pop()
+    assert (status, [one["code"] for one in json.loads(body)["reasons"]]) == (403, ["not-answered"])
+
+
+def test_the_language_of_a_refusal_is_the_askers(running: Served) -> None:
+    question = replace(running.question("SELEC"), lang="zh")
+    _, body = running.sent("/v1/ask", running.envelope(question))
+    assert "→" not in body.decode()
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in json.loads(body)["reasons"][0]["message"])
+
+
+# --- the command line -------------------------------------------------------------------------------
+
+
+def _typed(running: Served, tmp_path: Path, *words: str, given: str = "", who: str = "bank-analyst") -> tuple[int, str]:
+    trust, key = running.pier.home / "public" / "trust.txt", personas.key_file(running.pier.home, who)
+    afar = ["--at", running.url, "--trust", str(trust), "--key", str(key), "--lang", "en"]
+    ran = subprocess.run(
+        command_line(*words, *afar), cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert not ran.stderr, ran.stderr
+    return ran.returncode, ran.stdout
+
+
+def test_the_same_verbs_ask_from_afar(running: Served, tmp_path: Path) -> None:
+    agreement = running.pier.agreements["statistics"]
+    status, said = _typed(running, tmp_path, "ask", BY_DISTRICT, "--agreement", agreement, "--json")
+    assert status == 0, said
+    shown = json.loads(said)
+    certificate = tmp_path / shown["certificate"]
+    assert certificate.parent == tmp_path / "answers"
+    trust = running.pier.home / "public" / "trust.txt"
+    ran = subprocess.run(
+        command_line("verify", str(certificate), "--trust", str(trust)), capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+    status, said = _typed(running, tmp_path, "ask", "SELEC", "--agreement", agreement)
+    assert (status, said[0]) == (3, "✗")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--at", "http://192.0.2.1:80", "--trust", "t", "--key", "k"], "at-unusable"),
+        (["--at", "https://127.0.0.1:80", "--key", "k"], "at-unusable"),
+        (["--at", "https://127.0.0.1:80", "--trust", "t", "--key", "k"], "file-unusable"),
+    ],
+    ids=["plain", "no-trust", "no-file"],
+)
+def test_what_cannot_be_asked_from_afar_is_said(tmp_path: Path, words: list[str], code: str) -> None:
+    ran = subprocess.run(
+        command_line("ask", "x", "--agreement", "a", "--json", *words),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [one["code"] for one in json.loads(ran.stdout)["reasons"]] == [code]
+
+
+def test_nobody_at_the_address_leaves_the_request_repeatable(running: Served) -> None:
+    remote = replace(running.remote(), url="http://127.0.0.1:1")
+    with pytest.raises(Exception, match="refused"):
+        remote.ask(running.question(BY_DISTRICT))
+
+
+# --- what the public reads --------------------------------------------------------------------------
+
+
+def test_the_log_is_read_as_tiles_and_nothing_else_is(running: Served) -> None:
+    running.pier.house.book.publish()
+    ledger = running.pier.home / "ledger"
+    tiles = [path for path in sorted((ledger / "tile").rglob("*")) if path.is_file()]
+    hashes_, entries = [], []
+    for path in tiles:
+        (entries if "entries" in path.parts else hashes_).append(path.relative_to(ledger).as_posix())
+    for name in ["checkpoint", *hashes_]:
+        assert running.sent(f"/log/{name}") == (200, (ledger / name).read_bytes())
+    assert running.sent("/log/trust.txt") == (200, (running.pier.home / "public" / "trust.txt").read_bytes())
+    # Entries name agreements and callers: they are the auditor's.
+    for name in [*entries, "lock", "certificates", "../state.sqlite3", "tile/0/../../lock", "%2e%2e/state.sqlite3", ""]:
+        assert running.sent(f"/log/{name}")[0] == 404
+
+
+def test_health_and_paths(running: Served) -> None:
+    assert running.sent("/health")[0] == 200
+    assert running.sent("/")[0] == 404
+    assert running.sent("/metrics")[0] == 404, "figures are read at the second address alone"
+    assert running.sent("/v1/ask")[0] == 405
+    assert running.sent("/health", b"x")[0] == 405
+
+
+def test_the_machines_log_holds_no_word_of_questions_and_answers(running: Served) -> None:
+    running.ask(running.question(BY_DISTRICT))
+    running.ask(running.question("SELECT secret_word FROM pension_enrolment"))
+    said = (running.pier.home.parent / "serve.log").read_text(encoding="utf-8")
+    for word in ("secret_word", "pension_enrolment", "bank", running.pier.agreements["statistics"], WAGES[0].id):
+        assert word not in said
+    answered = [line for line in running.log() if line["event"] == "answered"]
+    assert {"time", "process", "event", "verb", "status", "seconds"} == set(answered[-1])
+
+
+# --- running ----------------------------------------------------------------------------------------
+
+
+def test_figures_are_read_at_the_second_address(pier: Pier) -> None:
+    with served(pier, Serving(listen="127.0.0.1:0", metrics="127.0.0.1:18432")) as found:
+        _released(found.ask(found.question(BY_DISTRICT)))
+        status, text = replace(found, url="http://127.0.0.1:18432").sent("/metrics")
+        assert status == 200
+        families = {one.name: one for one in text_string_to_metric_families(text.decode())}
+        (counted,) = [one for one in families["zhanqiao_questions"].samples if one.name.endswith("_total")]
+        assert (counted.labels, counted.value) == ({"verb": "ask", "status": "200"}, 1)
+        assert families["zhanqiao_log_entries"].samples[0].value == pier.house.book.size
+        assert all(family.documentation for family in families.values())
+        assert replace(found, url="http://127.0.0.1:18432").sent("/health")[0] == 404
+
+
+@pytest.mark.slow
+def test_what_ends_is_started_again_and_what_is_stopped_ends(pier: Pier) -> None:
+    with served(pier) as found:
+        question = found.question(BY_DISTRICT)
+        first = _released(found.ask(question))
+        for name in ("worker", "gateway"):
+            before = found.children()
+            os.kill(before[name], signal.SIGKILL)
+            until(lambda name=name, before=before: found.children().get(name) not in {None, before[name]})
+            if name == "worker":
+                until(lambda: found.sent("/health")[0] == 200)
+        # The gateway is on a new port, as its address said 0.
+        until(lambda: _started_again(found) == {"worker", "gateway"})
+        children = found.children()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children.values())
+    assert not (pier.home / "run" / "vault.sock").exists()
+    again = _released(pier.reopened().ask(BY_DISTRICT, request=question.request))
+    assert again.answer_file == first.answer_file
+
+
+def _started_again(found: Served) -> set[object]:
+    return {line["kind"] for line in found.log() if line["event"] == "started-again"}
+
+
+@pytest.mark.slow
+def test_a_supervisor_that_is_killed_takes_its_processes_along(pier: Pier) -> None:
+    with served(pier) as found:
+        children = found.children()
+        found.process.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+
+
+@pytest.mark.slow
+def test_two_workers_do_not_share_a_deployment(pier: Pier) -> None:
+    with served(pier) as found:
+        ran = subprocess.run(
+            command_line("serve", "--home", str(pier.home), "--json"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 1
+        assert "served-already" in ran.stderr
+        assert [one["code"] for one in json.loads(ran.stdout)["reasons"]] == ["worker-ended"]
+        assert found.sent("/health")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_away_is_said_and_the_request_is_repeatable(pier: Pier) -> None:
+    with served(pier) as found:
+        os.kill(found.children()["worker"], signal.SIGSTOP)
+        os.kill(found.process.pid, signal.SIGSTOP)
+        os.kill(found.children()["worker"], signal.SIGKILL)
+        question = found.question(BY_DISTRICT)
+        assert found.ask(question) == ["worker-away"]
+        os.kill(found.process.pid, signal.SIGCONT)
+        until(lambda: found.sent("/health")[0] == 200)
+        assert _released(found.ask(question)).request == question.request
+
+
+def test_over_tls_with_a_certificate_that_the_asker_names(pier: Pier, tmp_path: Path) -> None:
+    certificate, key = _self_signed(tmp_path)
+    with served(pier, Serving("127.0.0.1:0", tls_certificate=str(certificate), tls_key=str(key)), certificate) as found:
+        assert found.url.startswith("https://")
+        _released(found.ask(found.question(BY_DISTRICT)))
+        with pytest.raises(Exception, match="certificate verify failed"):
+            replace(found.remote(), ca=None).ask(found.question(BY_DISTRICT))
+
+
+def _self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    import ipaddress
+
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / "tls.pem", folder / "tls.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate, private
+
+
+# --- what is asked for and cannot be ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("serving", "code"),
+    [
+        (Serving(listen="0.0.0.0:8443"), "demo-beyond-loopback"),
+        (Serving(metrics="[::]:9000"), "demo-beyond-loopback"),
+        (Serving(gateway_user="nobody-of-that-name"), "user-unknown"),
+        (Serving(socket="/" + "x" * 107), "socket-unusable"),
+    ],
+    ids=["open", "open-figures", "no-user", "long"],
+)
+def test_a_plan_that_cannot_be_is_refused_before_anything_starts(pier: Pier, serving: Serving, code: str) -> None:
+    assert codes(_planned(pier, serving)) == [code]
+
+
+def test_a_laptops_gateway_needs_tls_beyond_loopback(pier: Pier) -> None:
+    assert codes(_planned(pier, Serving(listen="0.0.0.0:1"), "laptop")) == ["plain-beyond-loopback"]
+    tls = Serving(listen="0.0.0.0:1", tls_certificate="/c", tls_key="/k")
+    assert _planned(pier, tls, "laptop").gateway_command()[-4:] == ["--tls-cert", "/c", "--tls-key", "/k"]
+
+
+def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
+    planned = _planned(pier, Serving(gateway_user="nobody"))
+    worker, gateway = units(planned).values()
+    assert planned.apart
+    assert str(planned.socket) == "/run/zhanqiao/vault.sock"
+    assert "User=nobody" in gateway
+    assert f"InaccessiblePaths={planned.home}" in gateway
+    assert f"--home {planned.home}" in worker
+    assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")
+
+
+def _planned(pier: Pier, serving: Serving, profile: str = "demo"):
+    from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
+
+    said = read_settings(pier.home / SETTINGS_FILE)
+    assert isinstance(said, Deployment)
+    write_settings(pier.home / SETTINGS_FILE, replace(said, profile=profile, serving=serving))
+    return plan(pier.home)
