@@ -36,7 +36,7 @@ test-slow: $(VENV)/dev.done
 # The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
 threats: $(VENV)/dev.done
 	@tools/judges
-	@$(BIN)/python tools/threats.py -n $(WORKERS) $(if $(FULL),,-m "not slow")
+	@$(if $(FULL),EXPLORE=full )$(BIN)/python tools/threats.py -n $(WORKERS) $(if $(FULL),,-m "not slow")
 
 # The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes.
 bench: $(VENV)/dev.done

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real runs are recorded, and every disk that a power cut may leave of them is opened (`lib/disk_states`).
+
+Of the ledger alone, and of `ask`, `intake load`, `catalogue add` and `agreement seal` in a settled deployment. Short seeds
+by day; EXPLORE=full opens 100,000 disks and more. Controls show that the exploration finds what it is there to find: the
+same ledger with `os.fsync` switched off.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+import typer
+from django.db import connections
+
+from lib import growing
+from lib.accidents import COMMANDS, Accident
+from lib.crash_states import (
+    Exploration,
+    Found,
+    explore,
+    explore_in_parts,
+    leaves_of,
+    look_at_ledger,
+    memory_folder,
+)
+from lib.disk_states import check_whole
+from lib.disk_trace import Traced, record, strace
+from lib.pier import Pier, Settled, command_line
+from lib.town import done
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.cli import app
+from zhanqiao.desk.configuration import utc_now
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.vault.house import House
+
+FULL = os.environ.get("EXPLORE") == "full"
+SEED = int(os.environ.get("SEED", "1"))
+pytestmark = [
+    pytest.mark.skipif(strace() is None, reason="strace is not here, or may not trace"),
+    pytest.mark.timeout(7_200 if FULL else 300),
+]
+
+
+@contextmanager
+def disk() -> Iterator[Path]:
+    """A folder on a disk that takes no time; nothing of it stays."""
+    folder = Path(tempfile.mkdtemp(prefix="crash-", dir=memory_folder(Path(tempfile.gettempdir()))))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def explored(plan: Exploration, work: Path) -> Found:
+    """Explore as wide as is asked for, and print the figure."""
+    found = explore_in_parts(plan, work, os.cpu_count() or 1) if FULL else explore(plan, work)
+    print(found)
+    return found
+
+
+# --- the ledger alone -------------------------------------------------------------------------------
+
+
+def grown(home: Path, requests: int, work: Path, **environment: str) -> Traced:
+    """Record a log that grows."""
+    work.mkdir(parents=True)
+    program = [sys.executable, str(growing.__file__), str(home), str(requests)]
+    run = record(program, home, work, environment=environment)
+    assert run.status == 0, run.output
+    check_whole(run.before, run.operations, home)
+    return run
+
+
+def test_every_disk_of_a_growing_log_opens(empty_home):
+    requests, some, share = (90, 8, (0, 1)) if FULL else (4, 2, (0, 4))
+    with disk() as work:
+        home = Path(shutil.copytree(empty_home, work / "home"))
+        run = grown(home, requests, work / "trace")
+        found = explored(Exploration(run, leaves_of(home), look_at_ledger, SEED, some, share), work)
+    assert found.broken == 0, found.named
+    assert found.opened > (40_000 if FULL else 300)
+
+
+def test_without_fsync_the_same_exploration_finds_broken_disks(empty_home):
+    with disk() as work:
+        home = Path(shutil.copytree(empty_home, work / "home"))
+        run = grown(home, 4, work / "trace", FSYNC="off")
+        found = explored(Exploration(run, leaves_of(home), look_at_ledger, SEED, 1, (0, 32)), work)
+    assert found.broken > found.opened / 10
+    assert any("couldn't" in why for why in found.named)
+
+
+# --- commands in a settled deployment ---------------------------------------------------------------
+
+
+def full_look(settled: Settled, accident: Accident):
+    """Return what looks at an outcome: the audit and the promises, the command once more, and both again."""
+
+    def look(house: House, ended: bool) -> None:
+        pier = Pier(house, settled)
+        audit(house)
+        accident.check(pier, ended)
+        repeat(pier, accident)
+        repeated = pier.reopened()
+        assert repeated.house.book.publish().size == audit(repeated.house)
+        accident.check(repeated, True)
+
+    return look
+
+
+def repeat(pier: Pier, accident: Accident) -> None:
+    """Run the command again, in this process. It is done again, or it is told that it was done."""
+    printed = StringIO()
+    status: object = 0
+    with redirect_stdout(printed), redirect_stderr(printed), given(accident.given):
+        try:
+            status = app([*accident.words, "--home", str(pier.home), "--lang", "en"], standalone_mode=False)
+        except SystemExit as ended:
+            status = ended.code
+        except typer.Exit as ended:
+            status = ended.exit_code
+    assert not status or (accident.stands and accident.stands in printed.getvalue()), printed.getvalue()
+
+
+@contextmanager
+def given(text: str) -> Iterator[None]:
+    """Give a command its standard input."""
+    before, sys.stdin = sys.stdin, TextIOWrapper(BytesIO(text.encode()), encoding="utf-8")
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
+def explored_command(settled: Settled, name: str, some: int, share: tuple[int, int]) -> Found:
+    with disk() as work:
+        home = Path(shutil.copytree(settled.home, work / "pier"))
+        pier = Pier(done(open_house(home, utc_now)), settled)
+        accident = COMMANDS[name](pier, work)
+        connections.close_all()
+        (work / "trace").mkdir()
+        words = command_line(*accident.words, "--home", str(home))
+        run = record(words, home, work / "trace", given=accident.given)
+        assert run.status == 0, run.output
+        check_whole(run.before, run.operations, home)
+        plan = Exploration(run, leaves_of(home), full_look(settled, accident), SEED, some, share)
+        return explored(plan, work)
+
+
+def test_some_disks_of_an_answer_open(settled_pier):
+    found = explored_command(settled_pier, "ask", 1, (0, 32))
+    assert found.broken == 0, found.named
+    assert found.opened > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_disk_of_a_command_opens(settled_pier, name):
+    found = explored_command(settled_pier, name, 100 if FULL else 1, (0, 1) if FULL else (0, 16))
+    assert found.broken == 0, found.named
+    assert found.opened > (5_000 if FULL else 10)
