@@ -22,24 +22,30 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/core.done
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# The second engine, which the tests compare with the others; its client is built from source, without a second download.
+$(VENV)/spark.done: requirements/spark.txt $(VENV)/dev.done
+	@echo "installing the engine for Spark (hash-locked) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements/spark.txt
+	@touch $@
+
 # The whole story on a synthetic city. PEOPLE, SEED and LANG_ are passed on: make demo PEOPLE=20000 LANG_=en
 demo: $(VENV)/core.done
 	@$(BIN)/zhanqiao demo $(if $(PEOPLE),--people $(PEOPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LANG_),--lang $(LANG_))
 
-test: $(VENV)/dev.done
+test: $(VENV)/spark.done
 	@tools/judges
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-test-slow: $(VENV)/dev.done
+test-slow: $(VENV)/spark.done
 	@$(BIN)/pytest -n $(WORKERS) -m slow
 
 # The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
-threats: $(VENV)/dev.done
+threats: $(VENV)/spark.done
 	@tools/judges
 	@$(if $(FULL),EXPLORE=full )$(BIN)/python tools/threats.py -n $(WORKERS) $(if $(FULL),,-m "not slow")
 
 # The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes.
-bench: $(VENV)/dev.done
+bench: $(VENV)/spark.done
 	@$(BIN)/python -m bench
 
 check: $(VENV)/dev.done
@@ -61,9 +67,9 @@ format: $(VENV)/dev.done
 
 # Needs `uv`; see DEVELOPERS.md.
 locks:
-	@for set in dev core; do \
+	@for set in dev core spark; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = core && echo "-c requirements/dev.txt") \
+	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = dev || echo "-c requirements/dev.txt") \
 	    requirements/$$set.in -o requirements/$$set.txt; done
 
 clean:

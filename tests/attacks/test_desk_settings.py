@@ -17,6 +17,7 @@ WRONG = {
     "serve no table": ("[deployment]", "serve = 1\n[deployment]", "serve"),
     "second table": ('origin = "o"', 'origin = "o"\n[deployments]\n', "deployments"),
     "unknown profile": ('profile = "demo"', 'profile = "Demo"', "profile"),
+    "unknown engine": ('origin = "o"', 'origin = "o"\nengine = "Spark"', "engine"),
     "profile no text": ('profile = "demo"', "profile = 1", "profile"),
     "no origin": ('origin = "o"', "", "origin"),
     "no city": ('city = "青岛"', "", "city"),

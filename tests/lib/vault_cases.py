@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import strategies as st
 
-from lib import described
+from lib import described, spark_rooms
 from zhanqiao.policy.ir import Average, Count, Dim, Literal, Output, Predicate, Statement, Sum
 from zhanqiao.policy.permits import MARK, AnswerPermit, BuildPermit, EvidencePermit, LoadPermit
 from zhanqiao.terms.datasets import (
@@ -28,10 +29,11 @@ from zhanqiao.vault.engines import Engine
 from zhanqiao.vault.keys import Keyring
 from zhanqiao.vault.reference import ReferenceEngine
 from zhanqiao.vault.segments import SegmentStore, stored_schema
+from zhanqiao.vault.spark_engine import SparkEngine
 from zhanqiao.vault.vault import Vault
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-ENGINES = ("reference", "duckdb")
+ENGINES = ("reference", "duckdb", pytest.param("spark", marks=spark_rooms.WANTED))
 Rows = Sequence[dict[str, object]]
 
 _GROUP = frozenset({Capability.GROUP, Capability.FILTER})
@@ -80,7 +82,8 @@ def batch(described: Dataset, rows: Rows) -> pa.RecordBatch:
 def engine(kind: str, folder: Path) -> Engine:
     if kind == "reference":
         return ReferenceEngine()
-    return DuckDbEngine(SegmentStore(folder / "segments", folder / "scratch", keyring(folder)))
+    store = SegmentStore(folder / "segments", folder / "scratch", keyring(folder))
+    return DuckDbEngine(store) if kind == "duckdb" else SparkEngine(store, spark_rooms.kept)
 
 
 def keyring(folder: Path) -> Keyring:

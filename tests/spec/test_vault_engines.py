@@ -392,3 +392,10 @@ def test_what_a_snapshot_brought_is_dropped_but_for_what_stays(kind, tmp_path):
     assert chosen.drop(BY_PERSON.name, "s1") == [brought["s1"]]
     assert chosen.drop(BY_PERSON.name, "s1") == []
     assert set(chosen.names()) == {brought["s1-more"], brought["s2"], elsewhere}
+
+
+def test_the_least_whole_number_is_a_number(cube):
+    """It has no counterpart of its own type without a sign."""
+    rows = [row(n, district="A", birth_year=1950, months=-(1 << 63)) for n in range(30)]
+    atoms = cube(rows, spec=CubeSpec("c", ("district",), ("months",)))
+    assert [one["sum_months"] for one in atoms] == [Decimal(-30 * (1 << 63))]

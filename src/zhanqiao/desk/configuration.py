@@ -24,6 +24,7 @@ SETTINGS_FILE = "zhanqiao.toml"
 _MOST_SETTINGS = 65_536
 # No production yet: a deployment with walls missing would look like one that has them.
 PROFILES = ("demo", "laptop")
+ENGINES = ("duckdb", "spark")
 _DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"
 
 
@@ -59,6 +60,7 @@ class Deployment:
     clock_behind_seconds: int = 0
     quorum: int = Patience.quorum
     quorum_seconds: int = Patience.seconds
+    engine: str = ENGINES[0]
     witnesses: tuple[Seat, ...] = ()
     serving: Serving = field(default_factory=Serving)
 
@@ -118,6 +120,14 @@ SETTINGS = (
         Patience.seconds,
         "How long releases go on when they did not.",
         "未达联署数时仍可出库的秒数。",
+    ),
+    Setting(
+        _DEPLOYMENT,
+        "engine",
+        ENGINES[0],
+        "What computes over the vault's rows; spark needs the extra of that name and bubblewrap. Answers are the same.",
+        "库房数据的计算引擎；spark 需安装同名扩展包与 bubblewrap。结果完全一致。",
+        ENGINES,
     ),
     Setting(_SERVE, "listen", _SERVING.listen, "HOST:PORT of the gateway.", "网关监听地址。"),
     Setting(

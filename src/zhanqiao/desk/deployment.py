@@ -17,6 +17,7 @@ from zhanqiao.ledger import durable
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault import spark_walls
 from zhanqiao.vault.house import House
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgra
         return deployment
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
+    if deployment.engine == "spark" and (missing := spark_walls.lacking()) is not None:
+        return refuse("engine-missing", engine=deployment.engine, missing=missing)
     clock = clock or deployment.clock
     # SQLite would make an empty one.
     if not state.file_of(home).is_file():
@@ -124,7 +127,7 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgra
     from zhanqiao.ledger.keys import open_keys
     from zhanqiao.vault.faults import KeyFault
     from zhanqiao.vault.keys import Keyring
-    from zhanqiao.vault.vault import Vault
+    from zhanqiao.vault.vault import Vault, engine_of
 
     try:
         keys = open_keys(home / "keys" / "ledger", deployment.origin)
@@ -155,7 +158,7 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgra
                 Patience(deployment.quorum, deployment.quorum_seconds),
             ),
         ),
-        vault=Vault(home / "vault", keyring, clock),
+        vault=Vault(home / "vault", keyring, clock, engine=engine_of(deployment.engine, home / "vault", keyring)),
     )
 
 

@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ import pyarrow.compute as pc
 from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item, Opening
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault.decimals import as_decimal
+from zhanqiao.vault.decimals import as_decimal, unscaled
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.safety import RULE_PACK, Contributions, UnitFigures, is_safe, rule_figures
 from zhanqiao.vault.segments import arrow_type
@@ -123,6 +124,14 @@ def item_of(dataset: Dataset, name: str) -> Item:
     if item is None or not item.stored:
         raise VaultFault(f"couldn't read {dataset.name}.{name}: no such stored item")
     return item
+
+
+def key_item(dataset: Dataset, kind: SubjectKind) -> Item:
+    """Return the key by which a table knows subjects of a kind."""
+    key = dataset.key_of(kind)
+    if key is None or not key.stored:
+        raise VaultFault(f"couldn't read {dataset.name}: it has no key for a {kind.value}")
+    return key
 
 
 def subject_keys(dataset: Dataset) -> tuple[Item, ...]:
@@ -318,7 +327,22 @@ def _table(rows: list[tuple[object, ...]], dataset: Dataset, spec: CubeSpec) -> 
     return pa.table(columns, schema=schema)
 
 
-def side_by_side(columns: list[Integers], rows: int) -> Integers:
+def units_by_leaf(table: pa.Table, measures: int, leaves: int) -> list[Units]:
+    """Return each leaf's units from lines of (leaf, unit, sum_<place>, valued_<place>) in any order."""
+    leaf, numbers = table["leaf"].to_numpy(), table["unit"].to_numpy()
+    order = np.lexsort((numbers, leaf))
+    sums: list[Integers] = [unscaled(table[f"sum_{place}"]) for place in range(measures)]
+    valued = [table[f"valued_{place}"].to_numpy() for place in range(measures)]
+    all_sums = _side_by_side(sums, len(order))[order]
+    all_valued = np.stack(valued, axis=1)[order] if measures else np.empty((len(order), 0), np.bool_)
+    ends = np.searchsorted(leaf[order], np.arange(leaves + 1))
+    numbers = numbers[order]
+    return [
+        Units(numbers[start:end], all_sums[start:end], all_valued[start:end]) for start, end in pairwise(ends.tolist())
+    ]
+
+
+def _side_by_side(columns: list[Integers], rows: int) -> Integers:
     """Return columns of whole numbers as one array of (rows, columns)."""
     kind = object if any(column.dtype == object for column in columns) else np.int64
     table: Integers = np.empty((rows, len(columns)), kind)

@@ -5,9 +5,7 @@ Aggregates are counts, sums of decimals, greatest values and distinct units; eve
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -18,14 +16,13 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
 from zhanqiao.terms.services import Value
 from zhanqiao.terms.subjects import SubjectKind
 from zhanqiao.vault import cubes
-from zhanqiao.vault.connection import locked_down, quoted
-from zhanqiao.vault.cubes import Integers, Leaf, Units, item_of, subject_keys
-from zhanqiao.vault.decimals import as_integer, unscaled
+from zhanqiao.vault.connection import quoted
+from zhanqiao.vault.cubes import Leaf, Units, item_of, key_item, subject_keys
+from zhanqiao.vault.decimals import as_integer
 from zhanqiao.vault.engines import Days, OpenCube, Read, Where
-from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.open_cube import DuckDbCube
 from zhanqiao.vault.safety import Contributions, UnitFigures
-from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, brought_by, stored_schema
+from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
 from zhanqiao.vault.subjects import Numbers
 
 _BATCH_ROWS = 1 << 18
@@ -47,13 +44,10 @@ class DuckDbEngine:
         return self._store.names()
 
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
-        gone = [n for n in self.names() if brought_by(n) == (dataset, snapshot) and n not in kept]
-        for name in gone:
-            self._store.remove(name)
-        return gone
+        return self._store.drop(dataset, snapshot, kept)
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
-        with self._reading(segments) as connection:
+        with self._store.reading(segments) as connection:
             work = _CubeWork(connection, dataset, spec, len(segments))
             return cubes.protect(dataset, spec, work.leaves(), work.units_of)
 
@@ -64,7 +58,7 @@ class DuckDbEngine:
         found = []
         start = 0
         # One connection for all of them: opening it takes longer than most of the questions.
-        with self._reading([name for read in reads for name in read.segments]) as connection:
+        with self._store.reading([name for read in reads for name in read.segments]) as connection:
             for read in reads:
                 key = key_item(read.dataset, kind)
                 items = [item_of(read.dataset, name) for name in read.items]
@@ -90,7 +84,7 @@ class DuckDbEngine:
             f'SELECT {quoted(key.name)} AS "unit" FROM {_source(range(len(segments)), [key, *items])} '  # noqa: S608
             f"WHERE {' AND '.join(conditions)}"
         )
-        with self._reading(segments) as connection:
+        with self._store.reading(segments) as connection:
             numbers: Numbers = np.sort(connection.execute(sql, parameters).to_arrow_table()["unit"].to_numpy())
         # Sorted already, so that neither the engine's DISTINCT nor numpy's hash table is wanted.
         return numbers[np.append(numbers[1:] != numbers[:-1], True)] if len(numbers) else numbers
@@ -104,29 +98,10 @@ class DuckDbEngine:
             f"SELECT {unit}, {day} FROM {_source(range(len(segments)), [key, date_item])} "  # noqa: S608  printed from the catalogue
             f"WHERE ({unit} IS NOT NULL) AND ({day} IS NOT NULL)"
         )
-        with self._reading(segments) as connection:
+        with self._store.reading(segments) as connection:
             for batch in connection.execute(sql).to_arrow_reader(_BATCH_ROWS):
                 days = batch.column(1).cast(pa.int32()).to_numpy().astype(np.int64)
                 yield batch.column(0).to_numpy(), days
-
-    @contextmanager
-    def _reading(self, segments: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
-        if not segments:
-            raise VaultFault("couldn't read a snapshot: it has no segments")
-        try:
-            with locked_down(self._store.scratch, self._store.attachments(segments), self._store.limits) as connection:
-                yield connection
-        except duckdb.Error as fault:
-            # The engine's words may hold a value.
-            raise VaultFault(f"couldn't compute over a snapshot: {type(fault).__name__}") from None
-
-
-def key_item(dataset: Dataset, kind: SubjectKind) -> Item:
-    """Return the key by which a table knows subjects of a kind."""
-    key = dataset.key_of(kind)
-    if key is None or not key.stored:
-        raise VaultFault(f"couldn't read {dataset.name}: it has no key for a {kind.value}")
-    return key
 
 
 class _CubeWork:
@@ -177,24 +152,12 @@ class _CubeWork:
             f'JOIN "wanted" AS w ON {same or "TRUE"}'
         )
         table = self._connection.execute(sql).to_arrow_table()
-        leaf, numbers = table["leaf"].to_numpy(), table["unit"].to_numpy()
-        order = np.lexsort((numbers, leaf))
-        width = len(self._measures)
-        sums: list[Integers] = [unscaled(table[f"sum_{place}"]) for place in range(width)]
-        valued = [table[f"valued_{place}"].to_numpy() for place in range(width)]
-        all_sums = cubes.side_by_side(sums, len(order))[order]
-        all_valued = np.stack(valued, axis=1)[order] if width else np.empty((len(order), 0), np.bool_)
-        ends = np.searchsorted(leaf[order], np.arange(count + 1))
-        numbers = numbers[order]
-        return [
-            Units(numbers[start:end], all_sums[start:end], all_valued[start:end])
-            for start, end in pairwise(ends.tolist())
-        ]
+        return cubes.units_by_leaf(table, len(self._measures), count)
 
     def _figures(self, place: int, key: Item) -> dict[tuple[object, ...], UnitFigures]:
         """Sum up each unit's contributions in each leaf once; they are asked for again when leaves are joined."""
         sums = [
-            f"coalesce(CAST(system.main.sum(system.main.abs({quoted(m.name)})) AS DECIMAL(38, {m.scale})), 0) "
+            f"coalesce(CAST(system.main.sum({_magnitude(m)}) AS DECIMAL(38, {m.scale})), 0) "
             f'AS "sum_{at}", (system.main.count({quoted(m.name)}) > 0) AS "valued_{at}"'
             for at, m in enumerate(self._measures)
         ]
@@ -252,6 +215,12 @@ class _CubeWork:
 def _kind(key: Item) -> SubjectKind:
     assert key.subject is not None, "a subject key"
     return key.subject
+
+
+def _magnitude(measure: Item) -> str:
+    """Return a measure's value without its sign, of which the least BIGINT has none in its own type."""
+    name = quoted(measure.name)
+    return f"system.main.abs({f'CAST({name} AS HUGEINT)' if pa.types.is_integer(arrow_type(measure)) else name})"
 
 
 def _source(places: Iterable[int], items: Iterable[Item]) -> str:

@@ -40,11 +40,7 @@ class DuckDbCube:
         with self._connection.cursor() as cursor:
             self._check(cursor, printed.sql, printed.columns)
             answer = cursor.execute(printed.sql, list(printed.parameters)).to_arrow_table()
-        if statement.where is not None:
-            kept = answer[KEPT]
-            return RolledUp(answer.filter(kept).drop_columns([KEPT]), kept.null_count)
-        # Without dimensions SQL gives one line even for no atoms at all.
-        return RolledUp(answer.filter(pc.is_valid(answer["rows"])))
+        return rolled_up(answer, statement)
 
     def _check(self, cursor: duckdb.DuckDBPyConnection, sql: str, columns: frozenset[str]) -> None:
         with self._lock:
@@ -56,3 +52,12 @@ class DuckDbCube:
             self._checked[sql] = None
             if len(self._checked) > _KNOWN_TEXTS:
                 self._checked.popitem(last=False)
+
+
+def rolled_up(answer: pa.Table, statement: Statement) -> RolledUp:
+    """Return what a printed statement was answered with, less the lines that its filter leaves out."""
+    if statement.where is not None:
+        kept = answer[KEPT]
+        return RolledUp(answer.filter(kept).drop_columns([KEPT]), kept.null_count)
+    # Without dimensions SQL gives one line even for no atoms at all.
+    return RolledUp(answer.filter(pc.is_valid(answer["rows"])))

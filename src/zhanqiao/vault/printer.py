@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Print the SQL of a statement over its cube: the only text that answers anybody, and nobody wrote it but this module.
 
-All names are quoted, every operation stands in parentheses, functions are named `system.main.f` (a macro cannot take
-their place), literals travel as typed parameters.
+All names are quoted, every operation stands in parentheses, literals travel as typed parameters. Each engine has a
+dialect: how it quotes, calls its types, and names a function so that no other can take its place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
@@ -24,6 +25,24 @@ FUNCTIONS = frozenset({"sum"})
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """How one engine's SQL is written.
+
+    home       the prefix of a built-in function, where it has one
+    cube       the published atoms, as a table
+    sql_type   the type of an item's values
+    """
+
+    quoted: Callable[[str], str]
+    home: str
+    cube: str
+    sql_type: Callable[[Item], str]
+
+
+DUCKDB = Dialect(quoted, "system.main.", f'"memory"."main".{quoted(CUBE_TABLE)}', sql_type)
+
+
+@dataclass(frozen=True)
 class Printed:
     """A statement as SQL: its text, its parameters in order, and the columns of the cube that it may read."""
 
@@ -40,29 +59,30 @@ def measures_of(statement: Statement, spec: CubeSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked))
 
 
-def print_answer(statement: Statement, dataset: Dataset, spec: CubeSpec) -> Printed:
+def print_answer(statement: Statement, dataset: Dataset, spec: CubeSpec, dialect: Dialect = DUCKDB) -> Printed:
     """Return the SQL that rolls up the published atoms: dims, rows, and sum_<m>, n_<m> for each measure asked.
 
     With a filter there is one more column, `kept`, by which lines are grouped, too: whether the filter holds. It is NULL
     where the filter asks about a remainder, of which it is neither true nor false.
     """
-    writer = _Writer(dataset, spec)
+    writer = _Writer(dataset, spec, dialect)
+    named = dialect.quoted
     dims = [writer.column(name) for name in statement.dims]
     figures = [("rows", "BIGINT")]
     for name in measures_of(statement, spec):
         figures += [(f"sum_{name}", f"DECIMAL(38, {item_of(dataset, name).scale})"), (f"n_{name}", "BIGINT")]
-    groups = [f"{column} AS {quoted(name)}" for name, column in zip(statement.dims, dims, strict=True)]
+    groups = [f"{column} AS {named(name)}" for name, column in zip(statement.dims, dims, strict=True)]
     if statement.where is not None:
-        groups.append(f"{writer.predicate(statement.where)} AS {quoted(KEPT)}")
+        groups.append(f"{writer.predicate(statement.where)} AS {named(KEPT)}")
     select = ", ".join(
         [
             *groups,
-            *(f"CAST(system.main.sum({writer.figure(name)}) AS {kind}) AS {quoted(name)}" for name, kind in figures),
+            *(f"CAST({dialect.home}sum({writer.figure(name)}) AS {kind}) AS {named(name)}" for name, kind in figures),
         ]
     )
     # By place: a filter written twice would carry its parameters twice.
     group = f" GROUP BY {', '.join(str(place) for place in range(1, len(groups) + 1))}" if groups else ""
-    sql = f'SELECT {select} FROM "memory"."main".{quoted(CUBE_TABLE)} AS "c"{group}'  # noqa: S608  printed, not sent
+    sql = f"SELECT {select} FROM {dialect.cube} AS {named('c')}{group}"  # noqa: S608  printed, not sent
     return Printed(sql, tuple(writer.parameters), frozenset(writer.columns))
 
 
@@ -80,9 +100,10 @@ def stored_literal(item: Item, value: Literal) -> object:
 class _Writer:
     """Collects parameters and columns while the text grows from left to right."""
 
-    def __init__(self, dataset: Dataset, spec: CubeSpec) -> None:
+    def __init__(self, dataset: Dataset, spec: CubeSpec, dialect: Dialect) -> None:
         self._dataset = dataset
         self._spec = spec
+        self._dialect = dialect
         self.parameters: list[object] = []
         self.columns: set[str] = set()
 
@@ -93,7 +114,7 @@ class _Writer:
 
     def figure(self, name: str) -> str:
         self.columns.add(name)
-        return f'"c".{quoted(name)}'
+        return f"{self._dialect.quoted('c')}.{self._dialect.quoted(name)}"
 
     def predicate(self, predicate: Predicate) -> str:
         match predicate:
@@ -114,4 +135,4 @@ class _Writer:
     def _literal(self, item: str, value: Literal) -> str:
         described = item_of(self._dataset, item)
         self.parameters.append(stored_literal(described, value))
-        return f"CAST(? AS {sql_type(described)})"
+        return f"CAST(? AS {self._dialect.sql_type(described)})"

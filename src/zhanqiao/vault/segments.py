@@ -9,7 +9,8 @@ What a load that failed left is known to no snapshot, and a sweep removes it.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,9 +128,24 @@ class SegmentStore:
             f"{path.parent.name}/{path.name.removesuffix(SUFFIX)}" for path in self.folder.glob(f"*/*{SUFFIX}")
         )
 
-    def remove(self, name: str) -> None:
-        """Remove a segment that no snapshot names."""
-        self._path(name).unlink(missing_ok=True)
+    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
+        """Remove the segments that a snapshot brought, but for those kept; return which."""
+        gone = [name for name in self.names() if brought_by(name) == (dataset, snapshot) and name not in kept]
+        for name in gone:
+            self._path(name).unlink(missing_ok=True)
+        return gone
+
+    @contextmanager
+    def reading(self, names: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection that sees these segments, as `s0`, `s1`, ..., and nothing else."""
+        if not names:
+            raise VaultFault("couldn't read a snapshot: it has no segments")
+        try:
+            with locked_down(self.scratch, self.attachments(names), self.limits) as connection:
+                yield connection
+        except duckdb.Error as fault:
+            # The engine's words may hold a value.
+            raise VaultFault(f"couldn't compute over a snapshot: {type(fault).__name__}") from None
 
     def _fill(self, name: str, part: Path, dataset: Dataset, arriving: "_Arriving") -> None:
         schema = arriving.schema

@@ -37,13 +37,15 @@ from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, identities, subjects, traces
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
-from zhanqiao.vault.duckdb_engine import DuckDbEngine, key_item
+from zhanqiao.vault.cubes import key_item
+from zhanqiao.vault.duckdb_engine import DuckDbEngine
 from zhanqiao.vault.engines import Engine, OpenCube, Read
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.held import Recorded, recorded_marks
 from zhanqiao.vault.identities import IdentityStore
 from zhanqiao.vault.keys import Keyring, Sealed
 from zhanqiao.vault.segments import SegmentStore, brought_by
+from zhanqiao.vault.spark_engine import SparkEngine
 from zhanqiao.vault.states import Newer, StateStore
 from zhanqiao.vault.subjects import UNKNOWN, Numbers, SubjectBook
 from zhanqiao.vault.tokens import Flags
@@ -109,8 +111,7 @@ class Vault:
         self._clock = clock
         self._keyring = keyring
         self._scratch = folder / "scratch"
-        self._segments = SegmentStore(folder / "segments", self._scratch, keyring, limits)
-        self._engine = engine or DuckDbEngine(self._segments)
+        self._engine = engine or engine_of("duckdb", folder, keyring, limits)
         self._published = published or published_segments
         self._states = StateStore(folder / "states", keyring)
         self._cubes: dict[tuple[str, str, str, CubeSpec], _Opened] = {}
@@ -459,6 +460,12 @@ class Vault:
             if name not in permit.snapshots or name not in datasets or datasets[name].name != name:
                 raise VaultFault(f"couldn't read evidence: the permit names no snapshot of {name}")
             key_item(datasets[name], permit.subject_kind)
+
+
+def engine_of(name: str, folder: Path, keyring: Keyring, limits: Limits = DEFAULT_LIMITS) -> Engine:
+    """Return the engine of that name over the segments of a vault; each reads what the other wrote."""
+    store = SegmentStore(folder / "segments", folder / "scratch", keyring, limits)
+    return SparkEngine(store) if name == "spark" else DuckDbEngine(store)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "engine-missing": Rule(
+        en="The settings choose the engine {engine}, and {missing} is not installed.",
+        zh="配置选用计算引擎 {engine}，但未安装 {missing}。",
+        remedy_en='Install zhanqiao[spark] and bubblewrap, or set engine = "duckdb": answers are the same. Nothing was opened.',
+        remedy_zh='请安装 zhanqiao[spark] 与 bubblewrap，或设 engine = "duckdb"，结果一致。未打开任何内容。',
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "settings-wrong": Rule(
         en="zhanqiao.toml is wrong at {key} ({wanted}).",
         zh="zhanqiao.toml 中的 {key} 有误（{wanted}）。",
