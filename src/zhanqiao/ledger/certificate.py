@@ -187,6 +187,8 @@ def parse(content: bytes) -> Certificate:
         raise Unsound("certificate-malformed", cause="no empty line before the checkpoint")
     try:
         return _read_head(head.decode("ascii").split("\n"), note)
+    except UnicodeDecodeError as cause:
+        raise Unsound("certificate-malformed", cause="before the checkpoint it is not ASCII text") from cause
     except ValueError as cause:
         raise Unsound("certificate-malformed", cause=cause) from cause
 

@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from importlib import metadata
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -50,6 +51,7 @@ from zhanqiao.desk.cli.output import (  # noqa: E402
 from zhanqiao.desk.cli.serve import serve  # noqa: E402
 from zhanqiao.desk.cli.session import command  # noqa: E402
 from zhanqiao.desk.configuration import PROFILES, Deployment  # noqa: E402
+from zhanqiao.ledger.note import is_key_name  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 app = typer.Typer(
@@ -61,6 +63,21 @@ app = typer.Typer(
         "数据留在库中，只有带凭证的答复走出栈桥。"
     ),
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zhanqiao {metadata.version('zhanqiao')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version. 显示版本。")
+    ] = False,
+) -> None:
+    """Options of the command line itself; its help is the app's own."""
 
 
 @app.command()
@@ -83,6 +100,8 @@ def init(
     for option, said in {"city": city, "origin": origin}.items():
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
+    if not is_key_name(origin):
+        refused(refuse("origin-malformed", origin=origin), language(lang), as_json=as_json)
     wanted = Deployment(city=city, profile=profile, origin=origin)
     # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
     settle = personas.settle if profile == "demo" else None

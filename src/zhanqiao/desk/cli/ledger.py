@@ -9,11 +9,12 @@ import typer
 
 from zhanqiao.desk import audit as whole_audit
 from zhanqiao.desk.cli import witnesses
-from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
+from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.ledger.book import Book
 from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.terms.refusals import meant
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
 app.add_typer(witnesses.app, name="witness")
@@ -30,9 +31,13 @@ def show(
     ] = "",
 ) -> None:
     """Read events in log order. 按顺序查看记录。"""
-    events = _lines(call.house.book, start, kind, most)
+    found = _lines(call.house.book, start, kind, most + 1)
+    events, beyond = found[:most], found[most:]
     if call.as_json:
         show_data([_as_data(event) for event in events])
+        return
+    if not events and kind:
+        _say_none(call, kind)
         return
     show_table(
         ["#", "时间", "事件", "人员", "请求"] if call.lang == "zh" else ["#", "time", "kind", "by", "request"],
@@ -41,6 +46,8 @@ def show(
             for event in events
         ],
     )
+    for next_one in beyond:
+        call.say(f"后面还有：--from {next_one.index}", f"There are more: --from {next_one.index}")
 
 
 @command(app)
@@ -48,15 +55,22 @@ def audit(call: Call) -> None:
     """Re-check the whole ledger against its signed tree, and every row of the state against it. 核对全部账本与平台状态。"""
     checked = whole_audit.audit(call.house)
     # Nothing is signed before it was checked. Only witnesses can tell that the whole disk was rolled back.
-    call.house.book.cosign()
+    unheard = [one.seat.name for one in call.house.book.cosign() if one.trouble is not None]
     root = call.house.book.checkpoint().root.hex()
     if call.as_json:
-        show_data({"status": "clean", "entries": checked, "root": root})
+        show_data({"status": "clean", "entries": checked, "root": root, "witnesses_unheard": unheard})
         return
     call.say(
         f"账本完整：{checked} 条记录逐条核对，根 {root[:16]}…",
         f"The ledger is whole: {checked} entries re-checked, root {root[:16]}…",
     )
+    if unheard:
+        names = ", ".join(unheard)
+        call.say(
+            f"未得到 {names} 的联署，未能与其核对：磁盘若整体回退，只有见证方能够发现",
+            f"Not checked against {names}, who did not cosign: that a whole disk was rolled back, only witnesses can tell",
+            mark=UNSURE_MARK,
+        )
 
 
 @command(app, acts=True)
@@ -70,6 +84,12 @@ def reason(call: Call, index: Annotated[int, typer.Argument(min=0, help="Number 
     for one in reasons:
         show_line(bold(one.code), "  ", one.message(call.lang))
     call.say("已记入账本：何人启封", "The ledger says who opened it")
+
+
+def _say_none(call: Call, kind: str) -> None:
+    """Tell a kind of which nothing happened from one that is misspelt."""
+    near = meant(kind, {event.kind for event in call.house.book.events()})
+    call.say(f"没有事件 {kind}。{near['meant_zh']}", f"There is no event {kind}. {near['meant_en']}".rstrip())
 
 
 def _lines(book: Book, start: int, kind: str, most: int) -> list[LoggedEvent]:

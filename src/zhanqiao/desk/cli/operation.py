@@ -110,6 +110,7 @@ _CHECKED = {
     "ledger": ("账本", "ledger"),
     "clock": ("时钟", "clock"),
     "vault": ("库房", "vault: engine, and all that is published"),
+    "witnesses": ("见证方", "witnesses, where there are any"),
     "backup": ("备份", "backup"),
 }
 assert tuple(_CHECKED) == CHECKS, "every check has words"

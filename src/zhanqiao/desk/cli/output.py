@@ -31,8 +31,22 @@ HomeOption = Annotated[
     Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder. 部署目录。", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words. 以 JSON 输出。")]
+
+
+def _spoken_here(wanted: str) -> str:
+    if wanted not in {"", "zh", "en"}:
+        raise typer.BadParameter("zh or en is spoken here")
+    return wanted
+
+
 LangOption = Annotated[
-    str, typer.Option("--lang", help="zh or en; by locale when left out. 语言，缺省随系统。", show_default=False)
+    str,
+    typer.Option(
+        "--lang",
+        help="zh or en; by locale when left out. 语言，缺省随系统。",
+        show_default=False,
+        callback=_spoken_here,
+    ),
 ]
 WhoOption = Annotated[
     str,

@@ -50,7 +50,7 @@ def verify_files(
         trusted = Trust.parse(read_bounded(path, MAX_TRUST_BYTES))
         verdicts = [(file, _verdict(file, trusted)) for file in files]
     except Unsound as flaw:
-        raise typer.BadParameter(f"the trust file cannot be used: {flaw.problem.message(spoken)}") from flaw
+        raise typer.BadParameter(flaw.problem.message(spoken)) from flaw
     except OSError as cause:
         raise typer.BadParameter(f"couldn't read {printable(str(cause.filename))}: {cause.strerror}") from cause
     if as_json:

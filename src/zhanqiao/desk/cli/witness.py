@@ -59,5 +59,9 @@ def show(folder: FolderArgument, lang: LangOption = "") -> None:
 def _told(lang: str) -> Iterator[None]:
     try:
         yield
-    except (WitnessDamaged, ValueError, OSError) as cause:
+    except WitnessDamaged as cause:
         refused(refuse("witness-unusable", cause=str(cause)), language(lang), as_json=False)
+    except OSError as cause:
+        refused(refuse("witness-not-run", cause=cause.strerror or str(cause)), language(lang), as_json=False)
+    except ValueError as cause:
+        refused(refuse("witness-not-run", cause=str(cause)), language(lang), as_json=False)

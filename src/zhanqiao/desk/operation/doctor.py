@@ -166,6 +166,13 @@ def _vault(house: House) -> Iterator[Reason]:
         yield Reason("part-missing", {"part": name})
 
 
+def _witnesses(house: House) -> Iterator[Reason]:
+    """Whether enough of them cosigned lately; nobody is asked here, but before the next answer."""
+    if not house.book.witnesses.in_touch():
+        patience = house.book.witnesses.patience
+        yield Reason("wall-witnesses-unheard", {"quorum": str(patience.quorum), "seconds": str(patience.seconds)})
+
+
 def _backed_up(house: House) -> Iterator[Reason]:
     newest = house.book.newest(BACKUP_BEGUN)
     if newest is None:
@@ -187,6 +194,7 @@ _INSIDE: Checks[House] = {
     "ledger": (False, _ledger),
     "clock": (False, _clock),
     "vault": (False, _vault),
+    "witnesses": (True, _witnesses),
     "backup": (True, _backed_up),
 }
 CHECKS = ("opens", *_OUTSIDE, *_INSIDE)

@@ -23,7 +23,7 @@ from zhanqiao.desk.deployment import is_free, missing_folders, open_house, take_
 from zhanqiao.desk.operation.archive import BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts
-from zhanqiao.ledger import durable, regular_file
+from zhanqiao.ledger import certificate, durable, regular_file
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -116,6 +116,8 @@ def _behind(house: House, newest: bytes) -> Refusal | None:
     """Refuse when a checkpoint shows more than the log now has, or another history."""
     held = house.book.publish().size
     try:
+        # Each certificate ends with the checkpoint that its proof leads to.
+        newest = certificate.parse(newest).note if newest.startswith(certificate.HEADER.encode()) else newest
         shown = house.book.confirm(newest)
     except ValueError as cause:
         return refuse("checkpoint-not-ours", cause=str(cause))

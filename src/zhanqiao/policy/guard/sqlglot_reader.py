@@ -23,9 +23,11 @@ from zhanqiao.policy.guard.parsed import (
     negated,
 )
 from zhanqiao.policy.ir import And, Average, Compare, Count, Dim, Literal, Operator, Or, Predicate, Sum, Within
-from zhanqiao.terms.refusals import Reason
+from zhanqiao.terms.refusals import Reason, meant
 
 _DIALECT = "duckdb"
+# What a statement of ours begins with.
+_ASKING = ("select", "with")
 
 _OPERATORS: dict[type[exp.Expr], Operator] = {
     exp.EQ: Operator.EQ,
@@ -100,9 +102,9 @@ def read(lexed: Lexed) -> Reading:
     """Return the statement as written, or every reason why it is none of ours."""
     first = lexed.text.split(None, 1)[0].lower()
     first = first if first.isidentifier() else first[:1]
-    if first not in {"select", "with", "("}:
+    if first not in {*_ASKING, "("}:
         # sqlglot keeps what it cannot parse as a command, and logs it: neither shall happen.
-        return Reading(None, (Reason("form-not-select", {"word": first}),))
+        return Reading(None, (Reason("form-not-select", {"word": first, **meant(first, _ASKING)}),))
     try:
         trees = sqlglot.parse(lexed.text, dialect=_DIALECT)
     except ParseError as error:

@@ -75,6 +75,22 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "witness-not-run": Rule(
+        en="That could not be done: {cause}.",
+        zh="未能完成：{cause}。",
+        remedy_en="Correct what the sentence names and repeat; key and memory of the witness are as they were.",
+        remedy_zh="请更正所述之处后重试；见证方的密钥与记忆未变。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "origin-malformed": Rule(
+        en="{origin} cannot be the name of a log: it stands in signature lines, and has neither spaces nor a plus.",
+        zh="{origin} 不能作为账本名称：名称用于签名行，不得含空格或加号。",
+        remedy_en="Give a name like a URL without its scheme, for example --origin data.qingdao.example/log.",
+        remedy_zh="请使用形如不带协议的网址的名称，例如 --origin data.qingdao.example/log。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
     "witnesses-away": Rule(
         en="Fewer witnesses than {quorum} have cosigned the log within {seconds} s, so nothing new leaves.",
         zh="{seconds} 秒内联署账本的见证方少于 {quorum} 个，因此不再有新的出库。",

@@ -114,6 +114,12 @@ ROWS: dict[str, Rule] = {
         remedy_en="Put that part back from a backup, or have the department deliver the dataset again.",
         remedy_zh="请从备份放回该部分，或由部门重新报送该数据集。",
     ),
+    "wall-witnesses-unheard": Rule(
+        en="Fewer witnesses than {quorum} have cosigned the log within {seconds} s: they are asked before the next answer, and without them nothing new leaves.",
+        zh="{seconds} 秒内联署账本的见证方少于 {quorum} 个：下次答复前将先征询，未达联署数则不再有新的出库。",
+        remedy_en="Run `zhanqiao ledger cosign`, which asks them now and says how each of them answers.",
+        remedy_zh="请执行 `zhanqiao ledger cosign`，即时征询并查看各见证方的答复。",
+    ),
     "wall-one-user": Rule(
         en="All parts of the platform run as one user ({user}): who takes over one of them has keys and data.",
         zh="平台各部分以同一用户（{user}）运行：攻破其一即可接触密钥与数据。",

@@ -126,11 +126,11 @@ ROWS: dict[str, Rule] = {
         "请写得更明确，给每个条件加上括号。可以答复的语句示例：{example}",
     ),
     # --- what it is built of -----------------------------------------------------------------------
-    "form-not-select": _never(
-        "a statement that begins with {word}",
-        "以 {word} 开头的语句",
-        "only SELECT asks a question; nothing here can change or list the store",
-        "只有 SELECT 是提问；任何语句都不能改动或列举库内容",
+    "form-not-select": Rule(
+        "Never answered: a statement that begins with {word}, since only SELECT asks a question; nothing here can change or list the store.",
+        "不予答复：以 {word} 开头的语句。只有 SELECT 是提问；任何语句都不能改动或列举库内容。",
+        "{meant_en}This would be answered: {example}",
+        "{meant_zh}可以答复的语句示例：{example}",
     ),
     "form-no-dataset": _never(
         "a SELECT without a dataset",

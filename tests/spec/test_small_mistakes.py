@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small mistakes at the command line are answered with what was meant, and what is not known is not called sound."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lib.pier import Pier, released
+from lib.town import codes
+from lib.witnessing import log_of
+from zhanqiao.desk.cli import app
+from zhanqiao.desk.deployment import set_witnesses
+from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.doctor import examine
+from zhanqiao.desk.operation.restore import Restored, restore
+from zhanqiao.ledger.cosigning import Witness
+from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.terms.events import Event
+
+BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+def typed(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_a_language_that_is_not_spoken_is_no_language(pier: Pier) -> None:
+    ran = typed("ledger", "show", "--lang", "zn", "--home", str(pier.home))
+    assert ran.exit_code == 2
+    assert "zh or en" in ran.output
+
+
+def test_the_version_is_told() -> None:
+    ran = typed("--version")
+    assert ran.exit_code == 0
+    assert ran.output.startswith("zhanqiao ")
+
+
+def test_a_misspelt_verb_of_sql_is_recognised(pier: Pier) -> None:
+    outcome = pier.ask("SELCT count(*) FROM pension_enrolment")
+    assert codes(outcome) == ["form-not-select"]
+    assert "Did you mean select?" in outcome.reasons[0].remedy("en")  # type: ignore[union-attr]
+
+
+def test_a_misspelt_kind_of_event_is_not_taken_for_nothing_happened(pier: Pier) -> None:
+    pier.ask("SELCT")
+    ran = typed("ledger", "show", "--kind", "statistic.refused", "--home", str(pier.home), "--lang", "en")
+    assert ran.output == "There is no event statistic.refused. Did you mean statistics.refused?\n"
+
+
+def test_a_list_that_was_cut_says_where_it_goes_on(pier: Pier) -> None:
+    ran = typed("ledger", "show", "--most", "3", "--home", str(pier.home), "--lang", "en")
+    *_, last, more = ran.output.splitlines()
+    assert more.startswith("There are more: --from ")
+    again = typed("ledger", "show", "--from", more.split()[-1], "--most", "1", "--home", str(pier.home), "--json")
+    assert json.loads(again.output)[0]["index"] == int(more.split()[-1]) > int(last.split()[0])
+    whole = typed("ledger", "show", "--most", "100000", "--home", str(pier.home), "--lang", "en")
+    assert "There are more" not in whole.output
+
+
+@pytest.mark.parametrize("origin", ["a b", "a+b", ""])
+def test_a_log_of_an_impossible_name_leaves_nothing(tmp_path: Path, origin: str) -> None:
+    ran = typed("init", "--home", str(tmp_path / "new"), "--origin", origin, "--json")
+    assert [one["code"] for one in json.loads(ran.output)["reasons"]] == ["origin-malformed"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_certificate_serves_as_the_checkpoint_that_it_holds(pier: Pier, tmp_path: Path) -> None:
+    release = released(pier.ask(BY_DISTRICT))
+    back_up(pier.house, tmp_path / "later.tar")
+    keys = shutil.copytree(pier.home / "keys", tmp_path / "keys")
+    newer = released(pier.reopened().ask(BY_DISTRICT))
+    behind = restore(tmp_path / "later.tar", tmp_path / "again", keys, newer.certificate)
+    assert codes(behind) == ["backup-behind"]
+    assert isinstance(restore(tmp_path / "later.tar", tmp_path / "again", keys, release.certificate), Restored)
+
+
+def test_no_certificate_at_all_is_told_in_words(tmp_path: Path, pier: Pier) -> None:
+    (tmp_path / "page.md").write_text("# 栈桥\n\nwords\n", encoding="utf-8")
+    trust = str(pier.home / "public" / "trust.txt")
+    ran = typed("verify", str(tmp_path / "page.md"), "--trust", trust, "--lang", "en")
+    assert "it is not ASCII text" in ran.output
+    assert "codec" not in ran.output
+    ran = typed("verify", str(tmp_path / "page.md"), "--trust", str(tmp_path / "page.md"), "--lang", "en")
+    assert ran.output.count("cannot be used") == 1
+
+
+def test_a_witness_command_that_cannot_be_done_does_not_condemn_the_witness(tmp_path: Path) -> None:
+    ran = typed("witness", "init", str(tmp_path / "w"), "--name", "w.example", "--log", "garbage", "--lang", "en")
+    assert "witness-not-run" in ran.output
+    ran = typed("witness", "show", str(tmp_path / "nothing"), "--lang", "en")
+    assert "witness-unusable" in ran.output or "witness-not-run" in ran.output
+
+
+def test_who_did_not_cosign_is_named_by_audit_and_examination(pier: Pier, tmp_path: Path) -> None:
+    """Only witnesses can tell that a whole disk was rolled back: an audit without them has not looked at that."""
+    assert {one.check: one.reason for one in examine(pier.home)}["witnesses"] is None
+    house = pier.reopened().house
+    witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
+    nobody = Seat("court", "http://127.0.0.1:1", witness.verifier)
+    assert set_witnesses(house, (nobody,), Event("platform.witness-added", "operator")) is None
+    ran = typed("ledger", "audit", "--home", str(pier.home), "--lang", "en")
+    assert ran.exit_code == 0
+    assert "Not checked against court" in ran.output
+    ran = typed("ledger", "audit", "--home", str(pier.home), "--json")
+    assert json.loads(ran.output)["witnesses_unheard"] == ["court"]
+    reason = {one.check: one.reason for one in examine(pier.home)}["witnesses"]
+    assert reason is not None
+    assert reason.code == "wall-witnesses-unheard"
