@@ -14,7 +14,7 @@ from bench import machine, table
 from bench.table import Figure
 from zhanqiao.desk import state
 
-NAMES = ("load", "cube", "certification", "ledger", "generator", "guard")
+NAMES = ("load", "cube", "certification", "ledger", "generator", "guard", "engines")
 SLOW = "story"
 LATEST = Path(__file__).parent / "latest.json"
 

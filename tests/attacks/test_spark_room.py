@@ -190,6 +190,23 @@ def test_a_room_ends_with_whoever_opened_it():
         time.sleep(0.05)
 
 
+def test_a_room_that_does_not_listen_is_ended(tmp_path, monkeypatch):
+    """What is inside is gone when closing returns, not only the walls around it."""
+    program = tmp_path / "deaf.py"
+    program.write_text("import time\nprint(flush=True)\nwhile True:\n    time.sleep(60)\n", encoding="utf-8")
+    monkeypatch.setattr(spark_session, "_GOODBYE_SECONDS", 0.1)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    process = spark_walls.start(Limits(), program)
+    assert process.stdout.readline() == b"\n"
+    inside = _pids_below(process.pid)
+    assert len(inside) == 2
+    Room(process).close()
+    assert [
+        pid for pid in inside if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+    ] == []
+
+
 # --- what goes in ---------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -29,6 +31,7 @@ _NAMES = struct.Struct(">16s16s")
 _MOST_BYTES = 1 << 32
 # What takes longer is a statement over more rows than one room should hold.
 _SILENCE_SECONDS = 600.0
+_GOODBYE_SECONDS = 5.0
 
 
 class Room:
@@ -72,13 +75,24 @@ class Room:
         self._forgotten.append(session)
 
     def close(self) -> None:
-        """End the room and all that it holds."""
+        """End the room and all that it holds; when this returns, it is gone."""
         self.closed = True
-        self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 assert pipe is not None, "opened with both"
                 pipe.close()
+        try:
+            # The program ends when nobody speaks to it, and bubblewrap after it.
+            self._process.wait(_GOODBYE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._kill()
+
+    def _kill(self) -> None:
+        """What is inside first: it would outlive bubblewrap."""
+        pid = self._process.pid
+        for inside in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+            os.kill(int(inside), signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
     def _write(self, content: bytes | memoryview) -> None:
