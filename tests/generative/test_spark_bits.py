@@ -199,8 +199,14 @@ def test_spark_gives_the_same_bits_for_long(tmp_path_factory, rows, spec, data):
     _compare(tmp_path_factory.mktemp("long"), rows, spec, asked)
 
 
-@pytest.mark.parametrize("rows", [[], [{"person_id": n, "uscc": n} for n in range(12)]])
-@pytest.mark.parametrize("spec", [CubeSpec("any", (), MEASURES), CubeSpec("any", ("label", "day"), ("fen", "times"))])
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        ([], CubeSpec("any", (), MEASURES)),
+        ([], CubeSpec("any", ("label", "day"), ("fen", "times"))),
+        ([{"person_id": n, "uscc": n} for n in range(12)], CubeSpec("any", ("label", "day"), ("fen", "times"))),
+    ],
+)
 def test_no_row_no_group_and_one_group(tmp_path, rows, spec):
     filled = [dict.fromkeys((*_DIMS, *MEASURES)) | row for row in rows]
     named = [{**row, "label": "x", "day": date(2026, 1, 1), "fen": Decimal("-0.01"), "times": 1} for row in filled]

@@ -3,8 +3,6 @@
 
 import shutil
 
-import pytest
-
 from lib import spark_rooms
 from lib.pier import Pier
 from lib.town import codes
@@ -51,12 +49,13 @@ def test_spark_is_chosen_by_a_setting(pier):
     assert isinstance(house.vault._engine, SparkEngine)
 
 
-@pytest.mark.parametrize("missing", spark_walls.PACKAGES)
-def test_an_engine_that_is_not_there_is_named(pier, monkeypatch, missing):
+def test_an_engine_that_is_not_there_is_named(pier, monkeypatch):
     """Nothing is opened, and nothing else is computed with instead."""
     _choose(pier, "spark")
-    monkeypatch.setattr(spark_walls, "PACKAGES", (f"{missing}_of_another_name",))
-    assert codes(open_house(pier.home)) == ["engine-missing"]
+    monkeypatch.setattr(spark_walls, "PACKAGES", ("json", "pysail_of_another_name.below"))
+    refusal = open_house(pier.home)
+    assert codes(refusal) == ["engine-missing"]
+    assert refusal.reasons[0].facts["missing"] == "pysail_of_another_name.below"
 
 
 def test_walls_that_cannot_go_up_are_named(pier, monkeypatch):
