@@ -11,12 +11,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import BytesIO, StringIO, TextIOWrapper
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import typer
 from django.db import connections
 
 from lib import growing
@@ -33,9 +31,9 @@ from lib.crash_states import (
 from lib.disk_states import check_whole
 from lib.disk_trace import Traced, record, strace
 from lib.pier import Pier, Settled, command_line
+from lib.repeating import repeat
 from lib.town import done
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.cli import app
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.vault.house import House
@@ -115,30 +113,6 @@ def full_look(settled: Settled, accident: Accident):
     return look
 
 
-def repeat(pier: Pier, accident: Accident) -> None:
-    """Run the command again, in this process. It is done again, or it is told that it was done."""
-    printed = StringIO()
-    status: object = 0
-    with redirect_stdout(printed), redirect_stderr(printed), given(accident.given):
-        try:
-            status = app([*accident.words, "--home", str(pier.home), "--lang", "en"], standalone_mode=False)
-        except SystemExit as ended:
-            status = ended.code
-        except typer.Exit as ended:
-            status = ended.exit_code
-    assert not status or (accident.stands and accident.stands in printed.getvalue()), printed.getvalue()
-
-
-@contextmanager
-def given(text: str) -> Iterator[None]:
-    """Give a command its standard input."""
-    before, sys.stdin = sys.stdin, TextIOWrapper(BytesIO(text.encode()), encoding="utf-8")
-    try:
-        yield
-    finally:
-        sys.stdin = before
-
-
 def explored_command(settled: Settled, name: str, some: int, share: tuple[int, int]) -> Found:
     with disk() as work:
         home = Path(shutil.copytree(settled.home, work / "pier"))
@@ -163,6 +137,6 @@ def test_some_disks_of_an_answer_open(settled_pier):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_disk_of_a_command_opens(settled_pier, name):
-    found = explored_command(settled_pier, name, 100 if FULL else 1, (0, 1) if FULL else (0, 16))
+    found = explored_command(settled_pier, name, 60 if FULL else 1, (0, 1) if FULL else (0, 48))
     assert found.broken == 0, found.named
-    assert found.opened > (5_000 if FULL else 10)
+    assert found.opened > (5_000 if FULL else 5)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults that say what is damaged, busy or full, each as the one sentence that whoever works here can act on."""
+"""Faults that say what is damaged, busy, full or failing, each as the one sentence that whoever works here can act on."""
+
+import errno
+import os
 
 from django.db import DatabaseError
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
-from zhanqiao.desk.state import is_busy, is_full
-from zhanqiao.ledger.durable import DiskFull
+from zhanqiao.desk.state import is_busy, is_failing, is_full
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
@@ -20,10 +22,21 @@ def named(fault: Exception) -> Refusal | None:
             return refuse("vault-damaged", cause=str(fault))
         case ShelfDamaged():
             return refuse("state-damaged", cause=str(fault))
-        case DiskFull():
-            return refuse("disk-full")
+        case OSError():
+            return _without_disk(fault)
         case DatabaseError():
             return _without_state(fault)
+        case _:
+            return None
+
+
+def _without_disk(cause: OSError) -> Refusal | None:
+    match cause.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return refuse("disk-full")
+        # A file that may not grow further is met half way through a write, as a disk that fails is.
+        case errno.EIO | errno.EFBIG:
+            return refuse("disk-failing", cause=os.strerror(cause.errno))
         case _:
             return None
 
@@ -31,4 +44,6 @@ def named(fault: Exception) -> Refusal | None:
 def _without_state(cause: DatabaseError) -> Refusal:
     if is_busy(cause):
         return refuse("state-busy")
-    return refuse("disk-full") if is_full(cause) else refuse("state-damaged", cause=str(cause))
+    if is_full(cause):
+        return refuse("disk-full")
+    return refuse("disk-failing" if is_failing(cause) else "state-damaged", cause=str(cause))

@@ -36,6 +36,12 @@ def is_full(error: DatabaseError) -> bool:
     return code is not None and (code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
+def is_failing(error: DatabaseError) -> bool:
+    """Tell whether the disk under the state did not read, write or sync; what was begun may last or may not."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
 def use(home: Path) -> None:
     """Point this process at the state of one deployment."""
     prepare()

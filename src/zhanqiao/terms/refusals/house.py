@@ -146,6 +146,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=507,
     ),
+    "disk-failing": Rule(
+        en="The disk failed: {cause}. Whether the last step lasts is not known; what was acknowledged before does.",
+        zh="磁盘出错：{cause}。最后一步是否已写入尚不可知；此前已确认的内容不受影响。",
+        remedy_en="See to the disk, then repeat: what was done is found. A request that was given a number is repeated under that number.",
+        remedy_zh="请检修磁盘后重试：已完成的操作会被识别。已有编号的请求请以原编号重复。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "state-damaged": Rule(
         en="The platform's state cannot be used: {cause}.",
         zh="平台状态无法使用：{cause}。",

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a disk does has one sentence: full, failing, damaged or busy, and never a word of Python."""
+
+import errno
+import os
+import sqlite3
+
+import pytest
+from django.db import DatabaseError
+
+from lib.town import codes
+from zhanqiao.desk import damage
+from zhanqiao.ledger import durable
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "disk-full"),
+        (errno.EDQUOT, "disk-full"),
+        (errno.EIO, "disk-failing"),
+        (errno.EFBIG, "disk-failing"),
+    ],
+)
+def test_what_a_disk_does_has_a_sentence(number, code):
+    assert codes(damage.named(OSError(number, os.strerror(number)))) == [code]
+
+
+def test_what_is_no_disk_s_is_not_called_so():
+    assert damage.named(PermissionError(errno.EACCES, "denied")) is None
+    assert codes(damage.named(durable.full())) == ["disk-full"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (sqlite3.SQLITE_IOERR_FSYNC, "disk-failing"),
+        (sqlite3.SQLITE_IOERR_WRITE, "disk-failing"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "disk-full"),
+        (sqlite3.SQLITE_FULL, "disk-full"),
+        (sqlite3.SQLITE_BUSY, "state-busy"),
+        (sqlite3.SQLITE_CORRUPT, "state-damaged"),
+    ],
+)
+def test_what_the_disk_does_to_the_state_has_a_sentence(number, code):
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorcode = number
+    fault = DatabaseError("disk I/O error")
+    fault.__cause__ = cause
+    assert codes(damage.named(fault)) == [code]
