@@ -135,8 +135,8 @@ def test_some_disks_of_an_answer_open(settled_pier):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS if FULL else ("load", "describe", "seal"))
 def test_every_disk_of_a_command_opens(settled_pier, name):
     found = explored_command(settled_pier, name, 60 if FULL else 1, (0, 1) if FULL else (0, 48))
     assert found.broken == 0, found.named
-    assert found.opened > (5_000 if FULL else 5)
+    assert found.opened > (1_000 if FULL else 5)
