@@ -57,7 +57,7 @@ def check_after(house: object, file: Path, before: shelf.Snapshot | None, rows_b
     # The next load writes over unfinished files of its own names; all else is swept, and the log says so.
     swept = {path for path in left if not path.endswith((".book.part", ".sealed.part"))}
     assert bool(swept) == ("intake.swept" in [event.kind for event in house.book.events()])
-    assert set(house.vault._segments.names()) == {name for name in known_names() if "/" in name}
+    assert set(house.vault._engine._store.names()) == {name for name in known_names() if "/" in name}
     assert isinstance(again, LoadReport), again
     assert again.recognised == published
     assert len(published_rows(house)) == rows_before + rows_added

@@ -137,8 +137,8 @@ def published_rows(house: House, dataset: str = "enrolment") -> list[dict[str, o
     """Read what is published, by subject number; no door can do that, tests can."""
     snapshot = shelf.snapshot_of(dataset)
     assert snapshot is not None
-    attachments = house.vault._segments.attachments(snapshot.segments)
-    with locked_down(house.vault._segments.scratch, attachments) as connection:
+    attachments = house.vault._engine._store.attachments(snapshot.segments)
+    with locked_down(house.vault._engine._store.scratch, attachments) as connection:
         tables = [
             connection.execute(f"SELECT * FROM {quoted(one.alias)}.main.{quoted(TABLE)}").to_arrow_table()
             for one in attachments

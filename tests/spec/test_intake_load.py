@@ -235,7 +235,7 @@ def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
     assert shelf.snapshot_of("enrolment") is None
     assert not (house.home / "quarantine").exists()
     assert house.vault._subjects.count(SubjectKind.PERSON) == 0
-    assert house.vault._segments.names() == []
+    assert house.vault._engine._store.names() == []
 
 
 def test_one_bad_row_in_five_is_still_published(house, enrolment, tmp_path):
@@ -324,7 +324,7 @@ def test_a_full_delivery_supersedes_and_the_operator_drops_what_was(house, enrol
     event = next(one for one in house.book.events() if one.kind == "intake.dropped")
     assert json.loads(event.leaf)["facts"] == {"dataset": "enrolment", "snapshots": [old]}
     assert not (house.home / "quarantine" / "enrolment" / old).exists()
-    assert {name.partition("/")[2].rpartition("-")[0] for name in house.vault._segments.names()} == {new}
+    assert {name.partition("/")[2].rpartition("-")[0] for name in house.vault._engine._store.names()} == {new}
     assert len(published_rows(house)) == 3
     assert intake.drop_superseded(house, "enrolment", "operator") == ()
     assert len([one for one in house.book.events() if one.kind == "intake.dropped"]) == 1

@@ -22,7 +22,6 @@ from http import HTTPStatus
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connections
 
 from zhanqiao.desk import damage
@@ -42,6 +41,7 @@ from zhanqiao.desk.serving.metrics import Metrics
 from zhanqiao.desk.serving.signed import Asker, open_signed
 from zhanqiao.doors.release import Release
 from zhanqiao.identity.directory import key_in_use
+from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.canonical import canonical, object_of, text_of
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
@@ -205,7 +205,7 @@ def refused(refusal: Refusal, lang: Lang) -> Reply:
 
 def _asker_of(key_id: str) -> Asker | None:
     found = key_in_use(key_id)
-    return None if found is None else Asker(found[0], Ed25519PublicKey.from_public_bytes(found[1]))
+    return None if found is None else Asker(found[0], read_public_key(found[1]))
 
 
 @contextmanager
