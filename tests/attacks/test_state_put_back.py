@@ -6,6 +6,7 @@ The act is in the log, at a place where what came before did not allow it. The a
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,22 @@ from django.db import connection
 
 from lib import town
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
-from lib.town import CONTRACTS, done
-from zhanqiao.agreements import lifecycle
+from lib.town import CONTRACTS, codes, done
+from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.stewardship import deliver, describe
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.admission import CRITERIA
+from zhanqiao.identity.directory import find_person
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import OrganisationKind, Role
-from zhanqiao.identity.register import NewOrganisation
+from zhanqiao.identity.proofs import proof_by
+from zhanqiao.identity.register import NewOrganisation, NewPerson
 from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.proof import ProofFallen, acting
+from zhanqiao.vault.house import House
 
 COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 
@@ -56,6 +61,18 @@ def holding(person: str, role: Role) -> Iterator[None]:
     write("INSERT INTO identity_role (person_id, role) VALUES (%s, %s)", person, role.value)
     yield
     write("DELETE FROM identity_role WHERE person_id = %s AND role = %s", person, role.value)
+
+
+@contextmanager
+def passing_for(person: str) -> Iterator[None]:
+    """Act with a key of one's own, which the rows say is that person's for the length of the block."""
+    public = public_bytes(make_key())
+    with (
+        rewritten("identity_key", "public", public, "person_id = %s", person),
+        rewritten("identity_key", "id", key_id_of(public), "person_id = %s", person),
+        acting(proof_by(public)),
+    ):
+        yield
 
 
 def ended_agreement(pier: Pier, _: Path) -> None:
@@ -147,6 +164,45 @@ def seal_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
         done(lifecycle.seal(book, agreement, "bank-signatory", key))
 
 
+def role_given_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    with passing_for("secadmin"):
+        done(register.give_role(pier.house.book, "rival-analyst", Role.OFFICER, "secadmin"))
+
+
+def question_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    with passing_for("bank-analyst"):
+        released(pier.ask(COUNT))
+
+
+def attempt_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    with passing_for("tax-officer"):
+        codes(register.dismiss(pier.house.book, "bank-analyst", "tax-officer"))
+
+
+def question_with_a_key_that_was_replaced(pier: Pier, _: Path) -> None:
+    book, former = pier.house.book, find_person("bank-analyst")
+    assert former is not None
+    done(register.replace_key(book, "bank-analyst", public_bytes(make_key()), "sysadmin"))
+    done(register.give_role(book, "bank-analyst", Role.ANALYST, "secadmin"))
+    newer = "person_id = 'bank-analyst' AND public <> %s"
+    with (
+        rewritten("identity_key", "until", "2026-11-25 00:00:00", newer, former.key),
+        rewritten("identity_key", "until", None, "public = %s", former.key),
+        acting(proof_by(former.key)),
+    ):
+        released(pier.ask(COUNT))
+
+
+def consent_withdrawn_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    token, public = pier.consent(CITIZEN_CREDIT, WAGES[60].id), public_bytes(make_key())
+    consent = done(consents.open(token, pier.house.clock()))
+    with (
+        rewritten("identity_consent_key", "public", public, "issuer = 'app'"),
+        acting(proof_by(public)),
+    ):
+        assert consents.withdraw(pier.house.book, consent, "app") is None
+
+
 def role_given_by_nobody(pier: Pier, _: Path) -> None:
     with holding("bank-officer", Role.SECURITY_ADMIN):
         done(register.give_role(pier.house.book, "rival-analyst", Role.OFFICER, "bank-officer"))
@@ -185,6 +241,11 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     withdrawn_consent: "consent.used by bank-analyst, .*: consent-withdrawn",
     revoked_consent_key: "consent.used by bank-analyst, .*: consent-issuer-unknown",
     seal_with_a_key_of_ones_own: "agreement.sealed by bank-signatory, .*: seal-invalid",
+    role_given_with_a_key_of_ones_own: "identity.role-given by secadmin, .*: act-unproven",
+    question_with_a_key_of_ones_own: "statistics.reserved by bank-analyst, .*: act-unproven",
+    attempt_with_a_key_of_ones_own: "identity.refused by tax-officer, .*: act-unproven",
+    question_with_a_key_that_was_replaced: "statistics.reserved by bank-analyst, .*: act-unproven",
+    consent_withdrawn_with_a_key_of_ones_own: "consent.withdrawn by app, .*: act-unproven",
     role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
     resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
@@ -197,3 +258,46 @@ def test_what_was_done_meanwhile_is_found(pier: Pier, tmp_path: Path, attack: Ca
     attack(pier, tmp_path)
     with pytest.raises(LedgerDamaged, match=rf"entry [0-9]+, {ATTACKS[attack]}"):
         audit(pier.house)
+
+
+def test_what_is_done_with_ones_own_key_names_it(pier: Pier) -> None:
+    analyst = find_person("bank-analyst")
+    assert analyst is not None
+    with acting(proof_by(analyst.key)):
+        released(pier.ask(COUNT))
+        codes(pier.ask("SELECT name FROM pension_enrolment"))
+    audit(pier.house)
+    keys = {pier.events(f"statistics.{act}")[-1].get("key") for act in ("reserved", "released", "refused")}
+    assert keys == {key_id_of(analyst.key)}
+
+
+def test_a_key_that_is_replaced_while_it_acts_does_nothing_more(pier: Pier) -> None:
+    officer, size = find_person("bureau-officer"), pier.house.book.size
+    assert officer is not None
+    with acting(proof_by(officer.key)):
+        done(register.replace_key(pier.house.book, "bureau-officer", public_bytes(make_key()), "sysadmin"))
+        with pytest.raises(ProofFallen):
+            lifecycle.terminate(pier.house.book, pier.agreements["statistics"], "bureau-officer")
+    assert pier.house.book.size == size + 1
+
+
+def test_one_word_in_the_settings_does_not_open_the_house(pier: Pier) -> None:
+    with pytest.raises(LedgerDamaged, match="setting profile is laptop in the settings and demo in the log"):
+        audit(replace(pier.house, profile="laptop"))
+
+
+def test_where_keys_are_demanded_an_act_without_one_is_found(house: House) -> None:
+    """As in a deployment whose settings said `demo` for a moment."""
+    keys = {name: make_key() for name in ("sysadmin", "secadmin", "bank-officer")}
+    people = [
+        NewPerson(name, home, name, f"card of {name}", public_bytes(keys[name]), roles)
+        for name, (home, roles) in town.PEOPLE.items()
+        if name in keys
+    ]
+    done(register.found(house.book, town.ORGANISATIONS, people, profile="laptop"))
+    with acting(proof_by(public_bytes(keys["secadmin"]))):
+        done(register.give_role(house.book, "bank-officer", Role.ANALYST, "secadmin"))
+    audit(replace(house, profile="laptop"))
+    done(register.give_role(house.book, "bank-officer", Role.SIGNATORY, "secadmin"))
+    with pytest.raises(LedgerDamaged, match=r"identity\.role-given by secadmin, .*: act-unproven"):
+        audit(replace(house, profile="laptop"))

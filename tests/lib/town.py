@@ -187,7 +187,7 @@ def _settle(book: Book) -> Town:
         town.keys[person] = make_key()
         public = public_bytes(town.keys[person])
         people.append(NewPerson(person, organisation, person, f"certificate of {person}", public, roles))
-    done(register.found(book, ORGANISATIONS, people))
+    done(register.found(book, ORGANISATIONS, people, profile="demo"))
     for bank in ("bank", "rival"):
         done(residents.assess(book, bank, {each.code: f"doc {each.code}" for each in CRITERIA}, "first-assessor"))
         done(residents.admit(book, bank, "second-assessor"))

@@ -62,7 +62,7 @@ def test_an_organisation_is_registered_once_under_its_credit_code(town: Town):
 
 
 def test_a_register_is_founded_once(town: Town):
-    assert codes(register.found(town.book, ORGANISATIONS, [], "init")) == ["register-founded"]
+    assert codes(register.found(town.book, ORGANISATIONS, [], profile="demo")) == ["register-founded"]
 
 
 def test_a_founding_with_a_flaw_leaves_nothing(book):
@@ -72,7 +72,7 @@ def test_a_founding_with_a_flaw_leaves_nothing(book):
         NewPerson("two", "nowhere", "二", "the same human", key),
         NewPerson("watcher", "runner", "三", "third", b"short", frozenset({Role.AUDIT_ADMIN})),
     ]
-    found = codes(register.found(book, [*ORGANISATIONS, ORGANISATIONS[0]], people))
+    found = codes(register.found(book, [*ORGANISATIONS, ORGANISATIONS[0]], people, profile="demo"))
     assert sorted(found) == sorted(
         [
             "id-taken",

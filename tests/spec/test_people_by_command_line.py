@@ -92,7 +92,10 @@ def test_from_an_empty_register_to_an_answer_and_the_suspension_that_ends_it(res
     assert answer["rows"] == [["法桐", 2], ["雪松", 1]]
     resident.run("agreement", "suspend", drafted, by="officer")
     assert resident.refused("ask", "--agreement", drafted, question, by="counts") == ["agreement-suspended"]
-    kinds = [event["kind"] for event in resident.run("ledger", "show", "--most", "500")]
+    events = resident.run("ledger", "show", "--most", "500")
+    assert {event["by"] for event in events if "key" not in event["leaf"]} == {"init"}, "the founding alone"
+    assert resident.run("ledger", "audit")["status"] == "clean"
+    kinds = [event["kind"] for event in events]
     assert {
         "identity.organisation-registered",
         "identity.person-registered",

@@ -26,6 +26,8 @@ from zhanqiao.desk.scenarios import find_service
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.desk.serving.units import units
 from zhanqiao.doors.release import Release
+from zhanqiao.ledger.dsse import key_id_of
+from zhanqiao.terms.refusals import Refusal
 
 BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 
@@ -92,7 +94,9 @@ def test_who_asks_is_whose_key_signed_and_nobody_else(running: Served) -> None:
         "as one that does not exist"
     )
     event = running.pier.events("statistics.refused")[-1]
-    assert event["by"] == "rival-analyst"
+    key = personas.key_of(running.pier.home, "rival-analyst")
+    assert not isinstance(key, Refusal)
+    assert (event["by"], event["key"]) == ("rival-analyst", key_id_of(key.public_key()))
 
 
 def test_a_refusal_says_the_same_as_at_home(running: Served) -> None:

@@ -25,7 +25,8 @@ class HouseReplay:
     register, shelf     replayed up to the same place, the event itself included
     """
 
-    def __init__(self, register: RegisterReplay, shelf: ShelfReplay) -> None:
+    def __init__(self, house: House, register: RegisterReplay, shelf: ShelfReplay) -> None:
+        self._house = house
         self._register = register
         self._shelf = shelf
 
@@ -47,6 +48,10 @@ class HouseReplay:
         held = Counter(f"{app} {name}" for app, name in applied)
         said = Counter(f"{app} {name}" for app, name in MigrationLoader(None).disk_migrations)
         yield Comparison("migration", said, held, source="code")
+        # It says whether acts have to be proven. Before the founding the log does not tell.
+        if (profile := self._register.profile) is not None:
+            settings = {"profile": self._house.profile}
+            yield Comparison("the setting", {"profile": profile}, settings, place="settings")
 
 
 def audit(house: House) -> int:
@@ -59,7 +64,7 @@ def audit(house: House) -> int:
             register,
             shelf,
             AgreementsReplay(register, shelf.described),
-            HouseReplay(register, shelf),
+            HouseReplay(house, register, shelf),
         ]
         compare_state(house.book.events(), replays)
     return entries

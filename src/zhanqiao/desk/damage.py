@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.state import is_busy, is_failing, is_full
 from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
 
@@ -22,6 +23,8 @@ def named(fault: Exception) -> Refusal | None:
             return refuse("vault-damaged", cause=str(fault))
         case ShelfDamaged():
             return refuse("state-damaged", cause=str(fault))
+        case ProofFallen():
+            return refuse("key-fallen", person=str(fault))
         case OSError():
             return _without_disk(fault)
         case DatabaseError():

@@ -76,7 +76,7 @@ def settle(house: House) -> Refusal | None:
         if (refusal := write_key_file(path, key, passphrase=None, profile=house.profile)) is not None:
             return refusal
         people.append(NewPerson(person, organisation, name, f"demo:{person}", public_bytes(key), roles))
-    return found(house.book, _ORGANISATIONS, people)
+    return found(house.book, _ORGANISATIONS, people, profile=house.profile)
 
 
 def steward_of(department: str) -> str:

@@ -25,7 +25,10 @@ SALT_BYTES = 16
 
 @dataclass(frozen=True)
 class ConsentKey:
-    """A registered key. `organisation` for a consent authority; kind, salt and digest for a subject's own key."""
+    """A registered key. `organisation` for a consent authority; kind, salt and digest for a subject's own key.
+
+    binding     what the log says of all of it
+    """
 
     issuer: str
     public: bytes
@@ -33,6 +36,7 @@ class ConsentKey:
     subject_kind: SubjectKind | None
     salt: str | None
     digest: str | None
+    binding: str
 
 
 def subject_digest(subject: Subject, salt: bytes) -> str:
@@ -43,17 +47,12 @@ def subject_digest(subject: Subject, salt: bytes) -> str:
 
 def find_consent_key(issuer: str) -> ConsentKey | None:
     """Return a key that may sign consents now, or None when it is unknown or revoked."""
-    row = ConsentKeyRow.objects.filter(pk=issuer, revoked=None).first()
-    if row is None:
-        return None
-    kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
-    return ConsentKey(row.issuer, bytes(row.public), row.organisation_id, kind, row.salt, row.digest)
+    return _key(ConsentKeyRow.objects.filter(pk=issuer, revoked=None).first())
 
 
-def issuer_of(public: bytes) -> str | None:
-    """Return under which name this key may sign consents now."""
-    row = ConsentKeyRow.objects.filter(public=public, revoked=None).first()
-    return None if row is None else str(row.issuer)
+def issuer_with(public: bytes) -> ConsentKey | None:
+    """Return as what this key may sign consents now, or None."""
+    return _key(ConsentKeyRow.objects.filter(public=public, revoked=None).first())
 
 
 def register_consent_authority(
@@ -131,6 +130,14 @@ def _check_free(issuer: str, public: bytes) -> list[Reason]:
     except ValueError:
         reasons.append(Reason("key-malformed"))
     return reasons
+
+
+def _key(row: ConsentKeyRow | None) -> ConsentKey | None:
+    if row is None:
+        return None
+    kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
+    public = bytes(row.public)
+    return ConsentKey(row.issuer, public, row.organisation_id, kind, row.salt, row.digest, consent_key_binding(row))
 
 
 def _known(issuer: str) -> ConsentKey:

@@ -64,9 +64,13 @@ def found(
     people: Sequence[NewPerson],
     by: str = FOUNDER,
     *,
+    profile: str,
     dice: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Refusal | None:
-    """Fill an empty register, all or nothing; None when done. Every problem is named at once."""
+    """Fill an empty register, all or nothing; None when done. Every problem is named at once.
+
+    profile  what the deployment is for. The log says it from here on: it tells whether acts have to be proven by keys
+    """
     with book.recording() as tx:
         reasons: list[Reason] = []
         if PersonRow.objects.exists() or OrganisationRow.objects.exists():
@@ -76,7 +80,7 @@ def found(
         if reasons:
             return note_refusal(tx, "identity.found", by, "register", reasons)
         for organisation in organisations:
-            _write_organisation(tx, organisation, by)
+            _write_organisation(tx, organisation, by, {"profile": profile})
         for person, natural in zip(people, naturals, strict=True):
             _write_person(tx, person, natural, by, dice)
             for role in sorted(person.roles):
@@ -90,7 +94,7 @@ def register_organisation(book: Book, new: NewOrganisation, by: str) -> Organisa
         reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_organisation(new)]
         if reasons:
             return note_refusal(tx, "identity.register-organisation", by, new.id, reasons)
-        _write_organisation(tx, new, by)
+        _write_organisation(tx, new, by, {})
         return _known_organisation(new.id)
 
 
@@ -213,7 +217,8 @@ def _check_new_organisation(new: NewOrganisation) -> list[Reason]:
 
 def _check_new_person(new: NewPerson, natural: str) -> list[Reason]:
     taken = PersonRow.objects.filter(pk=new.id).exists() or ConsentKeyRow.objects.filter(pk=new.id).exists()
-    reasons = _check_id(new.id, taken=taken)
+    # In the log nobody else may pass for who founded the register.
+    reasons = _check_id(new.id, taken=taken or new.id == FOUNDER)
     if PersonRow.objects.filter(natural=natural).exists():
         reasons.append(Reason("natural-person-taken", {"person": new.id}))
     return [*reasons, *_check_key(new.key)]
@@ -240,13 +245,13 @@ def _check_known(person: str) -> list[Reason]:
 # --- rows -------------------------------------------------------------------------------------------
 
 
-def _write_organisation(tx: Recording, new: NewOrganisation, by: str) -> None:
+def _write_organisation(tx: Recording, new: NewOrganisation, by: str, also: dict[str, object]) -> None:
     admission = Admission.APPLICANT.value if new.kind is OrganisationKind.RESIDENT else None
     row = OrganisationRow.objects.create(
         id=new.id, kind=new.kind.value, name=new.name, code=new.code, admission=admission
     )
     facts: dict[str, object] = {"organisation": new.id, "kind": new.kind, "binding": organisation_binding(row)}
-    tx.add(Event("identity.organisation-registered", by, facts=facts))
+    tx.add(Event("identity.organisation-registered", by, facts={**facts, **also}))
 
 
 def _write_person(tx: Recording, new: NewPerson, natural: str, by: str, dice: Callable[[int], bytes]) -> None:

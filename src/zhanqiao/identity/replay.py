@@ -16,16 +16,18 @@ from zhanqiao.identity.bindings import (
 )
 from zhanqiao.identity.consent_keys import check_registrar
 from zhanqiao.identity.directory import Directory, check_actor
+from zhanqiao.identity.keys import DEMO
 from zhanqiao.identity.models import ConsentKeyRow, EvidenceRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.identity.residents import check_admission
 from zhanqiao.ledger.dsse import key_id_of
-from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
+from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent, proving_key
 from zhanqiao.ledger.replay import Comparison, Facts, places, second
 from zhanqiao.terms.refusals import Reason
 
 # One transaction, on an empty register, in nobody's role.
 _FOUNDING = {"identity.organisation-registered", "identity.person-registered", "identity.role-given"}
+_BY_HOST = "platform."
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,15 @@ class _ConsentKey:
 
 
 class RegisterReplay:
-    """Replays `identity.*`.
+    """Replays `identity.*`, and judges of every act whether a key that was the actor's there proved it.
 
     directory   the register at the place that was replayed up to
+    profile     what the deployment was founded for; None as long as nobody is registered
     """
 
     def __init__(self) -> None:
         self.directory = Directory(self._person, self._organisation)
+        self.profile: str | None = None
         self._seen: dict[str, Person | None] = {}  # since the register last changed
         self._founded_by: tuple[str, str | None] | None = None  # whose transaction it is, and when
         self._is_founded = False
@@ -72,6 +76,7 @@ class RegisterReplay:
         self._people: dict[str, _Person] = {}
         self._roles: dict[tuple[str, str], None] = {}  # person and role, in the order in which they were given
         self._keys: dict[str, _Key] = {}
+        self._in_use: dict[str, str] = {}  # person -> key
         self._consent_keys: dict[str, _ConsentKey] = {}
         self._answers_for: dict[str, str] = {}  # consent keys that are an organisation's
         # A key's name is its bytes' digest, so that a row which says other bytes is no row of that key.
@@ -100,7 +105,7 @@ class RegisterReplay:
 
     def key_of(self, person: str) -> str:
         """Return which key a registered person used."""
-        return next(name for name, key in self._keys.items() if (key.person, key.until) == (person, None))
+        return self._in_use[person]
 
     def publics_of(self, holders: Mapping[str, str]) -> dict[str, bytes]:
         """Return the public keys, by key id, that people had: key id -> the person who must be its holder."""
@@ -159,6 +164,21 @@ class RegisterReplay:
             case _:
                 return ()
 
+    def _check_proof(self, event: LoggedEvent) -> list[Reason]:
+        """Judge the key of an act; that of a release stands behind its envelope. The host acts without one."""
+        if not self._is_founded or event.is_envelope or event.kind.startswith(_BY_HOST):
+            return []
+        named, key = self._key_that_proves(event.by), proving_key(event)
+        if named is None or key == named or (self.profile == DEMO and not key):
+            return []
+        return [Reason("act-unproven", {"person": event.by})]
+
+    def _key_that_proves(self, by: str) -> str | None:
+        """Name the key that proves somebody as a leaf does; None for whom nobody registered."""
+        if by in self._people:
+            return self.key_of(by)
+        return self._consent_keys[by].binding if self.is_consent_key(by) else None
+
     def _check_by(self, event: LoggedEvent, role: Role) -> tuple[Reason, ...]:
         return check_actor(event.by, role, directory=self.directory) if self._is_founded else ()
 
@@ -198,7 +218,7 @@ class RegisterReplay:
         if not self._is_founded:
             self._look_for_founding(event)
         said = {name: str(value) for name, value in facts.items()}
-        if reasons := self._judge(event, said):
+        if reasons := [*self._check_proof(event), *self._judge(event, said)]:
             return reasons
         if event.kind.startswith("identity."):
             self._seen.clear()
@@ -213,6 +233,7 @@ class RegisterReplay:
                 admission = Admission.APPLICANT.value if applies else None
                 row = _Organisation(said["kind"], admission, None, said["binding"])
                 self._organisations[said["organisation"]] = row
+                self.profile = self.profile or said.get("profile")
             case "identity.admission":
                 self._admit(event.by, said)
             case "identity.person-registered":
@@ -249,11 +270,11 @@ class RegisterReplay:
             # Without its bytes no seal can be judged.
             raise LedgerDamaged(f"couldn't audit: key {key} is in the log and not in the state")
         self._keys[key] = _Key(person, at, None)
+        self._in_use[person] = key
 
     def _replace_key(self, person: str, key: str, at: str | None) -> None:
-        for name, held in self._keys.items():
-            if held.person == person and held.until is None:
-                self._keys[name] = replace(held, until=at)
+        former = self._in_use[person]
+        self._keys[former] = replace(self._keys[former], until=at)
         self._take_key(key, person, at)
         self._roles = {held: None for held in self._roles if held[0] != person}
 

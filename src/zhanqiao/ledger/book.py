@@ -37,6 +37,7 @@ from zhanqiao.ledger.keys import LogKeys
 from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.proof import Proof, standing_proof
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Witnesses, send_over_http
@@ -76,11 +77,13 @@ class Recording:
     at: datetime
     _start: int
     _keys: LogKeys
+    _proof: Proof | None = None
     _leaves: list[tuple[Event, bytes]] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """Log one more event in this transaction."""
-        self._leaves.append((event, event_leaf(event, self.at)))
+        """Log one more event in this transaction, with the key that proved who acts, if one did."""
+        key = self._proof.key if self._proof is not None and self._proof.by == event.by else ""
+        self._leaves.append((event, event_leaf(event, self.at, key)))
 
     def reserve(self, request: RequestId, digest: str) -> None:
         """Remember that `request` was charged; raises IntegrityError when the id is taken."""
@@ -139,7 +142,7 @@ class Book:
                 with _as_damage("go on"):
                     self._tiles.check_newest(shown.size)
                 self._tiles_looked_at = True
-            tx = Recording(at, head.size, self._keys)
+            tx = Recording(at, head.size, self._keys, standing_proof())
             for event in events:
                 tx.add(event)
             yield tx

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entries: what a leaf of the log looks like, and how the rows are read back.
 
-An ordinary event is one leaf, its canonical JSON. A release is two, made in one transaction and one behind the other:
+An ordinary event is one leaf, its canonical JSON; where a key proved who acts, the leaf names it (`ledger.proof`). A
+release is two, made in one transaction and one behind the other:
 
     <door>.certified    the DSSE envelope that the certificate carries; its columns are the release's
     <door>.released     {kind, by, request, time, facts: {envelope: {index, digest}, memo, question}}
@@ -46,9 +47,10 @@ class LoggedEvent:
         return self.kind.endswith(CERTIFIED)
 
 
-def event_leaf(event: Event, at: datetime) -> bytes:
-    """Return the leaf of an ordinary event."""
-    return canonical({"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts})
+def event_leaf(event: Event, at: datetime, key: str = "") -> bytes:
+    """Return the leaf of an ordinary event; `key` names the one that proved who acts, empty where nothing did."""
+    said = {"kind": event.kind, "by": event.by, "request": event.request, "time": at, "facts": event.facts}
+    return canonical({**said, "key": key} if key else said)
 
 
 def read_leaf(leaf: bytes) -> dict[str, object]:
@@ -58,6 +60,11 @@ def read_leaf(leaf: bytes) -> dict[str, object]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def proving_key(event: LoggedEvent) -> str:
+    """Return the name of the key that proved who acts; empty where nothing did."""
+    return str(read_leaf(event.leaf).get("key", ""))
 
 
 def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:

@@ -25,7 +25,7 @@ Facts = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One kind of row: `said` by the log (or by another `source`), `held` by the state; both by the row's name.
+    """One kind of row: `said` by the log (or another `source`), `held` by the state (or another `place`); both by name.
 
     Rows of several columns are dataclasses: the column that differs is named.
     """
@@ -34,17 +34,18 @@ class Comparison:
     said: Mapping[str, object]
     held: Mapping[str, object]
     source: str = "log"
+    place: str = "state"
 
     def differences(self) -> Iterator[str]:
         """Say where the two part, row by row in the order of their names."""
         for name in sorted(self.said.keys() | self.held.keys()):
             if name not in self.held:
-                yield f"{self.what} {name} is in the {self.source} and not in the state"
+                yield f"{self.what} {name} is in the {self.source} and not in the {self.place}"
             elif name not in self.said:
-                yield f"{self.what} {name} is in the state and not in the {self.source}"
+                yield f"{self.what} {name} is in the {self.place} and not in the {self.source}"
             elif self.said[name] != self.held[name]:
                 column, held, said = _parting(self.held[name], self.said[name])
-                yield f"{self.what} {name}{column} is {held} in the state and {said} in the {self.source}"
+                yield f"{self.what} {name}{column} is {held} in the {self.place} and {said} in the {self.source}"
 
 
 def _parting(held: object, said: object) -> tuple[str, object, object]:

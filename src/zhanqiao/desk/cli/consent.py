@@ -20,7 +20,7 @@ from zhanqiao.desk.cli.output import DONE_MARK, FdOption, show_data, show_line
 from zhanqiao.desk.cli.people import PublicOption
 from zhanqiao.desk.cli.session import Call, command, open_key
 from zhanqiao.identity import consent_keys
-from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, issuer_of
+from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, issuer_with
 from zhanqiao.identity.directory import find_organisation
 from zhanqiao.identity.keys import parse_public, public_bytes
 from zhanqiao.ledger import durable
@@ -90,7 +90,7 @@ def give(
     """Sign a consent, as a subject's app does; the subject comes by standard input as {"id": "..."}. 签署同意。"""
     declared = service_named(call, service)
     signing = call.unwrap(open_key(key, fd, call.house.profile))
-    issuer = issuer_of(public_bytes(signing))
+    issuer = issuer_with(public_bytes(signing))
     if issuer is None:
         call.refuse("key-not-registered", file=key.name)
     if find_organisation(recipient) is None:
@@ -98,7 +98,7 @@ def give(
     now = call.house.clock()
     token = consents.sign(
         signing,
-        issuer,
+        issuer.issuer,
         Subject(declared.subject, call.unwrap(id_from_input())),
         recipient=recipient,
         service=service,

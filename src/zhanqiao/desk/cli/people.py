@@ -49,7 +49,7 @@ def found(
 ) -> None:
     """Fill an empty register with its first organisations and people, all or nothing. 初始化登记簿。"""
     organisations, people = call.unwrap(founding.read(call.unwrap(text_of(file, founding.MAX_BYTES))))
-    call.done(register.found(call.house.book, organisations, people))
+    call.done(register.found(call.house.book, organisations, people, profile=call.house.profile))
     if call.as_json:
         show_data({"status": "founded", "organisations": len(organisations), "people": len(people)})
         return

@@ -38,9 +38,9 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_of
-from zhanqiao.identity.consent_keys import issuer_of
-from zhanqiao.identity.directory import holder_of
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
+from zhanqiao.identity.proofs import proof_by
+from zhanqiao.ledger.proof import Proof, acting
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -82,11 +82,13 @@ class Call(Voice):
 
     by          who acts; empty where a command takes nobody
     own_key     the private key that proved it, when one did
+    proof       how it proved it
     """
 
     house: House
     by: str = ""
     own_key: Ed25519PrivateKey | None = None
+    proof: Proof | None = None
 
     def signing_key(self) -> Ed25519PrivateKey:
         """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""
@@ -155,7 +157,9 @@ def in_deployment(common: dict[str, Any], given: dict[str, Any]) -> Iterator[Cal
     with opened(common["home"], lang, as_json=as_json) as house:
         call = Call(lang, as_json, house)
         expect_text(call, {**given, "as": common.get("who", "")})
-        yield _spoken(call, common["who"], common["key"], common["fd"]) if "who" in common else call
+        spoken = _spoken(call, common["who"], common["key"], common["fd"]) if "who" in common else call
+        with acting(spoken.proof):
+            yield spoken
 
 
 @contextmanager
@@ -220,11 +224,10 @@ def _spoken(call: Call, who: str, key: Path | None, fd: int | None) -> Call:
     if who:
         raise typer.BadParameter("--key proves who acts, --as only says it: give one of them")
     own = call.unwrap(open_key(key, fd, call.house.profile))
-    public = public_bytes(own)
-    holder = holder_of(public) or issuer_of(public)
-    if holder is None:
+    proof = proof_by(public_bytes(own))
+    if proof is None:
         call.refuse("key-not-registered", file=key.name)
-    return replace(call, by=holder, own_key=own)
+    return replace(call, by=proof.by, own_key=own, proof=proof)
 
 
 def _line_of(fd: int) -> str | Refusal:

@@ -66,8 +66,8 @@ def sign(question: Question, to: str, made: datetime, key: Ed25519PrivateKey) ->
 
 def open_signed(
     verb: Verb, content: bytes, to: str, now: datetime, asker_of: Callable[[str], Asker | None]
-) -> tuple[Question, str] | Refusal:
-    """Return the question and who asks it, or why nobody does.
+) -> tuple[Question, Asker] | Refusal:
+    """Return the question and who asks it, with the key that checked the signature, or why nobody does.
 
     asker_of    key id -> who uses that key now, or None
     """
@@ -84,10 +84,11 @@ def open_signed(
         payload = exact_json(envelope.payload)
     except ValueError as cause:
         return refuse("question-malformed", cause=str(cause))
-    return _read(verb, payload, to, now, asker.person)
+    question = _read(verb, payload, to, now)
+    return question if isinstance(question, Refusal) else (question, asker)
 
 
-def _read(verb: Verb, payload: object, to: str, now: datetime, person: str) -> tuple[Question, str] | Refusal:
+def _read(verb: Verb, payload: object, to: str, now: datetime) -> Question | Refusal:
     keys = _COMMON | _OWN[verb]
     if not isinstance(payload, dict) or set(payload) != keys:
         return refuse("question-malformed", cause=f"its keys are not {', '.join(sorted(keys))}")
@@ -109,7 +110,7 @@ def _read(verb: Verb, payload: object, to: str, now: datetime, person: str) -> t
     if subjects is None or not (consent is None or isinstance(consent, str)):
         return refuse("question-malformed", cause="a subject, or the consent, is no text")
     statement, service = texts.get("statement", ""), texts.get("service", "")
-    return Question(verb, request, texts["agreement"], payload["lang"], statement, service, subjects, consent), person
+    return Question(verb, request, texts["agreement"], payload["lang"], statement, service, subjects, consent)
 
 
 def _whom(payload: dict[str, object]) -> tuple[str, ...] | None:

@@ -41,6 +41,9 @@ from zhanqiao.desk.serving.metrics import Metrics
 from zhanqiao.desk.serving.signed import Asker, open_signed
 from zhanqiao.doors.release import Release
 from zhanqiao.identity.directory import key_in_use
+from zhanqiao.identity.keys import public_bytes
+from zhanqiao.identity.proofs import proof_of
+from zhanqiao.ledger.proof import acting
 from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.canonical import canonical, object_of, text_of
@@ -147,8 +150,9 @@ class Worker(ThreadingUnixStreamServer):
         opened = open_signed(verb, body, self.origin, utc_now(), _asker_of)
         if isinstance(opened, Refusal):
             return refused(opened, "en")
-        question, by = opened
-        outcome = answer(question, by, self.house)
+        question, asker = opened
+        with acting(proof_of(asker.person, public_bytes(asker.key))):
+            outcome = answer(question, asker.person, self.house)
         return refused(outcome, question.lang) if isinstance(outcome, Refusal) else released(outcome)
 
     def _published(self, path: str) -> Reply:

@@ -288,6 +288,19 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请由系统管理员登记其公钥（`zhanqiao people add` 或 `people key replace`）。",
         http_status=401,
     ),
+    "key-fallen": Rule(
+        en="The key that proved {person} was replaced or revoked meanwhile; nothing more was done with it.",
+        zh="证明 {person} 身份的密钥在此期间已被更换或撤销，其后未再执行任何操作。",
+        remedy_en="Repeat it with the key that is registered now; a request id keeps what was charged.",
+        remedy_zh="请以现登记的密钥重试；同一请求编号不重复计次。",
+        http_status=401,
+    ),
+    "act-unproven": Rule(
+        en="No key that was {person}'s at that place proved that it was {person} who acted.",
+        zh="该处没有 {person} 当时登记的密钥证明操作者为其本人。",
+        remedy_en="Ask {person} whether it was theirs; if not, treat the state file as taken over.",
+        remedy_zh="请向 {person} 核实；若非本人所为，应视平台状态文件已被他人控制。",
+    ),
     "passphrase-not-asked": Rule(
         en="The key file takes a passphrase, and there is neither a terminal nor an open file descriptor to read it from.",
         zh="密钥文件需要口令，但既无终端也无可读的文件描述符。",
