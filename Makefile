@@ -7,7 +7,10 @@ CORES := $(shell nproc 2>/dev/null || echo 1)
 # One more than there are cores: a third of a test's time it waits for the disk to sync.
 WORKERS := $(shell expr $(CORES) + 1)
 
-.PHONY: demo test test-slow threats bench check docs reference format clean locks
+# Tests start hundreds of commands; each would compile the product anew where the environment forbids to keep bytecode.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo spark test test-slow threats bench check docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -27,6 +30,9 @@ $(VENV)/spark.done: requirements/spark.txt $(VENV)/dev.done
 	@echo "installing the engine for Spark (hash-locked) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements/spark.txt
 	@touch $@
+
+# The second engine beside the product: docs/howto/compute-with-spark.md.
+spark: $(VENV)/spark.done
 
 # The whole story on a synthetic city. PEOPLE, SEED and LANG_ are passed on: make demo PEOPLE=20000 LANG_=en
 demo: $(VENV)/core.done

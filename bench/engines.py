@@ -55,8 +55,22 @@ def measure(folder: Path) -> list[Figure]:
     asked = in_turn(20, *(lambda one=one: one.answer(ASKED) for one in cubes))
     empty = in_turn(RUNS, _open_a_room)[0]
     return [
-        _figure("cube built, Sail / DuckDB", built, f"{ROWS:,} rows, {CUBE.dims} by {CUBE.measures}"),
-        _figure("roster, Sail / DuckDB", listed, f"{ROWS:,} rows, of each the subject"),
+        Figure(
+            "engines",
+            "cube built, Sail / DuckDB",
+            ratio(*built),
+            "x cpu",
+            RUNS,
+            note=f"{ROWS:,} rows, {CUBE.dims} by {CUBE.measures}; {_both(built)}",
+        ),
+        Figure(
+            "engines",
+            "roster, Sail / DuckDB",
+            ratio(*listed),
+            "x cpu",
+            RUNS,
+            note=f"{ROWS:,} rows, of each the subject; {_both(listed)}",
+        ),
         Figure(
             "engines",
             "answer from a published cube, Sail / DuckDB",
@@ -69,16 +83,9 @@ def measure(folder: Path) -> list[Figure]:
     ]
 
 
-def _figure(name: str, took: list[list[Spent]], note: str) -> Figure:
+def _both(took: list[list[Spent]]) -> str:
     sail, duckdb = took
-    return Figure(
-        "engines",
-        name,
-        ratio(sail, duckdb),
-        "x cpu",
-        RUNS,
-        note=f"{note}; {spread(sail, duckdb)}; Sail {_took(sail)}; DuckDB {_took(duckdb)}",
-    )
+    return f"{spread(sail, duckdb)}; Sail {_took(sail)}; DuckDB {_took(duckdb)}"
 
 
 def _took(runs: list[Spent]) -> str:

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lib.pier import Pier
-from zhanqiao.desk.answers import answer_path
 from zhanqiao.desk.cli import app, given
+from zhanqiao.ledger.certificate import answer_path
 
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 

@@ -6,6 +6,7 @@ open to it: the deployment's folder is in a place that everybody can enter, the 
 it holds a recording of a question that passed through. Each try is made by that user; what got through is named.
 """
 
+import base64
 import ctypes
 import errno
 import http.server
@@ -28,10 +29,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lib.pier import Pier, released
-from lib.served import Served, behind
+from lib.served import Served, behind, said_anew
 from lib.town import done
 from zhanqiao.desk import deployment
-from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings, utc_now, write_settings
+from zhanqiao.desk.configuration import Serving, utc_now
 from zhanqiao.desk.question import Question
 from zhanqiao.desk.serving.frames import LENGTHS_BYTES, MAX_ANSWER_BYTES, Frame, lengths
 from zhanqiao.desk.serving.plan import plan
@@ -74,10 +75,8 @@ def worker_beside(settled_pier) -> Iterator[Open]:
         home = settled_pier.copy(open_to_all / "home")
         pier = Pier(done(deployment.open_house(home, Clock())), settled_pier)
         path = open_to_all / "run" / "vault.sock"
-        said = read_settings(home / SETTINGS_FILE)
-        assert isinstance(said, Deployment)
         serving = Serving(socket=str(path), gateway_user=INTRUDER)
-        write_settings(home / SETTINGS_FILE, replace(said, clock_behind_seconds=behind(pier), serving=serving))
+        said_anew(pier, clock_behind_seconds=behind(pier), serving=serving)
         planned = plan(home)
         assert not isinstance(planned, Refusal), planned
         assert planned.apart
@@ -279,8 +278,6 @@ def _forgeries(beside: Open, recorded: bytes) -> dict[str, bytes]:
 
     def altered(**changed: object) -> bytes:
         """The recorded signature over something else."""
-        import base64
-
         body = base64.b64encode(canonical({**json.loads(payload), **changed})).decode()
         return canonical({**envelope, "payload": body})
 
@@ -326,8 +323,6 @@ def asker_signed(beside: Open, question: Question, made) -> bytes:
 
 
 def _payload(envelope: bytes) -> bytes:
-    import base64
-
     return base64.b64decode(json.loads(envelope)["payload"])
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from zhanqiao.desk.answers import answer_path, write_release
+from zhanqiao.desk.answers import write_release
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.certificate import answer_path
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import RequestId
 

@@ -86,13 +86,7 @@ def test_a_page_shows_what_its_commands_print(path: Path, shared: Path, tmp_path
     assert not wrong, "\n".join(_difference(step) for step in wrong)
 
 
-def _run_by_day(path: Path) -> object:
-    """READMEs and tutorials in every test run; how-tos, which take longer together, with the slow ones."""
-    slow = [pytest.mark.slow] if path.parent.name == "howto" else []
-    return pytest.param(path, marks=slow, id=str(path.relative_to(ROOT)))
-
-
-@pytest.mark.parametrize("path", [_run_by_day(path) for path in PAGES])
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_is_to_be_installed_exists(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for line in doc_pages.read(path).installs:

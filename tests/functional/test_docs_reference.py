@@ -55,8 +55,8 @@ def _figures() -> dict[str, tuple[str, str]]:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Figure"):
                 continue
             _, name, _, unit, *rest = node.args
-            # A name that is handed in is spelt elsewhere; what was left out is no figure.
-            if not isinstance(name, ast.JoinedStr | ast.Constant) or "left out" in ast.unparse(name):
+            # What was left out is no figure.
+            if "left out" in ast.unparse(name):
                 continue
             parts = name.values if isinstance(name, ast.JoinedStr) else [name]
             pattern = "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)

@@ -99,11 +99,7 @@ class Served:
 @contextmanager
 def served(pier: Pier, serving: Serving | None = None, ca: Path | None = None) -> Iterator[Served]:
     """Serve a pier on a free port while the block runs. Its clock shows the day on which it was settled."""
-    settings = pier.home / SETTINGS_FILE
-    said = read_settings(settings)
-    assert isinstance(said, Deployment)
-    serving = serving or Serving(listen="127.0.0.1:0")
-    write_settings(settings, replace(said, clock_behind_seconds=behind(pier), serving=serving))
+    said_anew(pier, clock_behind_seconds=behind(pier), serving=serving or Serving(listen="127.0.0.1:0"))
     with (pier.home.parent / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("zhanqiao")), "serve", "--home", str(pier.home), "--lang", "en"],
@@ -120,6 +116,13 @@ def served(pier: Pier, serving: Serving | None = None, ca: Path | None = None) -
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
+
+
+def said_anew(pier: Pier, **changed: object) -> None:
+    """Change settings of a pier, in its file."""
+    said = read_settings(pier.home / SETTINGS_FILE)
+    assert isinstance(said, Deployment)
+    write_settings(pier.home / SETTINGS_FILE, replace(said, **changed))
 
 
 def behind(pier: Pier) -> int:

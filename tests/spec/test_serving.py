@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib.pier import WAGES, Pier, command_line, opened
-from lib.served import Served, served, until
+from lib.served import Served, said_anew, served, until
 from lib.town import codes
 from zhanqiao.desk import demo_truth, personas
 from zhanqiao.desk.configuration import Serving
@@ -360,9 +360,5 @@ def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
 
 
 def _planned(pier: Pier, serving: Serving, profile: str = "demo"):
-    from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
-
-    said = read_settings(pier.home / SETTINGS_FILE)
-    assert isinstance(said, Deployment)
-    write_settings(pier.home / SETTINGS_FILE, replace(said, profile=profile, serving=serving))
+    said_anew(pier, profile=profile, serving=serving)
     return plan(pier.home)

@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from lib.pier import Pier, released
-from zhanqiao.desk.answers import answer_path, write_release
+from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger import certificate as certificates
 from zhanqiao.ledger import regular_file
+from zhanqiao.ledger.certificate import answer_path
 from zhanqiao.ledger.problems import Unsound
 
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"

@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.certificate import answer_path
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.refusals import Refusal, refuse
 
@@ -46,11 +47,6 @@ def check_folder(folder: Path) -> Refusal | None:
             return None
     except OSError as cause:
         return refuse("answer-folder-unusable", folder=str(folder), cause=cause.strerror or "-")
-
-
-def answer_path(certificate: Path) -> Path:
-    """Return where the answer of a certificate lies."""
-    return certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
 
 
 def _kept(path: Path, content: bytes) -> bool:

@@ -22,7 +22,7 @@ from rich.text import Text
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import demo_truth, deployment, personas, stewardship
-from zhanqiao.desk.answers import answer_path, write_release
+from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.scenarios import all_scenarios, all_services, find_service
 from zhanqiao.doors import decisions, statistics
@@ -32,6 +32,7 @@ from zhanqiao.identity.admission import CRITERIA
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.intake import LoadReport
 from zhanqiao.ledger.book import new_request_id
+from zhanqiao.ledger.certificate import answer_path
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
 from zhanqiao.policy import decide

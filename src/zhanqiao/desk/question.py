@@ -4,10 +4,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from zhanqiao.desk.scenarios import all_services, find_service
+from zhanqiao.desk.scenarios import service_named
 from zhanqiao.doors import decisions, statistics
 from zhanqiao.doors.release import Release
-from zhanqiao.terms.refusals import Lang, Refusal, refuse
+from zhanqiao.terms.refusals import Lang, Refusal
 from zhanqiao.terms.requests import BatchDecisionRequest, DecisionRequest, RequestId, StatisticsRequest
 from zhanqiao.terms.subjects import Subject
 from zhanqiao.vault.house import House
@@ -50,10 +50,9 @@ def answer(question: Question, by: str, house: House) -> Release | Refusal:
     if question.verb is Verb.ASK:
         request = StatisticsRequest(question.request, question.agreement, by, question.statement)
         return statistics.answer(request, house=house)
-    service = find_service(question.service)
-    if service is None:
-        known = ", ".join(one.name for one in all_services())
-        return refuse("unknown-service", service=question.service, known=known)
+    service = service_named(question.service)
+    if isinstance(service, Refusal):
+        return service
     if question.verb is Verb.DECIDE_BATCH:
         batch = BatchDecisionRequest(question.request, question.agreement, by, service.name)
         return decisions.answer_batch(batch, service, list(question.subjects), house=house)

@@ -4,6 +4,7 @@
 from functools import cache
 from importlib.metadata import entry_points
 
+from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.terms.scenarios import Scenario
 from zhanqiao.terms.services import Service
 
@@ -23,3 +24,9 @@ def all_services() -> tuple[Service, ...]:
 def find_service(name: str) -> Service | None:
     """Return the decision service of that name, or None."""
     return next((service for service in all_services() if service.name == name), None)
+
+
+def service_named(name: str) -> Service | Refusal:
+    """Return the decision service of that name, or the refusal that names those there are."""
+    known = ", ".join(service.name for service in all_services())
+    return find_service(name) or refuse("unknown-service", service=name, known=known)

@@ -31,6 +31,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -118,6 +119,11 @@ class Statement:
 
 
 # --- making ---------------------------------------------------------------------------------------
+
+
+def answer_path(certificate: Path) -> Path:
+    """Return where the answer of a certificate lies."""
+    return certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
 
 
 def answer_digest(salt: bytes, answer: Mapping[str, object]) -> str:

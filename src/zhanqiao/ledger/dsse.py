@@ -28,6 +28,24 @@ class Envelope:
     key_id: str
 
 
+@dataclass(frozen=True)
+class Unopened:
+    """An envelope as it was read: what it claims, and nothing that holds before it is verified."""
+
+    _payload_type: str
+    _payload: bytes
+    key_id: str
+    _signature: bytes
+
+    def verified(self, key: Ed25519PublicKey) -> Envelope:
+        """Return what that key signed; raises `Unsound` when it did not."""
+        try:
+            key.verify(self._signature, pae(self._payload_type, self._payload))
+        except InvalidSignature as cause:
+            raise Unsound("envelope-signature-wrong", key=self.key_id) from cause
+        return Envelope(self._payload_type, self._payload, self.key_id)
+
+
 def key_id_of(key: Ed25519PublicKey | bytes) -> str:
     """Return the name of a public key (or of its 32 bytes): `ed25519:` and 16 bytes of its SHA-256, in hex."""
     raw = key if isinstance(key, bytes) else key.public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -54,23 +72,15 @@ def sign_envelope(payload_type: str, payload: bytes, key_id: str, private_key: E
 
 def open_envelope(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> Envelope:
     """Verify the envelope under one of `keys`; raises `Unsound`. Use nothing but what this returns."""
-    payload_type, payload, key_id, signature = _read(content)
-    public_key = keys.get(key_id)
+    unopened = read_envelope(content)
+    public_key = keys.get(unopened.key_id)
     if public_key is None:
-        raise Unsound("envelope-foreign", key=key_id)
-    try:
-        public_key.verify(signature, pae(payload_type, payload))
-    except InvalidSignature as cause:
-        raise Unsound("envelope-signature-wrong", key=key_id) from cause
-    return Envelope(payload_type, payload, key_id)
+        raise Unsound("envelope-foreign", key=unopened.key_id)
+    return unopened.verified(public_key)
 
 
-def signer_of(content: bytes) -> str:
-    """Return the key id that an envelope names, to look the key up; nothing is verified. Raises `Unsound`."""
-    return _read(content)[2]
-
-
-def _read(content: bytes) -> tuple[str, bytes, str, bytes]:
+def read_envelope(content: bytes) -> Unopened:
+    """Read an envelope, to look up the key that it names; nothing is verified. Raises `Unsound`."""
     try:
         match exact_json(content):
             case {
@@ -79,7 +89,7 @@ def _read(content: bytes) -> tuple[str, bytes, str, bytes]:
                 "signatures": [{"keyid": str(key_id), "sig": str(signature), **more_inside}],
                 **more,
             } if not more and not more_inside:
-                return payload_type, exact_base64(payload), key_id, exact_base64(signature)
+                return Unopened(payload_type, exact_base64(payload), key_id, exact_base64(signature))
     except ValueError as cause:
         raise Unsound("envelope-malformed", cause=cause) from cause
     raise Unsound("envelope-malformed", cause="it has not one payload, one type and one signature")

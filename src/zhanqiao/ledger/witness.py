@@ -18,61 +18,46 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+from zhanqiao.ledger.bounded_server import BoundedThreads
 from zhanqiao.ledger.cosigning import MAX_REQUEST_BYTES, Answer, Clock, Witness, WitnessDamaged
 from zhanqiao.ledger.note import NoteVerifier
 
 LISTEN = "127.0.0.1:8181"
 PATH = "/add-checkpoint"
-# Nobody honest needs more: a request is one body of a few kB from a handful of logs.
-_MAX_CONNECTIONS = 32
 _SILENCE_SECONDS = 5
 _CONNECTION_SECONDS = 30
 
 Told = Callable[[Answer], None]
 
 
-class WitnessServer(ThreadingHTTPServer):
-    """Serves one witness. Connections beyond the bound are closed at once."""
+class WitnessServer(BoundedThreads, HTTPServer):
+    """Serves one witness."""
 
     daemon_threads = True
-    request_queue_size = _MAX_CONNECTIONS
+    # Nobody honest needs more: a request is one body of a few kB from a handful of logs.
+    most_connections = request_queue_size = 32
 
     def __init__(self, witness: Witness, address: tuple[str, int], told: Told) -> None:
         self.witness, self.told = witness, told
-        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         super().__init__(address, _Handler)
 
     @property
     def url(self) -> str:
         return f"http://{self.server_address[0]!s}:{self.server_port}"
 
-    def process_request(self, request: object, client_address: object) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)  # type: ignore[arg-type]
-            return
-        try:
-            super().process_request(request, client_address)  # type: ignore[arg-type]
-        except RuntimeError:  # no thread could be started
-            self._free.release()
-            raise
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
+    def finish_request(self, request: object, client_address: object) -> None:
         # A time-out bounds each silence, not their sum: whoever sends a byte now and then is cut off by the watch.
         assert isinstance(request, socket.socket)
         watch = threading.Timer(_CONNECTION_SECONDS, _cut, [request])
         watch.daemon = True
         try:
             watch.start()
-            super().process_request_thread(request, client_address)
+            super().finish_request(request, client_address)
         finally:
             watch.cancel()
-            self._free.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that broke off is the stranger's business; nothing of it is printed."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -20,11 +20,13 @@ import errno
 import importlib.resources
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import duckdb
@@ -32,6 +34,21 @@ import pyarrow as pa
 
 from zhanqiao.ledger import durable
 from zhanqiao.vault.faults import VaultFault
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Keeps pandas out of the process that holds the keys.
+
+    DuckDB would import it, where it is installed, to see whether a bound value is one of its own: a third of a second,
+    and more code than the vault has use for. Only the second engine's room, another process, takes it.
+    """
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002  import's own signature
+        if name == "pandas":
+            raise ModuleNotFoundError("couldn't import pandas: the vault's process takes none", name=name)
+
+
+sys.meta_path.insert(0, _WithoutPandas())
 
 _LOCKS = (
     "SET python_enable_replacements = false",

@@ -4,7 +4,7 @@
 Aggregates are counts, sums of decimals, greatest values and distinct units; everything after them is ours.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,29 +22,14 @@ from zhanqiao.vault.decimals import as_integer
 from zhanqiao.vault.engines import Days, OpenCube, Read, Where
 from zhanqiao.vault.open_cube import DuckDbCube
 from zhanqiao.vault.safety import Contributions, UnitFigures
-from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
+from zhanqiao.vault.segments import TABLE, OverSegments, arrow_type
 from zhanqiao.vault.subjects import Numbers
 
 _BATCH_ROWS = 1 << 18
 
 
-class DuckDbEngine:
+class DuckDbEngine(OverSegments):
     """Computes over segments of a `SegmentStore`."""
-
-    def __init__(self, store: SegmentStore) -> None:
-        self._store = store
-
-    def scan_schema(self, dataset: Dataset) -> pa.Schema:
-        return stored_schema(dataset)
-
-    def load(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
-        return self._store.write(dataset, snapshot, batches)
-
-    def names(self) -> list[str]:
-        return self._store.names()
-
-    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
-        return self._store.drop(dataset, snapshot, kept)
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
         with self._store.reading(segments) as connection:

@@ -171,6 +171,25 @@ class SegmentStore:
         return self.keyring.derived("segments", name)
 
 
+class OverSegments:
+    """What every engine over a `SegmentStore` keeps in the same way, so that each reads what the other wrote."""
+
+    def __init__(self, store: SegmentStore) -> None:
+        self._store = store
+
+    def scan_schema(self, dataset: Dataset) -> pa.Schema:
+        return stored_schema(dataset)
+
+    def load(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
+        return self._store.write(dataset, snapshot, batches)
+
+    def names(self) -> list[str]:
+        return self._store.names()
+
+    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
+        return self._store.drop(dataset, snapshot, kept)
+
+
 class _Arriving:
     """Batches on their way into the engine, which would swallow an exception of theirs: it is kept here."""
 

@@ -15,7 +15,7 @@ What makes the bits equal (the servers wrap a sum that overflows, and say nothin
 """
 
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from threading import Lock
@@ -37,7 +37,7 @@ from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.open_cube import rolled_up
 from zhanqiao.vault.printer import CUBE_TABLE, KEPT, Dialect, measures_of, print_answer
 from zhanqiao.vault.safety import Contributions, UnitFigures
-from zhanqiao.vault.segments import TABLE, SegmentStore, arrow_type, stored_schema
+from zhanqiao.vault.segments import TABLE, OverSegments, SegmentStore, arrow_type, sql_type
 from zhanqiao.vault.spark_session import Room, Rooms, Session
 from zhanqiao.vault.subjects import Numbers
 
@@ -52,40 +52,20 @@ def _marked(name: str) -> str:
 
 
 def _sql_type(item: Item) -> str:
-    kind = arrow_type(item)
-    if pa.types.is_decimal(kind):
-        return f"DECIMAL(18, {item.scale})"
-    return {
-        pa.int32(): "INT",
-        pa.int64(): "BIGINT",
-        pa.string(): "STRING",
-        pa.date32(): "DATE",
-        pa.bool_(): "BOOLEAN",
-    }[kind]
+    kind = sql_type(item)
+    return {"INTEGER": "INT", "VARCHAR": "STRING"}.get(kind, kind)
 
 
 SPARK = Dialect(_marked, "", _marked(CUBE_TABLE), _sql_type)
 
 
-class SparkEngine:
+class SparkEngine(OverSegments):
     """Keeps segments in a `SegmentStore`, and computes in rooms."""
 
     def __init__(self, store: SegmentStore, rooms: Rooms | None = None) -> None:
-        self._store = store
+        super().__init__(store)
         self._rooms = rooms or (lambda: spark_session.walled(store.limits))
         self._asked = _AskedRoom(self._rooms)
-
-    def scan_schema(self, dataset: Dataset) -> pa.Schema:
-        return stored_schema(dataset)
-
-    def load(self, dataset: Dataset, snapshot: str, batches: Iterable[pa.RecordBatch]) -> str:
-        return self._store.write(dataset, snapshot, batches)
-
-    def names(self) -> list[str]:
-        return self._store.names()
-
-    def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
-        return self._store.drop(dataset, snapshot, kept)
 
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
         dims, measures = ([item_of(dataset, name) for name in names] for names in (spec.dims, spec.measures))

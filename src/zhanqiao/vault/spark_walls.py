@@ -10,13 +10,15 @@ Each of these walls is bubblewrap's, and where bubblewrap does not start there i
 happens under a uid that nobody else has (`spark_drop`). Not built yet: a filter of system calls, Landlock, cgroups.
 """
 
-import importlib.util
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from itertools import accumulate
 from pathlib import Path
 
 from zhanqiao.vault import spark_drop, spark_room
@@ -36,7 +38,7 @@ _RESERVED_MB = 4096
 def lacking() -> str | None:
     """Name what a room needs and this machine has not; None when it has all."""
     for name in PACKAGES:
-        if not _is_installed(name):
+        if not _place_of(name) is not None:
             return name
     return None if shutil.which("bwrap") else "bubblewrap"
 
@@ -113,9 +115,8 @@ def _interpreter(program: str) -> list[str]:
 def _package_folders() -> list[Path]:
     found: dict[Path, None] = {}
     for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.submodule_search_locations, "asked `lacking` before"  # noqa: PT018
-        place = Path(next(iter(spec.submodule_search_locations))).resolve()
+        place = _place_of(name)
+        assert place is not None, "asked `lacking` before"
         found[place.parents[name.count(".")]] = None
     return list(found)
 
@@ -124,11 +125,15 @@ def _inside_of_packages() -> list[str]:
     return [f"/packages/{place}" for place, _ in enumerate(_package_folders())]
 
 
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of what stands before the dot
-        return False
+def _place_of(name: str) -> Path | None:
+    """Return where a package lies, on disk: this process imports none of them, and may not (see `connection`)."""
+    path: Sequence[str] | None = None
+    for package in accumulate(name.split("."), "{}.{}".format):
+        spec = PathFinder.find_spec(package, path)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = list(spec.submodule_search_locations)
+    return None if path is None else Path(path[0]).resolve()
 
 
 def _memory(limits: Limits) -> int:

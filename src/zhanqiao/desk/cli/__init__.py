@@ -1,60 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: one verb for each act.
 
-`verify` opens no deployment; where nothing of ours but the verifier may run, `python -m zhanqiao.ledger.verify` does the
-same and needs `cryptography` only.
+A verb's module is imported when the verb is used, so that a command pays for what it does: `verify` and `witness` open
+no deployment, no database and no engine. Where nothing of ours but the verifier may run, `python -m
+zhanqiao.ledger.verify` does the same and needs `cryptography` only.
 """
 
 import os
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib import metadata
+from importlib import import_module, metadata
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from zhanqiao.desk import state
+from zhanqiao.desk.cli.output import OutputFailed, language, print_refusal
+from zhanqiao.terms.refusals import refuse
 
-state.prepare()
+# Verb or group of verbs -> the module that has it, in the order in which a reader needs them.
+_MODULES = {
+    "init": "founding",
+    "demo": "demo",
+    "catalogue": "catalogue",
+    "intake": "intake",
+    "people": "people",
+    "resident": "resident",
+    "agreement": "agreement",
+    "consent": "consent",
+    "ask": "doors",
+    "decide": "doors",
+    "verify": "verify",
+    "ledger": "ledger",
+    "witness": "witness",
+    "backup": "operation",
+    "restore": "operation",
+    "doctor": "operation",
+    "upgrade": "operation",
+    "serve": "serve",
+}
+_STATELESS = frozenset({"verify", "witness"})
 
-from zhanqiao.desk import deployment, personas  # noqa: E402
-from zhanqiao.desk.cli import (  # noqa: E402
-    agreement,
-    catalogue,
-    consent,
-    doors,
-    intake,
-    ledger,
-    operation,
-    people,
-    resident,
-    verify,
-    witness,
-)
-from zhanqiao.desk.cli.asking import asking  # noqa: E402
-from zhanqiao.desk.cli.demo import demo  # noqa: E402
-from zhanqiao.desk.cli.given import is_text  # noqa: E402
-from zhanqiao.desk.cli.output import (  # noqa: E402
-    HomeOption,
-    JsonOption,
-    LangOption,
-    OutputFailed,
-    language,
-    print_refusal,
-    refused,
-    say,
-    show_data,
-)
-from zhanqiao.desk.cli.serve import serve  # noqa: E402
-from zhanqiao.desk.cli.session import command  # noqa: E402
-from zhanqiao.desk.configuration import PROFILES, Deployment  # noqa: E402
-from zhanqiao.ledger.note import is_key_name  # noqa: E402
-from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
+
+class _Found(Mapping[str, Any]):
+    """The verbs by name, each imported when it is taken."""
+
+    def __getitem__(self, verb: str) -> Any:
+        module = _MODULES[verb]
+        if module not in _STATELESS:
+            _prepare_state()
+        found = typer.main.get_command(import_module(f"{__name__}.{module}").app)
+        # Several verbs of one module stand beside each other; they are no group to the reader.
+        if isinstance(found, TyperGroup) and verb in found.commands and verb != module:
+            found = found.commands[verb]
+        found.name = verb
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+class _Verbs(TyperGroup):
+    """The group of all verbs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Found()  # type: ignore[assignment]  # nothing is added to it
+
+
+def _prepare_state() -> None:
+    """Let Django know its tables, before anything imports a model."""
+    from zhanqiao.desk import state
+
+    state.prepare()
+
 
 app = typer.Typer(
+    cls=_Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -78,59 +107,6 @@ def start(
     ] = False,
 ) -> None:
     """Options of the command line itself; its help is the app's own."""
-
-
-@app.command()
-def init(
-    home: HomeOption,
-    city: Annotated[str, typer.Option("--city", help="Whose platform this is. 城市。")] = "青岛",
-    origin: Annotated[
-        str, typer.Option("--origin", help="Name of the log in certificates. 账本名称。")
-    ] = "zhanqiao/log",
-    profile: Annotated[
-        str,
-        typer.Option("--profile", help="demo or laptop; production is not built yet. 运行模式；production 尚未建成。"),
-    ] = "laptop",
-    lang: LangOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Make a deployment: keys, empty state, empty log. 建立部署。"""
-    if profile not in PROFILES:
-        raise typer.BadParameter(f"a profile is one of {', '.join(PROFILES)}")
-    for option, said in {"city": city, "origin": origin}.items():
-        if not is_text(said):
-            refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
-    if not is_key_name(origin):
-        refused(refuse("origin-malformed", origin=origin), language(lang), as_json=as_json)
-    wanted = Deployment(city=city, profile=profile, origin=origin)
-    # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
-    settle = personas.settle if profile == "demo" else None
-    house = deployment.found(home, wanted, settle=settle)
-    if isinstance(house, Refusal):
-        refused(house, language(lang), as_json=as_json)
-    if as_json:
-        show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
-        return
-    say(language(lang), f"已在 {home} 建立部署", f"A deployment stands in {home}")
-
-
-app.command()(demo)
-app.add_typer(catalogue.app, name="catalogue")
-app.add_typer(intake.app, name="intake")
-app.add_typer(people.app, name="people")
-app.add_typer(resident.app, name="resident")
-app.add_typer(agreement.app, name="agreement")
-app.add_typer(consent.app, name="consent")
-asking(app)(doors.ask)
-asking(app)(doors.decide)
-app.command("verify")(verify.verify_files)
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(witness.app, name="witness")
-command(app)(operation.backup)
-app.command("restore")(operation.restore_backup)
-app.command()(operation.doctor)
-app.command("upgrade")(operation.upgrade_state)
-app.command()(serve)
 
 
 def main() -> None:

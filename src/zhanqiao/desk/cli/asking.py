@@ -19,6 +19,7 @@ from zhanqiao.desk.cli.output import REFUSED_MARK, language, show_data, show_tol
 from zhanqiao.desk.cli.session import HERE, SPEAKER, Voice, add_command, expect_text, in_deployment, open_key
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.question import Question, answer
+from zhanqiao.desk.serving.plan import is_loopback
 from zhanqiao.desk.serving.remote import Remote, Told, Unheard
 from zhanqiao.doors.release import Release
 from zhanqiao.identity.keys import DEMO
@@ -41,7 +42,6 @@ CaOption = Annotated[
     typer.Option("--ca", dir_okay=False, help="With --at: certificates to check the server by. 服务器证书的根。"),
 ]
 _AFAR = {"at": (AtOption, ""), "trust": (TrustOption, None), "ca": (CaOption, None)}
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,14 @@ class Asking(Voice):
         raise typer.Exit(statuses.pop() if len(statuses) == 1 else REFUSED)
 
 
-def asking(group: typer.Typer) -> Callable[[Callable[Concatenate[Asking, P], None]], None]:
+def asking(
+    group: typer.Typer,
+) -> Callable[[Callable[Concatenate[Asking, P], None]], Callable[Concatenate[Asking, P], None]]:
     """Add a command that asks a door."""
 
-    def add(body: Callable[Concatenate[Asking, P], None]) -> None:
+    def add(body: Callable[Concatenate[Asking, P], None]) -> Callable[Concatenate[Asking, P], None]:
         add_command(group, None, body, {**SPEAKER, **_AFAR, **HERE}, _begun)
+        return body
 
     return add
 
@@ -110,7 +113,7 @@ def _remote(at: str, trust: Path | None, ca: Path | None, common: dict[str, Any]
     """Make a remote of what was given, or say what is missing."""
     try:
         parts = urlsplit(at)
-        here = parts.hostname in _LOOPBACK and parts.port is not None
+        here = parts.port is not None and (parts.hostname == "localhost" or is_loopback(parts.hostname or ""))
     except ValueError:
         return refuse("at-unusable", cause="the address is none")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"} or parts.query:

@@ -14,11 +14,11 @@ import typer
 from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
-from zhanqiao.desk.cli.doors import service_named
 from zhanqiao.desk.cli.given import id_from_input, text_of
 from zhanqiao.desk.cli.output import DONE_MARK, FdOption, show_data, show_line
 from zhanqiao.desk.cli.people import PublicOption
 from zhanqiao.desk.cli.session import Call, command, open_key
+from zhanqiao.desk.scenarios import service_named
 from zhanqiao.identity import consent_keys
 from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, issuer_with
 from zhanqiao.identity.directory import find_organisation
@@ -88,7 +88,7 @@ def give(
     fd: FdOption = None,
 ) -> None:
     """Sign a consent, as a subject's app does; the subject comes by standard input as {"id": "..."}. 签署同意。"""
-    declared = service_named(call, service)
+    declared = call.unwrap(service_named(service))
     signing = call.unwrap(open_key(key, fd, call.house.profile))
     issuer = issuer_with(public_bytes(signing))
     if issuer is None:

@@ -25,7 +25,10 @@ _PERSONAS_HOME = Path("demo-home")
 # Lies in a city folder that the demo made: only such a folder is ever removed.
 _MARK = ".zhanqiao-demo-city"
 
+app = typer.Typer()
 
+
+@app.command()
 def demo(
     people: Annotated[
         int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city. 城市人口。")

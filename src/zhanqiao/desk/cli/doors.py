@@ -12,16 +12,13 @@ import typer
 
 from zhanqiao.agreements import consents
 from zhanqiao.desk.answers import check_folder, write_release
-from zhanqiao.desk.cli.asking import Asking
+from zhanqiao.desk.cli.asking import Asking, asking
 from zhanqiao.desk.cli.given import id_from_input, ids_from_input, text_of
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
-from zhanqiao.desk.cli.session import Call
 from zhanqiao.desk.question import Question, Verb
-from zhanqiao.desk.scenarios import all_services, find_service
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.requests import RequestId
-from zhanqiao.terms.services import Service
 
 AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
@@ -44,7 +41,10 @@ _WITHHELD = {
     ),
 }
 
+app = typer.Typer()
 
+
+@asking(app)
 def ask(
     call: Asking,
     statement: Annotated[str, typer.Argument(help="SELECT over one dataset. 对一个数据集的 SELECT。")],
@@ -57,6 +57,7 @@ def ask(
     _answered(call, lambda: question, out, _show_table)
 
 
+@asking(app)
 def decide(
     call: Asking,
     service: Annotated[str, typer.Argument(help="silent-certification or enterprise-credit. 服务名。")],
@@ -95,14 +96,6 @@ def _answered(
     asked = question()
     with _repeatable(call, asked.request):
         _hand_out(call, call.heard(asked), folder, show)
-
-
-def service_named(call: Call, name: str) -> Service:
-    """Return a published service, or end: no such name."""
-    declared = find_service(name)
-    if declared is None:
-        call.refuse("unknown-service", service=name, known=", ".join(one.name for one in all_services()))
-    return declared
 
 
 def _request_id(call: Asking, text: str | None) -> RequestId:

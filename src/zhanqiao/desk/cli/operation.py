@@ -21,7 +21,7 @@ from zhanqiao.desk.cli.output import (
     show_data,
     show_reason,
 )
-from zhanqiao.desk.cli.session import Call, unwrap
+from zhanqiao.desk.cli.session import Call, command, unwrap
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import CHECKS, Finding, examine
 from zhanqiao.desk.operation.restore import restore
@@ -30,7 +30,10 @@ from zhanqiao.terms.refusals import DONE, REFUSED, Lang, refuse
 
 _MOST_CHECKPOINT = 65_536
 
+app = typer.Typer()
 
+
+@command(app)
 def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is not there yet. 备份文件。")]) -> None:
     """Write the deployment, without its keys, into one file; work goes on meanwhile. 备份（不含密钥）。"""
     made = call.unwrap(back_up(call.house, file))
@@ -45,6 +48,7 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is
     call.say("密钥不在其中，请将 keys 目录另行保管", "The keys are not in it: keep a copy of the keys folder apart")
 
 
+@app.command("restore")
 def restore_backup(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A backup. 备份文件。")],
     keys: Annotated[
@@ -82,6 +86,7 @@ def restore_backup(
     )
 
 
+@app.command("upgrade")
 def upgrade_state(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
     """Bring a deployment of an older version to this one; back it up first. 升级。"""
     spoken = language(lang)
@@ -116,6 +121,7 @@ _CHECKED = {
 assert tuple(_CHECKED) == CHECKS, "every check has words"
 
 
+@app.command()
 def doctor(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
     """Examine a deployment: what is wrong, and which walls are missing; changes nothing. 体检。"""
     spoken = language(lang)

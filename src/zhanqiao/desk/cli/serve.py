@@ -13,7 +13,10 @@ from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.desk.serving.supervisor import supervise
 
+app = typer.Typer()
 
+
+@app.command()
 def serve(
     home: HomeOption,
     show_units: Annotated[

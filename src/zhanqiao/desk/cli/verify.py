@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.answers import answer_path
 from zhanqiao.desk.cli.output import (
     DEFAULT_HOME,
     DONE_MARK,
@@ -21,7 +20,7 @@ from zhanqiao.desk.cli.output import (
     show_line,
 )
 from zhanqiao.desk.configuration import utc_now
-from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES
+from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES, answer_path
 from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
@@ -33,7 +32,10 @@ TrustOption = Annotated[
     typer.Option("--trust", help="Trust file; the deployment's own when left out. 信任文件。", dir_okay=False),
 ]
 
+app = typer.Typer()
 
+
+@app.command("verify")
 def verify_files(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Certificates (.cert). 凭证文件。")],
     trust: TrustOption = None,

@@ -16,30 +16,32 @@ the deployment, and imports nothing that could:
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 
+from zhanqiao.desk.serving import connections
 from zhanqiao.desk.serving.frames import (
     LENGTHS_BYTES,
     MAX_ANSWER_BYTES,
     MAX_BODY_BYTES,
+    MIB,
     Frame,
     FrameWrong,
     Plain,
     head_of,
     lengths,
 )
+from zhanqiao.desk.serving.replies import Reply, refused
+from zhanqiao.terms.refusals import refuse
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -48,49 +50,24 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _DOORS = {f"/v1/{verb}": verb for verb in MAX_BODY_BYTES}
 _LISTS = "decide-batch"
 _LOG = "/log/"
-_BODY_SECONDS = 30
+_BODY_SECONDS, _LOOK_SECONDS = 30, 30
 _ANSWER_SECONDS = 600
-_MAX_CONNECTIONS = 256
-# Long lists are held whole: so many at once, and no more.
+# Passed on at once, and held in memory until they are.
 _LISTS_AT_ONCE, _OTHERS_AT_ONCE = 2, 24
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    kind: str
-    body: bytes
+_MAX_HELD_BYTES = 512 * MIB
 
 
 class TooMuch(Exception):  # noqa: N818  the name says what is so
     """A body is longer than its verb allows, or took too long."""
 
 
-def says(status: HTTPStatus, code: str, message: str, remedy: str) -> Answer:
-    """Return a refusal of the gateway's own, in the form that the worker's have."""
-    reasons = [{"code": code, "message": message, "remedy": remedy}]
-    return Answer(status, "application/json", json.dumps({"status": "refused", "reasons": reasons}).encode())
+class Full(Exception):  # noqa: N818  the name says what is so
+    """Bodies that others sent take all the memory that there is for them."""
 
 
-_NOT_FOUND = says(
-    HTTPStatus.NOT_FOUND, "path-unknown", "There is nothing at this path.", "See the reference of the API."
-)
-_WRONG_METHOD = says(
-    HTTPStatus.METHOD_NOT_ALLOWED, "method-wrong", "This path takes another method.", "Doors take POST."
-)
-_TOO_MUCH = says(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "body-too-large",
-    "The body is too long, or came too slowly.",
-    "Split the list.",
-)
-_AWAY = says(
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    "worker-away",
-    "The vault worker does not answer.",
-    "Repeat with the same request id: what was charged is not charged again.",
+_NOT_FOUND, _WRONG_METHOD, _TOO_MUCH, _BUSY, _AWAY = (
+    refused(refuse(code), "en")
+    for code in ("path-unknown", "method-wrong", "body-too-large", "gateway-busy", "worker-away")
 )
 
 
@@ -103,6 +80,7 @@ class Gateway:
     def __init__(self, path: Path, *, measures: bool = False) -> None:
         self._path, self._measures = path, measures
         self._lists, self._others = asyncio.Semaphore(_LISTS_AT_ONCE), asyncio.Semaphore(_OTHERS_AT_ONCE)
+        self._held = _Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,21 +95,27 @@ class Gateway:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
-    async def _answer(self, method: str, path: str, receive: Receive) -> Answer:
+    async def _answer(self, method: str, path: str, receive: Receive) -> Reply:
         if path not in _DOORS or self._measures:
             asked = self._looked_at(path)
             if asked is None:
                 return _NOT_FOUND
-            return await self._pass_on(asked, 0) if method in {"GET", "HEAD"} else _WRONG_METHOD
+            return await self._pass_on(asked, _LOOK_SECONDS) if method in {"GET", "HEAD"} else _WRONG_METHOD
         if method != "POST":
             return _WRONG_METHOD
         verb = _DOORS[path]
-        async with self._lists if verb == _LISTS else self._others:
-            try:
-                body = await asyncio.wait_for(_whole(receive, MAX_BODY_BYTES[verb]), _BODY_SECONDS)
-            except (TooMuch, TimeoutError):
-                return _TOO_MUCH
-            return await self._pass_on(Frame(verb, body), _ANSWER_SECONDS)
+        body = _Body(self._held)
+        try:
+            await asyncio.wait_for(body.read(receive, MAX_BODY_BYTES[verb]), _BODY_SECONDS)
+            # Only now: whoever says nothing, or says it slowly, is in nobody's way.
+            async with self._lists if verb == _LISTS else self._others:
+                return await self._pass_on(Frame(verb, bytes(body.content)), _ANSWER_SECONDS)
+        except (TooMuch, TimeoutError):
+            return _TOO_MUCH
+        except Full:
+            return _BUSY
+        finally:
+            body.let_go()
 
     def _looked_at(self, path: str) -> Frame | None:
         """Return what to ask the worker for a path that is only looked at; None when there is nothing."""
@@ -143,15 +127,15 @@ class Gateway:
             return Frame(f"{Plain.PUBLIC.value} {path.removeprefix(_LOG)}")
         return None
 
-    async def _pass_on(self, asked: Frame, seconds: int) -> Answer:
+    async def _pass_on(self, asked: Frame, seconds: int) -> Reply:
         """Ask the worker, on a connection of its own: a question that was cut off leaves nothing behind."""
         try:
-            async with asyncio.timeout(seconds or _BODY_SECONDS), _connected(self._path) as (reader, writer):
+            async with asyncio.timeout(seconds), _connected(self._path) as (reader, writer):
                 writer.write(asked.encoded())
                 await writer.drain()
                 head_bytes, body_bytes = lengths(await reader.readexactly(LENGTHS_BYTES), MAX_ANSWER_BYTES)
-                status, _, kind = head_of(await reader.readexactly(head_bytes)).partition(" ")
-                return Answer(int(status), kind, await reader.readexactly(body_bytes))
+                head = head_of(await reader.readexactly(head_bytes))
+                return Reply.of(head, await reader.readexactly(body_bytes))
         except (OSError, EOFError, TimeoutError, FrameWrong, ValueError):
             return _AWAY
 
@@ -165,19 +149,35 @@ async def _connected(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, as
         writer.close()
 
 
-async def _whole(receive: Receive, most: int) -> bytes:
-    """Read a body, counting as it comes: the server in front has no limit of its own."""
-    parts, length, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise TooMuch
-        parts.append(message.get("body", b""))
-        length += len(parts[-1])
-        if length > most:
-            raise TooMuch
-        more = message.get("more_body", False)
-    return b"".join(parts)
+class _Body:
+    """A body as it comes, counted for itself and with all others that are held: the server in front counts neither."""
+
+    def __init__(self, held: "_Held") -> None:
+        self.content, self._held = bytearray(), held
+
+    async def read(self, receive: Receive, most: int) -> None:
+        """Read it whole; raises TooMuch, or Full when others hold what there is."""
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TooMuch
+            part = message.get("body", b"")
+            if len(self.content) + len(part) > most:
+                raise TooMuch
+            if self._held.bytes + len(part) > _MAX_HELD_BYTES:
+                raise Full
+            self._held.bytes += len(part)
+            self.content += part
+            more = message.get("more_body", False)
+
+    def let_go(self) -> None:
+        self._held.bytes -= len(self.content)
+
+
+@dataclass
+class _Held:
+    bytes: int = 0
 
 
 # --- the process ------------------------------------------------------------------------------------
@@ -198,20 +198,20 @@ def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) ->
         raise ValueError(f"couldn't listen on {listen}: it is not HOST:PORT")
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.create_server((host, int(port)), family=family, backlog=_MAX_CONNECTIONS)
+    bound = socket.create_server((host, int(port)), family=family, backlog=connections.MOST)
     certificate, key = tls or (None, None)
     config = uvicorn.Config(
         app,
         ssl_certfile=certificate,
         ssl_keyfile=key,
-        http="httptools",
+        http=connections.Connection,
         ws="none",
         lifespan="off",
         access_log=False,
         log_level="critical",
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_MAX_CONNECTIONS,
+        limit_concurrency=connections.MOST,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=30,
     )

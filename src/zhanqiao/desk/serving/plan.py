@@ -113,7 +113,7 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     """Refuse to be reached from elsewhere without TLS, or with keys that are plain files."""
     serving = deployment.serving
     addresses = [serving.listen, *([serving.metrics] if serving.metrics else [])]
-    beyond = [address for address in addresses if not _is_loopback(address)]
+    beyond = [address for address in addresses if not is_loopback(address.rpartition(":")[0])]
     if beyond and deployment.profile == "demo":
         return refuse("demo-beyond-loopback", listen=beyond[0])
     # Metrics are figures without names; they have no TLS of their own.
@@ -122,9 +122,9 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     return None
 
 
-def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].removeprefix("[").removesuffix("]")
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is this machine's own; a name could lead anywhere."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False

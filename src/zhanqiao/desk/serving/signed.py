@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from zhanqiao.desk.question import Question, Verb
-from zhanqiao.ledger.dsse import key_id_of, open_envelope, sign_envelope, signer_of
+from zhanqiao.ledger.dsse import key_id_of, read_envelope, sign_envelope
 from zhanqiao.ledger.exact import exact_json
 from zhanqiao.ledger.problems import Unsound
 from zhanqiao.terms.canonical import canonical
@@ -72,10 +72,11 @@ def open_signed(
     asker_of    key id -> who uses that key now, or None
     """
     try:
-        asker = asker_of(signer_of(content))
+        unopened = read_envelope(content)
+        asker = asker_of(unopened.key_id)
         if asker is None:
             return refuse("signature-unknown")
-        envelope = open_envelope(content, {key_id_of(asker.key): asker.key})
+        envelope = unopened.verified(asker.key)
     except Unsound as flaw:
         return refuse("signature-wrong", cause=flaw.problem.code)
     if envelope.payload_type != _type_of(verb):

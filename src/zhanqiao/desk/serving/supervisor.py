@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import Plan, User
@@ -37,7 +37,7 @@ class Child:
     since: float = 0.0
     ended: int = 0
     again_at: float = 0.0
-    ready: str = field(default="")
+    ready: str = ""
 
     def start(self) -> bool:
         """Start it and wait until it says that it is ready; False when it ended before."""

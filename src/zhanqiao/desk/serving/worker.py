@@ -15,12 +15,11 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from socketserver import StreamRequestHandler, UnixStreamServer
 
 from django.db import connections
 
@@ -30,7 +29,6 @@ from zhanqiao.desk.question import Verb, answer
 from zhanqiao.desk.serving.frames import (
     LENGTHS_BYTES,
     MAX_BODY_BYTES,
-    Frame,
     FrameWrong,
     Plain,
     head_of,
@@ -38,20 +36,20 @@ from zhanqiao.desk.serving.frames import (
 )
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.metrics import Metrics
+from zhanqiao.desk.serving.replies import BYTES, JSON, TEXT, Reply, refused
 from zhanqiao.desk.serving.signed import Asker, open_signed
 from zhanqiao.doors.release import Release
 from zhanqiao.identity.directory import key_in_use
 from zhanqiao.identity.keys import public_bytes
 from zhanqiao.identity.proofs import proof_of
+from zhanqiao.ledger.bounded_server import BoundedThreads
 from zhanqiao.ledger.proof import acting
 from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.canonical import canonical, object_of, text_of
-from zhanqiao.terms.refusals import Lang, Refusal, refuse
+from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
 
-JSON, TEXT, BYTES = "application/json", "text/plain; charset=utf-8", "application/octet-stream"
-_MAX_CONNECTIONS = 64
 _SILENCE_SECONDS = 60
 _FOR_OWNER, _FOR_ALL = 0o600, 0o666
 _PEER = struct.Struct("3i")
@@ -62,19 +60,7 @@ _VERBS = frozenset({*Verb, *Plain})
 assert set(MAX_BODY_BYTES) == set(Verb), "every door has a bound"
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What goes back: an HTTP status, a media type, the bytes."""
-
-    status: int
-    kind: str
-    body: bytes
-
-    def frame(self) -> Frame:
-        return Frame(f"{self.status} {self.kind}", self.body)
-
-
-class Worker(ThreadingUnixStreamServer):
+class Worker(BoundedThreads, UnixStreamServer):
     """Serves one open deployment on one socket.
 
     origin      the log's name, to which questions must be addressed
@@ -83,30 +69,18 @@ class Worker(ThreadingUnixStreamServer):
 
     # Questions under way are finished before the worker ends.
     daemon_threads, block_on_close = False, True
-    request_queue_size = _MAX_CONNECTIONS
+    most_connections = request_queue_size = 64
 
     def __init__(self, house: House, origin: str, path: Path, passers: frozenset[int], journal: Journal) -> None:
         self.house, self.origin, self.passers, self.journal = house, origin, passers, journal
         self.metrics = Metrics(house)
-        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         super().__init__(str(path), _Handler)
-
-    def process_request(self, request: object, client_address: object) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)  # type: ignore[arg-type]
-            return
-        try:
-            super().process_request(request, client_address)  # type: ignore[arg-type]
-        except RuntimeError:  # no thread could be started
-            self._free.release()
-            raise
 
     def process_request_thread(self, request: object, client_address: object) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            super().process_request_thread(request, client_address)
         finally:
             connections.close_all()
-            self._free.release()
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002  socketserver's hook
         """Take nobody but the users that were named; the kernel says who it is."""
@@ -116,8 +90,10 @@ class Worker(ThreadingUnixStreamServer):
             self.journal.note("stranger", user=user)
         return user in self.passers
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that broke off is the other side's business."""
+    def stop(self) -> None:
+        """Take no more questions; those under way are answered first."""
+        # From a thread of its own: whoever serves would wait for himself.
+        threading.Thread(target=self.shutdown).start()
 
     def reply(self, verb: str, path: str, body: bytes) -> Reply:
         """Answer one question; whatever goes wrong is said in one sentence, and the worker goes on."""
@@ -202,11 +178,6 @@ def released(release: Release) -> Reply:
     return Reply(HTTPStatus.OK, JSON, object_of(parts))
 
 
-def refused(refusal: Refusal, lang: Lang) -> Reply:
-    """Return every reason with its remedy, under the status of the first."""
-    return Reply(refusal.reasons[0].rule.http_status, JSON, canonical(refusal.as_data(lang)))
-
-
 def _asker_of(key_id: str) -> Asker | None:
     found = key_in_use(key_id)
     return None if found is None else Asker(found[0], read_public_key(found[1]))
@@ -238,12 +209,3 @@ def _expect_free(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
         probe.connect(str(path))
         raise AlreadyServed(str(path))
-
-
-def run(worker: Worker, until_told: Callable[[Callable[[], None]], None]) -> None:
-    """Serve until told to stop; questions that are being answered are answered first.
-
-    until_told  is handed what stops the worker, and calls it when it is time
-    """
-    until_told(lambda: threading.Thread(target=worker.shutdown).start())
-    worker.serve_forever(poll_interval=0.2)

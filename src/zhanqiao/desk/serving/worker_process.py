@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from zhanqiao.desk import state
@@ -23,7 +23,7 @@ from zhanqiao.desk.configuration import utc_now  # noqa: E402
 from zhanqiao.desk.deployment import open_house  # noqa: E402
 from zhanqiao.desk.serving.journal import Journal  # noqa: E402
 from zhanqiao.desk.serving.plan import plan  # noqa: E402
-from zhanqiao.desk.serving.worker import AlreadyServed, run, serving  # noqa: E402
+from zhanqiao.desk.serving.worker import AlreadyServed, Worker, serving  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
 
 # <linux/prctl.h>
@@ -67,7 +67,8 @@ def _served(home: Path, *, lifeline: bool) -> Refusal | None:
         with serving(house, planned.deployment.origin, planned.socket, planned.passers, journal) as worker:
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            run(worker, lambda stop: _until_told(stop, lifeline=lifeline))
+            _stop_when_told(worker, lifeline=lifeline)
+            worker.serve_forever(poll_interval=0.2)
     except AlreadyServed:
         return refuse("served-already", socket=str(planned.socket))
     except OSError as cause:
@@ -75,17 +76,17 @@ def _served(home: Path, *, lifeline: bool) -> Refusal | None:
     return None
 
 
-def _until_told(stop: Callable[[], None], *, lifeline: bool) -> None:
+def _stop_when_told(worker: Worker, *, lifeline: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, lambda *_: worker.stop())
     if lifeline:
-        threading.Thread(target=_until_let_go, args=[stop], daemon=True).start()
+        threading.Thread(target=_stop_when_let_go, args=[worker], daemon=True).start()
 
 
-def _until_let_go(stop: Callable[[], None]) -> None:
+def _stop_when_let_go(worker: Worker) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    stop()
+    worker.stop()
 
 
 if __name__ == "__main__":

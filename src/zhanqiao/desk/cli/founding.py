@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`zhanqiao init`: make a deployment."""
+
+from typing import Annotated
+
+import typer
+
+from zhanqiao.desk import deployment, personas
+from zhanqiao.desk.cli.given import is_text
+from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say, show_data
+from zhanqiao.desk.configuration import PROFILES, Deployment
+from zhanqiao.ledger.note import is_key_name
+from zhanqiao.terms.refusals import Refusal, refuse
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    home: HomeOption,
+    city: Annotated[str, typer.Option("--city", help="Whose platform this is. 城市。")] = "青岛",
+    origin: Annotated[
+        str, typer.Option("--origin", help="Name of the log in certificates. 账本名称。")
+    ] = "zhanqiao/log",
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="demo or laptop; production is not built yet. 运行模式；production 尚未建成。"),
+    ] = "laptop",
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a deployment: keys, empty state, empty log. 建立部署。"""
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"a profile is one of {', '.join(PROFILES)}")
+    for option, said in {"city": city, "origin": origin}.items():
+        if not is_text(said):
+            refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
+    if not is_key_name(origin):
+        refused(refuse("origin-malformed", origin=origin), language(lang), as_json=as_json)
+    wanted = Deployment(city=city, profile=profile, origin=origin)
+    # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
+    settle = personas.settle if profile == "demo" else None
+    house = deployment.found(home, wanted, settle=settle)
+    if isinstance(house, Refusal):
+        refused(house, language(lang), as_json=as_json)
+    if as_json:
+        show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
+        return
+    say(language(lang), f"已在 {home} 建立部署", f"A deployment stands in {home}")
