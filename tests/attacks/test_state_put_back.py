@@ -20,6 +20,7 @@ from zhanqiao.desk.audit import audit
 from zhanqiao.desk.stewardship import deliver, describe
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.admission import CRITERIA
+from zhanqiao.identity.consent_keys import subject_digest
 from zhanqiao.identity.directory import find_person
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import OrganisationKind, Role
@@ -29,6 +30,7 @@ from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.proof import ProofFallen, acting
+from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
 
 COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
@@ -152,6 +154,21 @@ def revoked_consent_key(pier: Pier, _: Path) -> None:
         released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
 
 
+def consent_under_a_key_of_ones_own(pier: Pier, _: Path) -> None:
+    mine = make_key()
+    with rewritten("identity_consent_key", "public", public_bytes(mine), "issuer = 'app'"):
+        token = pier.consent(CITIZEN_CREDIT, WAGES[60].id, key=mine)
+        released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+
+
+def consent_under_somebody_elses_key(pier: Pier, _: Path) -> None:
+    """The subject's own key signs for somebody else, to whom the row binds it meanwhile."""
+    other = Subject(SubjectKind.PERSON, WAGES[60].id)
+    with rewritten("identity_consent_key", "digest", subject_digest(other, b"s" * 16), "issuer = 'own'"):
+        token = pier.consent(CITIZEN_CREDIT, WAGES[60].id, issuer="own")
+        released(pier.decide(CITIZEN_CREDIT, WAGES[60].id, consent=token))
+
+
 def seal_with_a_key_of_ones_own(pier: Pier, _: Path) -> None:
     book, key = pier.house.book, make_key()
     text = town.DRAFT.format(issuer="bureau", begins="2026-11-01", ends="2027-10-31", count=5)
@@ -240,6 +257,8 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     used_up_consent: "consent.used by bank-analyst, .*: consent-used-up",
     withdrawn_consent: "consent.used by bank-analyst, .*: consent-withdrawn",
     revoked_consent_key: "consent.used by bank-analyst, .*: consent-issuer-unknown",
+    consent_under_a_key_of_ones_own: "consent.used by bank-analyst, .*: consent-signature-wrong",
+    consent_under_somebody_elses_key: "consent.used by bank-analyst, .*: consent-signature-wrong",
     seal_with_a_key_of_ones_own: "agreement.sealed by bank-signatory, .*: seal-invalid",
     role_given_with_a_key_of_ones_own: "identity.role-given by secadmin, .*: act-unproven",
     question_with_a_key_of_ones_own: "statistics.reserved by bank-analyst, .*: act-unproven",

@@ -26,6 +26,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections
 from stdnum.cn import ric, uscc
 
@@ -372,9 +373,19 @@ class Pier:
         asked = BatchDecisionRequest(request or self.number(), self._named(agreement), by, service.name)
         return decisions.answer_batch(asked, service, ids, house=self.house)
 
-    def consent(self, service: Service, identifier: str, /, **changed: object) -> str:
+    def consent(
+        self,
+        service: Service,
+        identifier: str,
+        /,
+        *,
+        issuer: str = "app",
+        key: Ed25519PrivateKey | None = None,
+        **changed: object,
+    ) -> str:
         """Return a signed consent of a subject to the bank's use of a service, as its app would make it."""
-        key = done(read_key_file(self.settled.home.parent / "app.pem", passphrase=None, profile="demo"))
+        file = self.settled.home.parent / f"{issuer}.pem"
+        key = key or done(read_key_file(file, passphrase=None, profile="demo"))
         now = self.house.clock()
         terms: dict[str, object] = {
             "recipient": "bank",
@@ -389,7 +400,7 @@ class Pier:
             "warned": True,
             **changed,
         }
-        return consents.sign(key, "app", Subject(service.subject, identifier), **terms)  # type: ignore[arg-type]
+        return consents.sign(key, issuer, Subject(service.subject, identifier), **terms)  # type: ignore[arg-type]
 
     def withdraw(self, token: str) -> None:
         """Withdraw a consent, as an officer does for a subject that asks."""

@@ -47,6 +47,7 @@ class Consent:
     items       dataset name -> item names
     begins      first instant, ends the first one after
     warned      adverse effects were pointed out (credit law, consent-only categories)
+    binding     what the log says of the key that verified it; empty as long as none has
     """
 
     issuer: str
@@ -62,6 +63,7 @@ class Consent:
     ends: datetime
     uses: int
     warned: bool
+    binding: str = ""
 
     def __post_init__(self) -> None:
         assert self.uses >= 1, "a consent that cannot be used"

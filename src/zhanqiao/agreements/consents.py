@@ -6,12 +6,14 @@
     use       one conditional UPDATE inside the charging transaction: (issuer, nonce) never counts beyond `uses`
     withdraw  acts at the next call; what was answered before stays answered
 
-A use is bound to exactly what the subject signed: another recipient, service, purpose or subject is another consent.
+A use is bound to exactly what the subject signed: another recipient, service, purpose or subject is another consent. It
+is bound as well to the one key that verified the signature, as it was registered: the log says which, for the audit.
 State keeps issuer, nonce and counts; it never learns whose consent it is.
 """
 
 import hmac
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,7 +24,7 @@ from zhanqiao.agreements.consent_token import Consent
 from zhanqiao.agreements.models import ConsentRow
 from zhanqiao.catalogue.credit_law import CATEGORIES, CreditClass
 from zhanqiao.identity.attempts import note_refusal
-from zhanqiao.identity.consent_keys import SALT_BYTES, find_consent_key, subject_digest
+from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, find_consent_key, subject_digest
 from zhanqiao.identity.directory import NOW, Directory
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
@@ -40,11 +42,19 @@ MAX_FILE_BYTES = 2 * consent_token.MAX_TOKEN
 
 def open(token: str, at: datetime) -> Consent | Refusal:  # noqa: A001  consents.open reads well, and no file is opened here
     """Read a consent token at the border: its form, a registered key, the signature, and the time."""
-    found = consent_token.read(token, _public_of)
+    looked_up: dict[str, ConsentKey] = {}
+
+    def public_of(issuer: str) -> bytes | None:
+        if (key := find_consent_key(issuer)) is None:
+            return None
+        looked_up[issuer] = key
+        return key.public
+
+    found = consent_token.read(token, public_of)
     if isinstance(found, Refusal):
         return found
     reasons = check_term(found.begins, found.ends, at)
-    return Refusal(tuple(reasons)) if reasons else found
+    return Refusal(tuple(reasons)) if reasons else replace(found, binding=looked_up[found.issuer].binding)
 
 
 def check(
@@ -70,7 +80,7 @@ def check(
         reasons.append(Reason("consent-other-service"))
     if consent.purpose != purpose:
         reasons.append(Reason("consent-other-purpose"))
-    key = find_consent_key(consent.issuer)
+    key = _key_of(consent)
     if key is not None and key.organisation == recipient:
         reasons.append(Reason("consent-by-recipient", {"recipient": recipient}))
     if not _is_of(consent, subject):
@@ -113,7 +123,7 @@ def use(tx: Recording, consent: Consent, by: str, request: str) -> bool:
 
     The first use makes the row, every use takes the same conditional UPDATE: however many race, `uses` win.
     """
-    if not consent.begins <= tx.at < consent.ends or find_consent_key(consent.issuer) is None:
+    if not consent.begins <= tx.at < consent.ends or _key_of(consent) is None:
         return False
     _ensure_row(consent.issuer, consent.nonce)
     left = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None, used__lt=consent.uses)
@@ -121,6 +131,7 @@ def use(tx: Recording, consent: Consent, by: str, request: str) -> bool:
         return False
     facts: dict[str, object] = {
         "issuer": consent.issuer,
+        "binding": consent.binding,
         "nonce": consent.nonce,
         "uses": consent.uses,
         "begins": consent.begins,
@@ -136,13 +147,14 @@ def withdraw(book: Book, consent: Consent, by: str) -> Refusal | None:
     Withdrawing twice is harmless, and so is withdrawing what was never used.
     """
     with book.recording() as tx:
-        key = find_consent_key(consent.issuer)
+        key = _key_of(consent)
         reasons = check_withdrawer(consent.issuer, None if key is None else key.organisation, by)
         if reasons:
             return note_refusal(tx, "consent.withdraw", by, consent.nonce, reasons)
         _ensure_row(consent.issuer, consent.nonce)
         ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce, withdrawn=None).update(withdrawn=tx.at)
-        tx.add(Event("consent.withdrawn", by, facts={"issuer": consent.issuer, "nonce": consent.nonce}))
+        facts: dict[str, object] = {"issuer": consent.issuer, "binding": consent.binding, "nonce": consent.nonce}
+        tx.add(Event("consent.withdrawn", by, facts=facts))
     return None
 
 
@@ -195,9 +207,10 @@ def _not_covered(consent: Consent, items: Mapping[str, frozenset[str]]) -> list[
     )
 
 
-def _public_of(issuer: str) -> bytes | None:
-    found = find_consent_key(issuer)
-    return None if found is None else found.public
+def _key_of(consent: Consent) -> ConsentKey | None:
+    """Return the key that verified a consent, if it may sign still and is registered as it was then."""
+    key = find_consent_key(consent.issuer)
+    return key if key is not None and key.binding == consent.binding else None
 
 
 def check_term(begins: datetime, ends: datetime, at: datetime) -> list[Reason]:
@@ -216,7 +229,7 @@ def _is_of(consent: Consent, subject: Subject) -> bool:
     """Whether the consent is the subject's; signed with a subject's own key, the key must be that subject's too."""
     if consent.subject_kind is not subject.kind:
         return False
-    key = find_consent_key(consent.issuer)
+    key = _key_of(consent)
     if key is None:
         return False
     own = True

@@ -120,7 +120,8 @@ class AgreementsReplay:
             return self._judge_use(event, facts)
         if floor == "consent" and act == "withdrawn":
             issuer = str(facts["issuer"])
-            return check_withdrawer(issuer, self._register.answers_for(issuer), event.by, self._register.directory)
+            home, directory = self._register.answers_for(issuer), self._register.directory
+            return [*self._judge_consent(facts), *check_withdrawer(issuer, home, event.by, directory)]
         return ()
 
     def _judge_draft(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
@@ -204,7 +205,12 @@ class AgreementsReplay:
         before = self._consents.get((issuer, str(facts["nonce"])), _Consent(0, None))
         withdrawn = before.withdrawn is not None
         left = check_left(_count(facts["uses"]), before.used, withdrawn=withdrawn)
-        return [*check_term(begins, ends, event.time), *left]
+        return [*self._judge_consent(facts), *check_term(begins, ends, event.time), *left]
+
+    def _judge_consent(self, facts: Facts) -> list[Reason]:
+        """Judge which key verified the signature, and to whom it was bound then."""
+        registered = self._register.consent_binding(str(facts["issuer"]))
+        return [] if facts["binding"] == registered else [Reason("consent-signature-wrong")]
 
     def _standing(self, agreement: str) -> Standing | None:
         """Return how an agreement stood, or None where its text is not the one that was drafted."""

@@ -119,6 +119,10 @@ class RegisterReplay:
         """Whether a key could sign consents."""
         return issuer in self._consent_keys and self._consent_keys[issuer].revoked is None
 
+    def consent_binding(self, issuer: str) -> str | None:
+        """Return what was registered as a key that signs consents, revoked or not."""
+        return self._consent_keys[issuer].binding if issuer in self._consent_keys else None
+
     def answers_for(self, issuer: str) -> str | None:
         """Return of which organisation a key that could sign consents was."""
         return self._answers_for.get(issuer) if self.is_consent_key(issuer) else None
@@ -177,7 +181,7 @@ class RegisterReplay:
         """Name the key that proves somebody as a leaf does; None for whom nobody registered."""
         if by in self._people:
             return self.key_of(by)
-        return self._consent_keys[by].binding if self.is_consent_key(by) else None
+        return self.consent_binding(by) if self.is_consent_key(by) else None
 
     def _check_by(self, event: LoggedEvent, role: Role) -> tuple[Reason, ...]:
         return check_actor(event.by, role, directory=self.directory) if self._is_founded else ()
