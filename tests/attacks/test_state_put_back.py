@@ -4,8 +4,9 @@
 The act is in the log, at a place where what came before did not allow it. The audit names the entry and the rule.
 """
 
+import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from lib import town
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
 from lib.town import CONTRACTS, codes, done
 from zhanqiao.agreements import consents, lifecycle
+from zhanqiao.agreements.seals import seal_statement
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.personas import key_of
 from zhanqiao.desk.stewardship import deliver, describe
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.admission import CRITERIA
@@ -30,6 +33,7 @@ from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.proof import ProofFallen, acting
+from zhanqiao.terms.canonical import canonical, digest_bytes
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
 
@@ -130,6 +134,42 @@ def more_than_was_agreed(pier: Pier, _: Path) -> None:
     write("UPDATE agreements_agreement SET spent = 0 WHERE id = %s", agreement)
     released(pier.ask(COUNT, agreement="few"))
     write("UPDATE agreements_agreement SET spent = 6 WHERE id = %s", agreement)
+
+
+@contextmanager
+def widened(agreement: str) -> Iterator[None]:
+    """Hold a contract without its limits, sealed anew by keys that the rows say are the parties'."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT contract FROM agreements_agreement WHERE id = %s", [agreement])
+        text = json.loads(cursor.fetchone()[0])
+        cursor.execute("SELECT organisation, person FROM agreements_seal WHERE agreement_id = %s", [agreement])
+        seals = cursor.fetchall()
+    text["datasets"][0]["capabilities"] = {}
+    content = canonical(text)
+    with ExitStack() as held:
+        for column, value in (("contract", content), ("digest", digest_bytes(content))):
+            held.enter_context(rewritten("agreements_agreement", column, value, "id = %s", agreement))
+        for organisation, person in seals:
+            key = make_key()
+            named = key_id_of(key.public_key())
+            signed = key.sign(seal_statement(agreement, digest_bytes(content), organisation, person))
+            for column, value in (("public", public_bytes(key)), ("id", named)):
+                held.enter_context(rewritten("identity_key", column, value, "person_id = %s", person))
+            for column, value in (("key", named), ("signature", signed)):
+                where = "agreement_id = %s AND person = %s"
+                held.enter_context(rewritten("agreements_seal", column, value, where, agreement, person))
+        yield
+
+
+def question_beyond_the_contract(pier: Pier, _: Path) -> None:
+    text = town.DRAFT.format(issuer="bureau", begins="2026-11-01", ends="2027-10-31", count=5)
+    agreement = done(lifecycle.draft(pier.house.book, text, "bank-officer", services=(town.CITIZEN_CREDIT,))).id
+    for who in ("bureau-signatory", "bank-signatory"):
+        done(lifecycle.seal(pier.house.book, agreement, who, done(key_of(pier.home, who))))
+    question = COUNT.replace("GROUP", "WHERE birth_year = 1950 GROUP")
+    assert codes(pier.ask(question, agreement=agreement)) == ["statement-no-capability"]
+    with widened(agreement):
+        released(pier.ask(question, agreement=agreement))
 
 
 def used_up_consent(pier: Pier, _: Path) -> None:
@@ -254,6 +294,7 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     dismissed_analyst: "statistics.certified by bank-analyst, .*: person-inactive",
     resident_that_left: "statistics.certified by bank-analyst, .*: resident-left",
     more_than_was_agreed: "statistics.reserved by bank-analyst, .*: count-exhausted",
+    question_beyond_the_contract: "statistics.released by bank-analyst, .*: agreement-altered",
     used_up_consent: "consent.used by bank-analyst, .*: consent-used-up",
     withdrawn_consent: "consent.used by bank-analyst, .*: consent-withdrawn",
     revoked_consent_key: "consent.used by bank-analyst, .*: consent-issuer-unknown",

@@ -247,6 +247,7 @@ def test_a_release_is_an_envelope_and_the_event_that_says_to_whom_it_went(pier: 
         "envelope": {"index": envelope.index, "digest": digest_bytes(envelope.leaf)},
         "memo": digest_bytes(record.memo),
         "question": record.digest,
+        "contract": done(lifecycle.show(pier.agreements["statistics"], pier.house.clock())).digest,
     }
     assert (envelope.by, envelope.request, envelope.time) == (event.by, event.request, event.time)
 

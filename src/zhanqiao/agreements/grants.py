@@ -123,10 +123,10 @@ def spend(tx: Recording, agreement: str, count: int = 1) -> bool:
     return charged == 1
 
 
-def narrow(agreement: str, dataset: Dataset) -> Dataset:
-    """Return the dataset with the capabilities that the agreement leaves of it; without items when there is none."""
-    standing = stands(agreement)
-    if standing is None or standing.contract is None:
+def narrow(grant: Grant, dataset: Dataset) -> Dataset:
+    """Return the dataset with the capabilities that the contract of a grant leaves of it; without items once it is another."""
+    standing = stands(grant.agreement)
+    if standing is None or standing.contract is None or standing.digest != grant.contract_digest:
         return replace(dataset, items=())
     return narrowed(dataset, standing.contract)
 

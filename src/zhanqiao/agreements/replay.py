@@ -19,7 +19,7 @@ from zhanqiao.agreements.seals import Seal, holds, seal_statement
 from zhanqiao.agreements.states import TRANSITIONS, Verb, check_step
 from zhanqiao.identity.people import Person
 from zhanqiao.identity.replay import RegisterReplay
-from zhanqiao.ledger.entries import CERTIFIED, RESERVED, LoggedEvent
+from zhanqiao.ledger.entries import CERTIFIED, RELEASED, RESERVED, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, places, second
 from zhanqiao.policy.decide import check_grant
 from zhanqiao.terms.agreements import AgreementState, Door, Grant
@@ -95,6 +95,7 @@ class AgreementsReplay:
         self._holds_now: dict[tuple[str, str], _Hold] = {}  # likewise
         self._spent = Counter[str]()
         self._paid: dict[str, tuple[str, int]] = {}  # charged and not released yet: request -> agreement and answers
+        self._certified = ""  # the agreement of the envelope that a release stands behind
         self._consents: dict[tuple[str, str], _Consent] = {}  # by issuer and nonce
 
     def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
@@ -112,6 +113,8 @@ class AgreementsReplay:
             return self._judge_charge(str(facts["agreement"]), _count(facts["charge"]), event.time)
         if event.kind.endswith(CERTIFIED):
             return self._judge_release(event, facts)
+        if event.kind.endswith(RELEASED):
+            return self._judge_contract(facts)
         if floor == "agreement" and act == "drafted":
             return self._judge_draft(event, facts)
         if floor == "agreement" and act in _VERBS:
@@ -197,6 +200,11 @@ class AgreementsReplay:
             *_beyond(grant, predicate),
         ]
 
+    def _judge_contract(self, facts: Facts) -> Sequence[Reason]:
+        """Judge by which contract the release was: its items, capabilities and reads are in no certificate."""
+        drafted = self._digests[self._certified]
+        return [] if facts["contract"] == drafted else [Reason("agreement-altered", {"agreement": self._certified})]
+
     def _judge_use(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         issuer = str(facts["issuer"])
         if not self._register.is_consent_key(issuer):
@@ -246,6 +254,7 @@ class AgreementsReplay:
             self._paid[event.request] = (agreement, answers)
             self._spent[agreement] += answers
         elif event.kind.endswith(CERTIFIED):
+            self._certified = str(facts["agreement"])
             # Where nothing runs, charge and release are one transaction, and only the release is logged.
             if self._paid.pop(event.request, None) is None:
                 self._spent[str(facts["agreement"])] += _answers(facts)

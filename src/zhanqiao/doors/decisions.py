@@ -282,6 +282,7 @@ def _commitment(asked: Asked, read: object, outcome: object, house: House) -> st
 def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment: str) -> Sealing:
     return Sealing(
         purpose=grant.purpose,
+        contract=grant.contract_digest,
         statement_digest=digest({"service": service.name, "pack": service.pack}),
         snapshot=dict(permit.snapshots),
         rules=[{"rule": "service-pack", "figures": {"pack": service.pack}}],

@@ -69,12 +69,14 @@ class Release:
 class Sealing:
     """What the certificate says besides the answer itself.
 
+    contract    digest of the one that the question was judged by: beside the certificate in the log, not in it
     commitment  to the exact result before protection, under the auditor's key
     pack        rule pack under which the answer was protected
     granted     datasets that the agreement has to cover still when the answer leaves; not in the certificate
     """
 
     purpose: str
+    contract: str
     statement_digest: str
     snapshot: dict[str, str]
     rules: list[dict[str, object]]
@@ -252,6 +254,8 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
         raise _TurnedDown(grants.why_no_grant(asked.agreement, at, charged=asked.charge))
     if strange := grants.check_caller(asked.agreement, asked.by):
         raise _TurnedDown(Refusal(strange))
+    if grant.contract_digest != sealing.contract:
+        raise _TurnedDown(refuse("agreement-changed", agreement=asked.agreement))
     covered = grant.covers(asked.door)
     held_back = [dataset for dataset in sealing.granted if dataset not in covered]
     if held_back:
@@ -266,7 +270,7 @@ def _memo(asked: Asked, answer: bytes, salt: bytes, house: House) -> bytes:
 
 def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
     tx.release(
-        Event(f"{asked.door.value}.released", asked.by, asked.id),
+        Event(f"{asked.door.value}.released", asked.by, asked.id, {"contract": sealing.contract}),
         _predicate(asked, sealing, tx.at),
         certificate.canonical_digest(salt, answer),
         memo,

@@ -43,7 +43,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
         return grant
     # (2) Read the statement within it.
     at = house.clock()
-    narrowed = _seen_under(request.agreement)
+    narrowed = _seen_under(grant)
     statement = _STATEMENTS.read(request.statement, second_parser.tree_of, narrowed, grant)
     # (3) Decide, without touching data. A refusal names every reason.
     permit = decide.decide_statistics(request, grant, statement, narrowed, shelf.snapshot_of, at)
@@ -59,17 +59,17 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (6) What the caller computes is computed from protected cells only.
     table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    sealing = _sealing(permit, grant.purpose, withheld, exact)
+    sealing = _sealing(permit, grant, withheld, exact)
     return release.hand_over(asked, canonical({**table, "request": asked.id}), sealing, house)
 
 
-def _seen_under(agreement: str) -> Callable[[str], Dataset | None]:
+def _seen_under(grant: Grant) -> Callable[[str], Dataset | None]:
     """Return the catalogue as the agreement narrows it; one request sees one state of each dataset."""
 
     @cache
     def find(name: str) -> Dataset | None:
         dataset = shelf.find(name)
-        return None if dataset is None else grants.narrow(agreement, dataset)
+        return None if dataset is None else grants.narrow(grant, dataset)
 
     return find
 
@@ -79,9 +79,10 @@ def _asked(request: StatisticsRequest) -> Asked:
     return Asked(request.id, Door.STATISTICS, request.agreement, request.by, question)
 
 
-def _sealing(permit: AnswerPermit, purpose: str, withheld: list[dict[str, object]], exact: Answer) -> Sealing:
+def _sealing(permit: AnswerPermit, grant: Grant, withheld: list[dict[str, object]], exact: Answer) -> Sealing:
     return Sealing(
-        purpose=purpose,
+        purpose=grant.purpose,
+        contract=grant.contract_digest,
         statement_digest=permit.statement_digest,
         snapshot={permit.statement.dataset: permit.snapshot},
         rules=exact.rules.figures,
