@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.pier import Pier, command_line
+from lib.pier import Pier, command_line, released
 from lib.town import codes, done
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.deployment import open_house, taken
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.restore import restore
 
@@ -57,22 +57,45 @@ def test_a_killed_restore_is_no_deployment(pier: Pier, tmp_path):
         keys = str(pier.home / "keys")
         return command_line("restore", str(tmp_path / "b.tar"), "--keys", keys, "--home", str(home), "--no-checkpoint")
 
+    shown = (pier.home / "ledger" / "checkpoint").read_bytes()
     assert ran(words(tmp_path / "control"), COUNT_STEPS=str(tmp_path / "steps")) == 0
-    steps = len((tmp_path / "steps").read_text().split("\n"))
+    steps = (tmp_path / "steps").read_text().split("\n")
+    # The settings get their name by a rename, as nothing after them does.
+    named = 1 + max(place for place, step in enumerate(steps) if step == "before rename")
     opened = 0
-    for at in spread(steps, BY_DAY):
+    for at in sorted({*spread(len(steps), BY_DAY), named}):
         home = tmp_path / f"r{at}"
         assert ran(words(home), DIE_AT=str(at)) == KILLED
         house = open_house(home)
         if codes_of(house):
             assert codes_of(house) == ["no-deployment"]
+            if at == named:
+                assert (home / "ledger" / "checkpoint").read_bytes() == shown, "nobody is told before"
             begun = any(home.iterdir())
             assert ran(words(home)) == (2 if begun else 0), "what a crash left is removed by a person"
+            assert codes_of(taken(home)) == ["home-unfinished" if begun else "home-not-empty"]
         else:
             opened += 1
             audit(done(house))
-    print(f"restore: killed at {len(spread(steps, BY_DAY))} of {steps} steps, {opened} were whole by then")
-    assert opened < len(spread(steps, BY_DAY))
+    print(f"restore: killed at {1 + BY_DAY} of {len(steps)} steps, {opened} were whole by then")
+    assert opened < BY_DAY
+
+
+def test_a_restore_that_is_killed_when_it_was_to_be_refused_opens_for_nobody(pier: Pier, tmp_path):
+    """A log that goes on from a backup that is behind tells a second history, whoever makes it go on."""
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    released(pier.ask("SELECT count(*) AS n FROM firm_turnover"))
+    keys, newest = str(pier.home / "keys"), str(pier.home / "ledger" / "checkpoint")
+
+    def words(home: Path) -> list[str]:
+        given = ["--keys", keys, "--home", str(home), "--checkpoint", newest]
+        return command_line("restore", str(tmp_path / "b.tar"), *given)
+
+    assert ran(words(tmp_path / "control"), COUNT_STEPS=str(tmp_path / "steps")) == 3
+    last = len((tmp_path / "steps").read_text().split("\n"))
+    assert ran(words(tmp_path / "again"), DIE_AT=str(last)) == KILLED
+    assert codes_of(open_house(tmp_path / "again")) == ["no-deployment"]
+    assert ran(words(tmp_path / "again")) == 2
 
 
 def codes_of(outcome: object) -> list[str]:

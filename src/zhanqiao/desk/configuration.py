@@ -172,12 +172,17 @@ assert {table: set(known) for table, known in _KNOWN.items()} == _FIELDS, "every
 def read_settings(path: Path) -> Deployment | Refusal:
     """Read `zhanqiao.toml`; whatever it says that nobody meant is named and not guessed at."""
     try:
-        content = read_bounded(path, _MOST_SETTINGS)
-        if len(content) > _MOST_SETTINGS:
-            return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
-        said = tomllib.loads(content.decode())
+        return parse_settings(read_bounded(path, _MOST_SETTINGS))
     except OSError as cause:
         return refuse("settings-unreadable", cause=cause.strerror or "-")
+
+
+def parse_settings(content: bytes) -> Deployment | Refusal:
+    """Read what the file holds, or would hold; as `read_settings`."""
+    if len(content) > _MOST_SETTINGS:
+        return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
+    try:
+        said = tomllib.loads(content.decode())
     except ValueError as cause:  # no UTF-8, or no TOML
         return refuse("settings-unreadable", cause=str(cause))
     wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong(said)]

@@ -23,6 +23,9 @@ from zhanqiao.vault.house import House
 if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
 
+# Settings that have not got their name: who makes a deployment of a backup begins with them, and ends with the name.
+UNFINISHED = SETTINGS_FILE + durable.PART
+
 
 def found(
     home: Path,
@@ -36,8 +39,8 @@ def found(
     last: without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over
     and a person removes.
     """
-    if not is_free(home):
-        return refuse("home-not-empty", home=str(home))
+    if (refusal := taken(home)) is not None:
+        return refusal
     added = missing_folders(home)
     try:
         with durable.needing_room():
@@ -57,9 +60,13 @@ def found(
     return refusal
 
 
-def is_free(home: Path) -> bool:
-    """Whether a deployment may be made there: in a folder that is empty, or not there yet."""
-    return not home.exists() or (home.is_dir() and not any(home.iterdir()))
+def taken(home: Path) -> Refusal | None:
+    """Say why no deployment may be made there; None for a folder that is empty, or not there yet."""
+    if (home / UNFINISHED).exists() and not (home / SETTINGS_FILE).exists():
+        return refuse("home-unfinished", home=str(home))
+    if not home.exists() or (home.is_dir() and not any(home.iterdir())):
+        return None
+    return refuse("home-not-empty", home=str(home))
 
 
 def missing_folders(home: Path) -> list[Path]:
@@ -112,8 +119,13 @@ def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgra
     if not path.exists():
         return refuse("no-deployment", home=str(home))
     deployment = read_settings(path)
-    if isinstance(deployment, Refusal):
-        return deployment
+    return deployment if isinstance(deployment, Refusal) else open_as(home, deployment, clock, upgrading=upgrading)
+
+
+def open_as(
+    home: Path, deployment: Deployment, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False
+) -> House | Refusal:
+    """Open a folder under settings that are at hand, whatever it holds itself; as `open_house`."""
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
     if deployment.engine == "spark" and (missing := spark_walls.lacking()) is not None:

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restore: a deployment from a backup and the keys, in an empty folder; proven before anybody works in it.
 
-    (1) every file to its place, and all of them exactly what the backup's last member lists
-    (2) the keys, and last the settings, without which the folder is no deployment
-    (3) proof: keys are the published ones, the whole log is audited, whatever the state names is there
-    (4) the newest checkpoint that anybody holds is not beyond the backup: a log that went on from an older state would
+    (1) every file but the settings to its place, and all of them exactly what the backup's last member lists; the keys
+    (2) proof, under settings that only this process has: keys are the published ones, the whole log is audited, whatever
+        the state names is there
+    (3) the newest checkpoint that anybody holds is not beyond the backup: a log that went on from an older state would
         tell a second history under the same key
+    (4) the log says that it was restored, and then the settings get their name, without which the folder is no
+        deployment: nobody else opens it before, and what a crash leaves is nobody's
+    (5) the world is told, from a deployment that stays
 
-What was refused leaves nothing behind, and the backup and keys as they were.
+What was refused leaves nothing behind, and the backup and keys as they were. What was broken off is found by the settings
+without a name, with which it began.
 """
 
 import os
@@ -18,8 +22,8 @@ from pathlib import Path
 
 from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.deployment import is_free, missing_folders, open_house, take_back
+from zhanqiao.desk.configuration import SETTINGS_FILE, parse_settings
+from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
 from zhanqiao.desk.operation.archive import BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts
@@ -55,13 +59,22 @@ def restore(
     keys    a copy of the deployment's keys folder
     newest  the newest checkpoint that somebody holds, signed; None when whoever restores says that there is none
     """
-    if not is_free(home):
-        return refuse("home-not-empty", home=str(home))
+    if (refusal := taken(home)) is not None:
+        return refusal
     added = missing_folders(home)
+    try:
+        _claim(home)
+    except FileExistsError:
+        return refuse("home-unfinished", home=str(home))
+    except OSError as cause:
+        take_back(home, added)
+        return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     try:
         outcome = _restored(file, home, keys, newest, clock)
     except BaseException as fault:
-        take_back(home, added)
+        # What has become a deployment stays: witnesses would remember a log that is gone.
+        if not (home / SETTINGS_FILE).exists():
+            take_back(home, added)
         refusal = damage.named(fault) if isinstance(fault, Exception) else None
         if refusal is None:
             raise
@@ -71,14 +84,18 @@ def restore(
     return outcome
 
 
+def _claim(home: Path) -> None:
+    """Make the folder, if need be, and in it the settings without a name; FileExistsError when somebody else just did."""
+    durable.make_folder(home)
+    home.chmod(0o700)
+    with durable.created(home / UNFINISHED):
+        pass
+    durable.sync_folder(home)
+
+
 def _restored(
     file: Path, home: Path, keys: Path, newest: bytes | None, clock: Callable[[], datetime] | None
 ) -> Restored | Refusal:
-    try:
-        durable.make_folder(home)
-        home.chmod(0o700)
-    except OSError as cause:
-        return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     try:
         manifest, settings = _unpack(file, home)
     except BackupMalformed as cause:
@@ -90,9 +107,14 @@ def _restored(
     refusal = _copy_keys(keys, home / KEYS)
     if refusal is not None:
         return refusal
-    durable.write_whole(home / SETTINGS_FILE, settings)
-    house = open_house(home, clock)
-    return house if isinstance(house, Refusal) else _proven(house, manifest, file.name, newest)
+    deployment = parse_settings(settings)
+    house = deployment if isinstance(deployment, Refusal) else open_as(home, deployment, clock)
+    outcome = house if isinstance(house, Refusal) else _proven(house, manifest, file.name, newest)
+    if isinstance(outcome, Restored):
+        (home / UNFINISHED).write_bytes(settings)
+        durable.publish_file(home / UNFINISHED, home / SETTINGS_FILE)
+        outcome.house.book.publish()
+    return outcome
 
 
 def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -> Restored | Refusal:
@@ -108,13 +130,14 @@ def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -
     facts: dict[str, object] = {"entries": entries, "root": house.book.checkpoint().root.hex()}
     with house.book.recording(Event("platform.restored", HOST, facts=facts)):
         pass
-    house.book.publish()
     return Restored(house, manifest, entries)
 
 
 def _behind(house: House, newest: bytes) -> Refusal | None:
     """Refuse when a checkpoint shows more than the log now has, or another history."""
-    held = house.book.publish().size
+    # Nobody is asked to cosign what is not proven yet.
+    with house.book.still() as reached:
+        held = reached.size
     try:
         # Each certificate ends with the checkpoint that its proof leads to.
         newest = certificate.parse(newest).note if newest.startswith(certificate.HEADER.encode()) else newest

@@ -12,6 +12,14 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=409,
     ),
+    "home-unfinished": Rule(
+        en="{home} is no deployment: a restore was broken off there, or is still at work. Nothing in it was proven.",
+        zh="{home} 不是部署：其中的恢复已中断，或仍在进行；内容均未经核对。",
+        remedy_en="See that no restore is running, remove the folder, and restore once more.",
+        remedy_zh="请确认没有恢复在运行，删除该目录，再重新恢复。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
     "no-deployment": Rule(
         en="{home} holds no deployment: zhanqiao.toml is missing.",
         zh="{home} 中没有部署：缺少 zhanqiao.toml。",
