@@ -39,6 +39,44 @@ def test_a_human_opens_a_second_account(town: Town):
         assert codes(register.register_person(town.book, again, "sysadmin")) == ["natural-person-taken"]
 
 
+CARD = "11010519491231002X"
+SPELLINGS = {
+    "unseen characters": "11010519\u200b491231\u00ad002X",
+    "dashes and dots": "110105-19491231-002X.",
+    "full width": "１１０１０５１９４９１２３１００２ｘ",
+    "digits of another script": "\u0661\u0661\u0660\u0661\u0660\u0665\u0661\u0669\u0664\u0669\u0661\u0662\u0663\u0661\u0660\u0660\u0662X",
+    "fifteen digits": "110105491231002",
+    "combining marks": "1\u03011010519491231002X",
+}
+NOBODY = {
+    "a wrong check digit": "110105194912310021",
+    "a wrong date": "110105194913310020",
+    "a letter more": "11010519491231002XA",
+    "a look-alike": "11010519491231002\u0425",
+    "a word before": "id 11010519491231002X",
+    "nothing": " \u200b\u00ad-",
+}
+
+
+def _account(natural: str) -> NewPerson:
+    return NewPerson("twin", "bureau", "孪生", natural, public_bytes(make_key()))
+
+
+def test_a_citizen_id_is_one_person_however_it_is_written(town: Town):
+    new = NewPerson("first", "bureau", "第一个", CARD, public_bytes(make_key()))
+    done(register.register_person(town.book, new, "sysadmin"))
+    for how, written in SPELLINGS.items():
+        assert codes(register.register_person(town.book, _account(written), "sysadmin")) == ["natural-person-taken"], (
+            how
+        )
+
+
+def test_what_is_no_citizen_id_but_looks_like_one_names_nobody(town: Town):
+    for how, written in NOBODY.items():
+        found = codes(register.register_person(town.book, _account(written), "sysadmin"))
+        assert found == ["natural-person-unclear"], how
+
+
 def test_two_accounts_share_a_key(town: Town):
     shared = NewPerson("twin", "bank", "孪生", "twin", public_bytes(town.keys["bank-signatory"]))
     assert codes(register.register_person(town.book, shared, "sysadmin")) == ["key-taken"]

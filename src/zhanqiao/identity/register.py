@@ -11,7 +11,6 @@ key takes every role away, for the same reason: who put a key of his own in anot
 import hashlib
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.bindings import organisation_binding, person_binding
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
+from zhanqiao.identity.natural_person import name_of
 from zhanqiao.identity.people import CODED, Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.dsse import key_id_of
@@ -45,7 +45,7 @@ class NewOrganisation:
 class NewPerson:
     """An account to be made.
 
-    natural     what names the natural person: the subject of a certificate, or a citizen id. Only a slow digest is kept
+    natural     what names the natural person (`natural_person`): a citizen id, or another name. Only a slow digest is kept
     key         public Ed25519 key, 32 bytes
     roles       at founding only; afterwards a security administrator gives them
     """
@@ -181,7 +181,7 @@ def _check_founding(
     reasons += [
         Reason("natural-person-taken", {"person": new.id})
         for at, new in enumerate(people)
-        if naturals[at] in naturals[:at]
+        if naturals[at] and naturals[at] in naturals[:at]
     ]
     if len({new.key for new in people}) < len(people):
         reasons.append(Reason("key-taken"))
@@ -219,6 +219,8 @@ def _check_new_person(new: NewPerson, natural: str) -> list[Reason]:
     taken = PersonRow.objects.filter(pk=new.id).exists() or ConsentKeyRow.objects.filter(pk=new.id).exists()
     # In the log nobody else may pass for who founded the register.
     reasons = _check_id(new.id, taken=taken or new.id == FOUNDER)
+    if not natural:
+        reasons.append(Reason("natural-person-unclear", {"person": new.id}))
     if PersonRow.objects.filter(natural=natural).exists():
         reasons.append(Reason("natural-person-taken", {"person": new.id}))
     return [*reasons, *_check_key(new.key)]
@@ -274,10 +276,11 @@ def _write_role(tx: Recording, person: str, role: Role, by: str) -> None:
 
 
 def _slow_digest(natural: str) -> str:
-    """Digest what names a natural person: equal for equal people, and slow to try citizen ids against."""
-    # As it is written: full-width digits, a lower-case x and spaces make nobody another.
-    written = "".join(unicodedata.normalize("NFKC", natural).split()).upper()
-    return hashlib.scrypt(written.encode(), salt=b"zhanqiao natural person", n=4_096, r=8, p=1, dklen=32).hex()
+    """Digest the name of a natural person, slow to try citizen ids against; empty where it names nobody."""
+    name = name_of(natural)
+    if name is None:
+        return ""
+    return hashlib.scrypt(name.encode(), salt=b"zhanqiao natural person", n=4_096, r=8, p=1, dklen=32).hex()
 
 
 def _known_organisation(organisation: str) -> Organisation:

@@ -57,6 +57,12 @@ ROWS: dict[str, Rule] = {
         "Use the organisation that is registered.",
         "请使用已登记的机构。",
     ),
+    "natural-person-unclear": Rule(
+        "What names the natural person behind {person} is no citizen id: its date or check digit is wrong.",
+        "{person} 所对应的公民身份号码无效：日期或校验码有误。",
+        "Read it off the card again: 18 characters, the last a digit or X.",
+        "请对照证件重新填写：18 位，末位为数字或 X。",
+    ),
     "natural-person-taken": Rule(
         "The natural person behind {person} is registered already under another account.",
         "{person} 所对应的自然人已有其他账号。",
