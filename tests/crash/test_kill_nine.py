@@ -20,6 +20,7 @@ import pytest
 from lib import pier as piers
 from lib.accidents import COMMANDS, Accident, check_log
 from lib.pier import Pier, Settled, command_line
+from lib.repeating import repeat
 from zhanqiao.desk.configuration import utc_now
 
 DYING = Path(__file__).parents[1] / "lib" / "dying"
@@ -63,8 +64,7 @@ def _recovers(pier: Pier, accident: Accident) -> None:
     after = pier.reopened()
     check_log(after)
     accident.check(after, False)
-    again = _run(pier, accident)
-    assert again.returncode == 0, again.stdout + again.stderr
+    repeat(after, accident)
     repeated = pier.reopened()
     check_log(repeated)
     accident.check(repeated, True)
