@@ -16,11 +16,13 @@ from django.db import connection
 from lib import town
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released, write_wages
 from lib.town import CONTRACTS, codes, done
+from lib.witnessing import found_witnesses
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.agreements.seals import seal_statement
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.personas import key_of
-from zhanqiao.desk.stewardship import deliver, describe
+from zhanqiao.desk.seats import add_witness
+from zhanqiao.desk.stewardship import deliver, describe, drop, sweep
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.admission import CRITERIA
 from zhanqiao.identity.consent_keys import subject_digest
@@ -29,10 +31,12 @@ from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.proofs import proof_by
 from zhanqiao.identity.register import NewOrganisation, NewPerson
+from zhanqiao.ledger import durable
 from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.proof import ProofFallen, acting
+from zhanqiao.ledger.witnesses import Seat
 from zhanqiao.terms.canonical import canonical, digest_bytes
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
@@ -285,6 +289,26 @@ def contract_of_another_department(pier: Pier, _: Path) -> None:
         done(describe(pier.house, text.replace("version: 1.0.0", "version: 9.0.0").encode(), "tax-officer"))
 
 
+def witness_named_by_nobody(pier: Pier, folder: Path) -> None:
+    (witness,) = found_witnesses(folder, pier.home, pier.house.clock, "court").values()
+    with holding("bank-officer", Role.SYSTEM_ADMIN):
+        assert add_witness(pier.house, Seat("court", "http://court.example", witness.verifier), "bank-officer") is None
+
+
+def snapshots_dropped_by_nobody(pier: Pier, folder: Path) -> None:
+    done(deliver(pier.house, "pension_enrolment", [write_wages(folder / "more.csv", WAGES[1:])], "hrss-officer"))
+    pier.house.clock.forward(hours=2)
+    with holding("bank-officer", Role.SYSTEM_ADMIN):
+        assert len(done(drop(pier.house, "pension_enrolment", "bank-officer"))) == 1
+
+
+def swept_by_nobody(pier: Pier, _: Path) -> None:
+    (pier.home / "answers").mkdir()
+    (pier.home / "answers" / f"x.1-1{durable.PART}").touch()
+    with holding("bank-officer", Role.SYSTEM_ADMIN):
+        assert done(sweep(pier.house, "bank-officer")) == {"answers": 1}
+
+
 ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",
     suspended_agreement: "statistics.reserved by bank-analyst, .*: agreement-suspended",
@@ -309,6 +333,9 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
     resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
+    witness_named_by_nobody: "ledger.witness-added by bank-officer, .*: role-missing",
+    snapshots_dropped_by_nobody: "intake.dropped by bank-officer, .*: role-missing",
+    swept_by_nobody: "intake.swept by bank-officer, .*: role-missing",
     contract_of_another_department: "catalogue.described by tax-officer, .*: role-missing",
 }
 

@@ -31,7 +31,7 @@ from lib.vault_cases import identities_of
 from zhanqiao import intake
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import quarantine
-from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import SubjectKind
 
 
@@ -320,6 +320,11 @@ def test_a_full_delivery_supersedes_and_the_operator_drops_what_was(house, enrol
     # Until a moment ago the old one was published, and a permit for it may still run.
     assert intake.drop_superseded(house, "enrolment", "operator") == ()
     clock.forward(minutes=6)
+    # Who waited and may not any more drops nothing.
+    refusal = intake.drop_superseded(
+        house, "enrolment", "operator", against=lambda: [Reason("person-unknown", {"person": "operator"})]
+    )
+    assert isinstance(refusal, Refusal)
     assert intake.drop_superseded(house, "enrolment", "operator") == (old,)
     event = next(one for one in house.book.events() if one.kind == "intake.dropped")
     assert json.loads(event.leaf)["facts"] == {"dataset": "enrolment", "snapshots": [old]}

@@ -12,13 +12,12 @@ from lib.pier import Pier, released
 from lib.town import codes
 from lib.witnessing import log_of
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.deployment import set_witnesses
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import examine
 from zhanqiao.desk.operation.restore import Restored, restore
+from zhanqiao.desk.seats import add_witness
 from zhanqiao.ledger.cosigning import Witness
 from zhanqiao.ledger.witnesses import Seat
-from zhanqiao.terms.events import Event
 
 BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 
@@ -101,7 +100,7 @@ def test_who_did_not_cosign_is_named_by_audit_and_examination(pier: Pier, tmp_pa
     house = pier.reopened().house
     witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
     nobody = Seat("court", "http://127.0.0.1:1", witness.verifier)
-    assert set_witnesses(house, (nobody,), Event("platform.witness-added", "operator")) is None
+    assert add_witness(house, nobody, "sysadmin") is None
     ran = typed("ledger", "audit", "--home", str(pier.home), "--lang", "en")
     assert ran.exit_code == 0
     assert "Not checked against court" in ran.output

@@ -2,7 +2,7 @@
 """The whole audit: the ledger against its signed tree, then the state against what the ledger tells."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -10,6 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
+from zhanqiao.desk import seats
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
@@ -20,15 +21,20 @@ from zhanqiao.vault.house import House
 
 
 class HouseReplay:
-    """What takes more than one floor: who may describe and deliver, who opens reasons; and the form of the tables.
+    """What takes more than one floor: who describes, delivers, sweeps and drops, who opens reasons, who witnesses.
+
+    Beside it what no row says: the settings, the trust file, and the form of the tables.
 
     register, shelf     replayed up to the same place, the event itself included
+    profile, witnesses  as they are in force
     """
 
-    def __init__(self, house: House, register: RegisterReplay, shelf: ShelfReplay) -> None:
-        self._house = house
+    def __init__(self, register: RegisterReplay, shelf: ShelfReplay, profile: str, witnesses: seats.Named) -> None:
         self._register = register
         self._shelf = shelf
+        self._profile = profile
+        self._witnesses = witnesses
+        self._seats: dict[str, tuple[str, str]] = {}  # name -> address and key
 
     def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         """Judge what the event says."""
@@ -39,8 +45,26 @@ class HouseReplay:
                 return check_steward(event.by, dataset.department, directory=directory)
             case "ledger.reason-opened":
                 return check_actor(event.by, Role.AUDITOR, directory=directory)
+            case seats.ADDED | seats.REMOVED | "intake.dropped":
+                reasons = check_actor(event.by, Role.SYSTEM_ADMIN, directory=directory)
+                self._seat(event.kind, {name: str(value) for name, value in facts.items()})
+                return reasons
+            case "intake.swept":
+                return self._check_sweeper(event.by)
             case _:
                 return ()
+
+    def _check_sweeper(self, by: str) -> Sequence[Reason]:
+        """Let sweep whoever ever was to: each load ends with it, and who began may have left while it ran."""
+        if any(self._register.has_held(by, role) for role in (Role.STEWARD, Role.SYSTEM_ADMIN)):
+            return ()
+        return check_actor(by, Role.SYSTEM_ADMIN, directory=self._register.directory)
+
+    def _seat(self, kind: str, said: Mapping[str, str]) -> None:
+        if kind == seats.ADDED:
+            self._seats[said["name"]] = (said["url"], said["vkey"])
+        elif kind == seats.REMOVED:
+            self._seats.pop(said["name"], None)  # who repeats what a crash broke off removes it twice
 
     def comparisons(self) -> Iterator[Comparison]:
         """Set this version's migrations beside those that were applied: of these the code tells, not the log."""
@@ -50,8 +74,11 @@ class HouseReplay:
         yield Comparison("migration", said, held, source="code")
         # It says whether acts have to be proven. Before the founding the log does not tell.
         if (profile := self._register.profile) is not None:
-            settings = {"profile": self._house.profile}
-            yield Comparison("the setting", {"profile": profile}, settings, place="settings")
+            yield Comparison("the setting", {"profile": profile}, {"profile": self._profile}, place="settings")
+        witnesses = {name: " ".join(seat) for name, seat in self._seats.items()}
+        yield Comparison("witness", witnesses, self._witnesses.settings, place="settings")
+        keys = {name: vkey for name, (_, vkey) in self._seats.items()}
+        yield Comparison("witness", keys, self._witnesses.trust, place="trust file")
 
 
 def audit(house: House) -> int:
@@ -59,12 +86,15 @@ def audit(house: House) -> int:
     entries = house.book.audit()
     # As of one moment: who acts meanwhile is no damage.
     with house.book.moment():
+        with seats.unchanging(house):
+            assert house.book.size >= entries, "the moment begins with the first look"
+            witnesses = seats.named(house)
         register, shelf = RegisterReplay(), ShelfReplay()
         replays: list[Replay] = [
             register,
             shelf,
             AgreementsReplay(register, shelf.described),
-            HouseReplay(house, register, shelf),
+            HouseReplay(register, shelf, house.profile, witnesses),
         ]
         compare_state(house.book.events(), replays)
     return entries

@@ -4,7 +4,6 @@
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from zhanqiao.desk import state
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
-from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault import spark_walls
 from zhanqiao.vault.house import House
@@ -102,7 +100,7 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     with ledger_book.founding():
         call_command("migrate", verbosity=0)
         ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
-    _publish_keys(home / "public", keys, deployment.witnesses)
+    publish_keys(home / "public", keys, deployment.witnesses)
     Keyring.create(home / "keys" / "vault")
     write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
@@ -174,26 +172,6 @@ def open_as(
     )
 
 
-def set_witnesses(house: House, witnesses: tuple[Seat, ...], event: Event) -> Refusal | None:
-    """Change who cosigns the log, in the trust file that is published and in the settings; logged as `event`.
-
-    The settings come last: a crash before leaves the former witnesses, and whoever repeats the change completes it.
-    """
-    from zhanqiao.ledger.keys import open_keys
-
-    path = house.home / SETTINGS_FILE
-    former = read_settings(path)
-    if isinstance(former, Refusal):
-        return former
-    with house.book.recording(event):
-        pass
-    if set(house.book.witnesses.seats) - set(witnesses):
-        house.book.witnesses.forget()
-    _publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), witnesses)
-    write_settings(path, replace(former, witnesses=witnesses))
-    return None
-
-
 def _of_another_version(*, upgrading: bool) -> Refusal | None:
     """Say why the state's tables are not those of this version."""
     try:
@@ -207,7 +185,7 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
     return None if upgrading else refuse("state-older", migrations=", ".join(gap.lacking))
 
 
-def _publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:
+def publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:
     """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
     from zhanqiao.ledger.trust import trust_text
 

@@ -75,6 +75,7 @@ class RegisterReplay:
         self._evidence: dict[str, str] = {}
         self._people: dict[str, _Person] = {}
         self._roles: dict[tuple[str, str], None] = {}  # person and role, in the order in which they were given
+        self._held: set[tuple[str, str]] = set()  # the same, also of those that were taken since
         self._keys: dict[str, _Key] = {}
         self._in_use: dict[str, str] = {}  # person -> key
         self._consent_keys: dict[str, _ConsentKey] = {}
@@ -118,6 +119,10 @@ class RegisterReplay:
     def is_consent_key(self, issuer: str) -> bool:
         """Whether a key could sign consents."""
         return issuer in self._consent_keys and self._consent_keys[issuer].revoked is None
+
+    def has_held(self, person: str, role: Role) -> bool:
+        """Whether a person ever was given a role."""
+        return (person, role.value) in self._held
 
     def consent_binding(self, issuer: str) -> str | None:
         """Return what was registered as a key that signs consents, revoked or not."""
@@ -247,6 +252,7 @@ class RegisterReplay:
                 self._people[said["person"]] = replace(self._people[said["person"]], active=False)
             case "identity.role-given":
                 self._roles[said["person"], said["role"]] = None
+                self._held.add((said["person"], said["role"]))
             case "identity.role-taken":
                 del self._roles[said["person"], said["role"]]
             case "identity.key-replaced":

@@ -9,18 +9,26 @@ What stays, besides the published snapshot: all that it is made of (appended del
 moment ago, under which a permit may still run.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from zhanqiao.catalogue import shelf
 from zhanqiao.catalogue.shelf import Snapshot
+from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.intake import quarantine
 from zhanqiao.policy.decide import PERMIT_LIFE
 from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 
 
-def drop_superseded(house: House, dataset: str, by: str) -> tuple[str, ...]:
-    """Drop what is superseded once nobody is at work, and return the ids of the snapshots that went."""
+def drop_superseded(
+    house: House, dataset: str, by: str, *, against: Callable[[], Sequence[Reason]] = tuple
+) -> tuple[str, ...] | Refusal:
+    """Drop what is superseded once nobody is at work, and return the ids of the snapshots that went.
+
+    against     gives what stands against `by` dropping it; asked when it is done, which may be long after
+    """
     with house.vault.alone(wait=True) as alone:
         assert alone is not None, "it waits"
         every = [one for one in shelf.snapshots() if one.dataset == dataset]
@@ -30,8 +38,10 @@ def drop_superseded(house: House, dataset: str, by: str) -> tuple[str, ...]:
         going = tuple(one.id for one in every if one.id in held and one.segments[-1] not in made_of)
         if going:
             # On the record before it is done: a crash between leaves what the next call finds held, and removes.
-            with house.book.recording(Event("intake.dropped", by, "", {"dataset": dataset, "snapshots": list(going)})):
-                pass
+            with house.book.recording() as tx:
+                if reasons := tuple(against()):
+                    return note_refusal(tx, "intake.drop", by, dataset, reasons)
+                tx.add(Event("intake.dropped", by, "", {"dataset": dataset, "snapshots": list(going)}))
         for one in going:
             quarantine.forget(house, dataset, one)
             alone.drop(dataset, one, {other.id: other.segments for other in staying})

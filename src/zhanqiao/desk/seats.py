@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seats: who witnesses the log. The log says it, and so do the settings and the trust file that is published.
+
+Whoever changes them reads, logs and writes under one lock, so that two changes at once are two changes. The settings
+come last: a crash before leaves the former witnesses there, the audit says so, and who repeats the change completes it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from zhanqiao.desk.configuration import SETTINGS_FILE, read_settings, write_settings
+from zhanqiao.desk.deployment import publish_keys
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.directory import check_actor
+from zhanqiao.identity.people import Role
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.keys import open_keys
+from zhanqiao.ledger.trust import Trust
+from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault.house import House
+
+ADDED, REMOVED = "ledger.witness-added", "ledger.witness-removed"
+Seats = tuple[Seat, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Who is a witness: by the settings, name -> address and key; by the trust file, name -> key."""
+
+    settings: dict[str, str]
+    trust: dict[str, str]
+
+
+def add_witness(house: House, seat: Seat, by: str) -> Refusal | None:
+    """Let a witness cosign the log from now on; None when done."""
+
+    def add(seats: Seats) -> Seats | Refusal:
+        taken = any(seat.rivals(other) for other in seats)
+        return refuse("witness-taken", name=seat.name) if taken else (*seats, seat)
+
+    facts: dict[str, object] = {"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey}
+    return _change(house, "ledger.witness-add", Event(ADDED, by, facts=facts), add)
+
+
+def remove_witness(house: House, name: str, by: str) -> Refusal | None:
+    """Ask a witness no more; None when done."""
+
+    def remove(seats: Seats) -> Seats | Refusal:
+        kept = tuple(seat for seat in seats if seat.name != name)
+        return refuse("witness-unknown", name=name) if kept == seats else kept
+
+    return _change(house, "ledger.witness-remove", Event(REMOVED, by, facts={"name": name}), remove)
+
+
+def named(house: House) -> Named:
+    """Return who is named as a witness, while nobody changes it. What is restored has no settings file yet."""
+    path = house.home / SETTINGS_FILE
+    said = read_settings(path) if path.exists() else None
+    seats = house.book.witnesses.seats if said is None or isinstance(said, Refusal) else said.witnesses
+    trust = Trust.parse((house.home / "public" / "trust.txt").read_bytes())
+    return Named(
+        {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in seats},
+        {name: verifier.vkey for name, verifier in trust.witnesses.items()},
+    )
+
+
+def unchanging(house: House) -> AbstractContextManager[None]:
+    """Let nobody change the witnesses inside; who is changing them is waited for."""
+    return durable.only_writer(house.home / ".settings.lock")
+
+
+def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seats | Refusal]) -> Refusal | None:
+    path = house.home / SETTINGS_FILE
+    with unchanging(house):
+        former = read_settings(path)
+        if isinstance(former, Refusal):
+            return former
+        seats = change(former.witnesses)
+        with house.book.recording() as tx:
+            reasons = check_actor(event.by, Role.SYSTEM_ADMIN)
+            if isinstance(seats, Refusal):
+                reasons = (*reasons, *seats.reasons)
+            if reasons or isinstance(seats, Refusal):
+                return note_refusal(tx, act, event.by, str(event.facts["name"]), reasons)
+            tx.add(event)
+        if set(former.witnesses) - set(seats):
+            house.book.witnesses.forget()
+        publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), seats)
+        write_settings(path, replace(former, witnesses=seats))
+    return None

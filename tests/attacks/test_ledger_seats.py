@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Witnesses taken out behind the log's back, and two changes of them at once."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from lib.town import codes
+from lib.witnessing import found_witnesses
+from zhanqiao.desk import personas
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.seats import add_witness, named, remove_witness, unchanging
+from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.vault.house import House
+
+ADMIN = "chen-sysadmin"
+
+
+@pytest.fixture
+def registered(house: House) -> House:
+    assert personas.settle(house) is None
+    return house
+
+
+@pytest.fixture
+def seats(registered: House, tmp_path: Path) -> tuple[Seat, Seat]:
+    made = found_witnesses(tmp_path / "witnesses", registered.home, registered.clock, "bank", "court")
+    bank, court = (Seat(name, f"http://{name}.example", one.verifier) for name, one in made.items())
+    return bank, court
+
+
+def test_a_witness_cut_out_of_a_file_is_missed(registered: House, seats: tuple[Seat, Seat]) -> None:
+    assert add_witness(registered, seats[0], ADMIN) is None
+    audit(registered)
+    files = {"trust file": registered.home / "public" / "trust.txt", "settings": registered.home / SETTINGS_FILE}
+    for place, path in files.items():
+        whole = path.read_text(encoding="utf-8")
+        path.write_text(whole[: whole.index("witness")].rstrip("[") + "\n", encoding="utf-8")
+        with pytest.raises(LedgerDamaged, match=f"witness bank is in the log and not in the {place}"):
+            audit(registered)
+        path.write_text(whole, encoding="utf-8")
+    path.write_text(whole.replace("http://bank", "http://elsewhere"), encoding="utf-8")
+    with pytest.raises(LedgerDamaged, match=r"witness bank is http://elsewhere\..* in the settings"):
+        audit(registered)
+
+
+def test_who_knows_former_witnesses_does_not_undo_the_newer_ones(registered: House, seats: tuple[Seat, Seat]) -> None:
+    """Two commands are started at once: both know of no witness."""
+    other = open_house(registered.home, registered.clock)
+    assert isinstance(other, House)
+    assert add_witness(registered, seats[0], ADMIN) is None
+    assert add_witness(other, seats[1], ADMIN) is None
+    assert codes(add_witness(registered, seats[1], ADMIN)) == ["witness-taken"]
+    assert set(named(registered).settings) == set(named(registered).trust) == {"bank", "court"}
+    assert remove_witness(registered, "bank", ADMIN) is None
+    audit(registered)
+
+
+def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat]) -> None:
+    size = registered.book.size
+
+    def change() -> None:
+        add_witness(registered, seats[0], ADMIN)
+        connections.close_all()
+
+    with unchanging(registered):
+        changing = threading.Thread(target=change)
+        changing.start()
+        changing.join(0.5)
+        assert changing.is_alive()
+        assert registered.book.size == size, "nothing is logged that is not written"
+    changing.join(30)
+    assert set(named(registered).settings) == {"bank"}
+
+
+def test_who_does_not_run_the_platform_changes_no_witness(registered: House, seats: tuple[Seat, Seat]) -> None:
+    assert codes(add_witness(registered, seats[0], "bay-analyst")) == ["role-missing"]
+    assert codes(remove_witness(registered, "bank", "bay-analyst")) == ["role-missing", "witness-unknown"]
+    assert named(registered).settings == {}
