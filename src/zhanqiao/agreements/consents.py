@@ -28,6 +28,7 @@ from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, find_consent_
 from zhanqiao.identity.directory import NOW, Directory
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
+from zhanqiao.ledger.columns import believed
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
@@ -99,10 +100,8 @@ def can_use(consent: Consent, at: datetime) -> bool:
 
 def uses_left(consent: Consent) -> int:
     """Return how often the consent can still be used, going by what was counted; none once it is withdrawn."""
-    row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
-    if row is None:
-        return consent.uses
-    return 0 if row.withdrawn is not None else max(0, consent.uses - row.used)
+    used, withdrawn = _counted(consent)
+    return 0 if withdrawn else max(0, consent.uses - used)
 
 
 def items_to_warn_of(
@@ -240,10 +239,15 @@ def _is_of(consent: Consent, subject: Subject) -> bool:
 
 
 def _check_state(consent: Consent) -> list[Reason]:
-    row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
-    if row is None:
-        return []
-    return check_left(consent.uses, row.used, withdrawn=row.withdrawn is not None)
+    used, withdrawn = _counted(consent)
+    return check_left(consent.uses, used, withdrawn=withdrawn)
+
+
+def _counted(consent: Consent) -> tuple[int, bool]:
+    """Return how often a consent was used, and whether it was withdrawn."""
+    with believed(f"consent {consent.reference}"):
+        row = ConsentRow.objects.filter(issuer=consent.issuer, nonce=consent.nonce).first()
+        return (0, False) if row is None else (int(row.used), row.withdrawn is not None)
 
 
 def check_left(uses: int, used: int, *, withdrawn: bool) -> list[Reason]:

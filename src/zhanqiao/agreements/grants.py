@@ -29,6 +29,7 @@ from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.directory import Directory, keys_of
 from zhanqiao.identity.people import OrganisationKind, Role, check_acts
 from zhanqiao.ledger.book import Recording
+from zhanqiao.ledger.columns import believed
 from zhanqiao.terms.agreements import AgreementState, Grant
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.datasets import Dataset, Item, Sharing
@@ -134,9 +135,12 @@ def narrow(grant: Grant, dataset: Dataset) -> Dataset:
 def stands(agreement: str) -> Standing | None:
     """Read an agreement as it stands, or None when there is no such agreement."""
     held = Exists(HoldRow.objects.filter(agreement=OuterRef("pk")))
-    row = AgreementRow.objects.annotate(held=held).filter(pk=agreement).first()
-    if row is None:
-        return None
+    with believed(f"agreement {agreement}"):
+        row = AgreementRow.objects.annotate(held=held).filter(pk=agreement).first()
+        return None if row is None else _standing_of(row, held=row.held)
+
+
+def _standing_of(row: AgreementRow, *, held: bool) -> Standing:
     content = bytes(row.contract)
     contract = _contract(content)
     # The columns are copies, for the charging UPDATE and to look up by; a copy that says more than the sealed text is an alteration.
@@ -144,10 +148,8 @@ def stands(agreement: str) -> Standing | None:
         (contract.id, contract.issuer, contract.resident, contract.begins, contract.ends, contract.count)
         == (row.id, row.issuer, row.resident, row.begins, row.ends, row.limit)
     )
-    holders = (
-        sorted(HoldRow.objects.filter(agreement=agreement).values_list("organisation", "whole")) if row.held else []
-    )
-    seals = SealRow.objects.filter(agreement=agreement).values_list("organisation", "person", "key", "signature", "at")
+    holders = sorted(HoldRow.objects.filter(agreement=row.id).values_list("organisation", "whole")) if held else []
+    seals = SealRow.objects.filter(agreement=row.id).values_list("organisation", "person", "key", "signature", "at")
     return Standing(
         kept=AgreementState(row.kept),
         filed=row.filed,

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -14,7 +15,8 @@ from zhanqiao.desk import seats
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
-from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.ledger.columns import check_columns
+from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, Replay, compare_state
 from zhanqiao.terms.refusals import Reason
 from zhanqiao.vault.house import House
@@ -83,7 +85,23 @@ class HouseReplay:
 
 def audit(house: House) -> int:
     """Check everything; returns how many entries there are. Raises LedgerDamaged at the first thing that is wrong."""
-    entries = house.book.audit()
+    with _rows_as_damage():
+        check_columns()
+        entries = house.book.audit()
+        _replay(house, entries)
+    return entries
+
+
+@contextmanager
+def _rows_as_damage() -> Iterator[None]:
+    """Give what is of its column's kind, and still nothing that anybody wrote there, a name too."""
+    try:
+        yield
+    except (TypeError, ValueError) as cause:
+        raise LedgerDamaged(f"couldn't audit: a row of the state holds what it cannot hold: {cause}") from cause
+
+
+def _replay(house: House, entries: int) -> None:
     # As of one moment: who acts meanwhile is no damage.
     with house.book.moment():
         with seats.unchanging(house):
@@ -97,4 +115,3 @@ def audit(house: House) -> int:
             HouseReplay(register, shelf, house.profile, witnesses),
         ]
         compare_state(house.book.events(), replays)
-    return entries

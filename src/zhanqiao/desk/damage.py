@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.state import is_busy, is_failing, is_full
+from zhanqiao.ledger.columns import RowDamaged
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -21,7 +22,7 @@ def named(fault: Exception) -> Refusal | None:
             return refuse("ledger-damaged", cause=str(fault))
         case VaultFault() | KeyFault():
             return refuse("vault-damaged", cause=str(fault))
-        case ShelfDamaged():
+        case ShelfDamaged() | RowDamaged():
             return refuse("state-damaged", cause=str(fault))
         case ProofFallen():
             return refuse("key-fallen", person=str(fault))

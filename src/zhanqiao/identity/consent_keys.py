@@ -14,6 +14,7 @@ from zhanqiao.identity.directory import NOW, Directory, check_actor, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
+from zhanqiao.ledger.columns import believed
 from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal
@@ -135,9 +136,10 @@ def _check_free(issuer: str, public: bytes) -> list[Reason]:
 def _key(row: ConsentKeyRow | None) -> ConsentKey | None:
     if row is None:
         return None
-    kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
-    public = bytes(row.public)
-    return ConsentKey(row.issuer, public, row.organisation_id, kind, row.salt, row.digest, consent_key_binding(row))
+    with believed(f"consent key {row.issuer}"):
+        kind = None if row.subject_kind is None else SubjectKind(row.subject_kind)
+        public = bytes(row.public)
+        return ConsentKey(row.issuer, public, row.organisation_id, kind, row.salt, row.digest, consent_key_binding(row))
 
 
 def _known(issuer: str) -> ConsentKey:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_acts
+from zhanqiao.ledger.columns import believed
 from zhanqiao.terms.refusals import Reason
 
 
@@ -92,10 +93,12 @@ def check_steward(by: str, department: str, *, directory: Directory = NOW) -> tu
 
 
 def _organisation(row: OrganisationRow) -> Organisation:
-    return Organisation(row.id, OrganisationKind(row.kind), row.name, row.code, row.admission)
+    with believed(f"organisation {row.id}"):
+        return Organisation(row.id, OrganisationKind(row.kind), row.name, row.code, row.admission)
 
 
 def _person(row: PersonRow) -> Person:
-    roles = frozenset(Role(held.role) for held in row.roles.all())
-    key = bytes(row.keys.get(until=None).public)
-    return Person(row.id, _organisation(row.organisation), row.name, roles, key, row.active)
+    with believed(f"person {row.id}"):
+        roles = frozenset(Role(held.role) for held in row.roles.all())
+        key = bytes(row.keys.get(until=None).public)
+        return Person(row.id, _organisation(row.organisation), row.name, roles, key, row.active)
