@@ -94,7 +94,7 @@ def test_no_door_takes_such_a_key(key: bytes):
 def test_nobody_founds_with_such_a_key(book, key: bytes):
     home = NewOrganisation("runner", OrganisationKind.OPERATOR, "运营", "91370200MA3QDQH018")
     people = [NewPerson("one", "runner", "一", "card of one", key, frozenset({Role.SYSTEM_ADMIN}))]
-    assert codes(register.found(book, [home], people, profile="demo")) == ["key-malformed"]
+    assert "key-malformed" in codes(register.found(book, [home], people, profile="demo"))
 
 
 def test_nobody_registers_such_a_key(town: Town):

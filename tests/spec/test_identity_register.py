@@ -65,6 +65,14 @@ def test_a_register_is_founded_once(town: Town):
     assert codes(register.found(town.book, ORGANISATIONS, [], profile="demo")) == ["register-founded"]
 
 
+@pytest.mark.parametrize("given", [{Role.SYSTEM_ADMIN}, {Role.OFFICER}, None], ids=["half", "neither", "nobody"])
+def test_a_founding_after_which_nobody_could_be_added_is_refused(book, given):
+    key = public_bytes(make_key())
+    people = [] if given is None else [NewPerson("one", "runner", "一", "card of one", key, frozenset(given))]
+    found = codes(register.found(book, ORGANISATIONS if people else [], people, profile="demo"))
+    assert found.count("founding-incomplete") == len({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN} - (given or set()))
+
+
 def test_a_founding_with_a_flaw_leaves_nothing(book):
     key = public_bytes(make_key())
     people = [

@@ -102,6 +102,7 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
         ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
     publish_keys(home / "public", keys, deployment.witnesses)
     Keyring.create(home / "keys" / "vault")
+    (home / "vault").mkdir(mode=0o700)
     write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
     assert isinstance(house, House)

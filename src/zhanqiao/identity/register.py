@@ -30,6 +30,8 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 
 FOUNDER = "init"
+# Without both, nobody could ever be added.
+_ADDERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
 _ID = re.compile(r"[a-z][a-z0-9_-]{1,63}")
 
 
@@ -185,6 +187,8 @@ def _check_founding(
     ]
     if len({new.key for new in people}) < len(people):
         reasons.append(Reason("key-taken"))
+    given = {role for new in people for role in new.roles}
+    reasons += [Reason("founding-incomplete", {"role": role.value}) for role in _ADDERS if role not in given]
     homes = {organisation.id: organisation for organisation in organisations}
     for account in people:
         if (home := homes.get(account.organisation)) is None:

@@ -57,6 +57,12 @@ ROWS: dict[str, Rule] = {
         "Use the organisation that is registered.",
         "请使用已登记的机构。",
     ),
+    "founding-incomplete": Rule(
+        "Nobody of the register holds the role {role}; without it no account could ever be made or given a role.",
+        "登记簿中无人担任 {role}；缺少该角色将永远无法新增账号或授予角色。",
+        "Name at least one sysadmin and one secadmin, two different people.",
+        "请至少指定一名 sysadmin 与一名 secadmin，且须为不同人员。",
+    ),
     "natural-person-unclear": Rule(
         "What names the natural person behind {person} is no citizen id: its date or check digit is wrong.",
         "{person} 所对应的公民身份号码无效：日期或校验码有误。",
