@@ -5,10 +5,13 @@ import hashlib
 import io
 import json
 import shutil
+import sqlite3
 import tarfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.db import connections
 
@@ -16,10 +19,17 @@ from lib.pier import opened, released
 from lib.town import codes, done
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.operation.archive import MANIFEST
+from zhanqiao.desk.operation.archive import MANIFEST, SIGNATURE, SIGNED_TYPE, BackupForeign, Unpacking, signed_over
 from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.parts import prove_parts
 from zhanqiao.desk.operation.restore import restore
+from zhanqiao.ledger.dsse import key_id_of, sign_envelope
+from zhanqiao.ledger.keys import envelope_key
 from zhanqiao.terms.refusals import Refusal
+from zhanqiao.vault.faults import KeyFault, VaultFault
+from zhanqiao.vault.keys import Keyring
+from zhanqiao.vault.states import Newer, StateStore
+from zhanqiao.vault.traces import Changes
 
 Files = dict[str, bytes]
 
@@ -51,14 +61,24 @@ def unpacked(file: Path) -> Files:
         return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
 
 
-def packed(file: Path, files: Files) -> Path:
-    """Write an archive; whoever alters one can make its manifest agree."""
-    manifest = json.loads(files.pop(MANIFEST))
+def packed(file: Path, files: Files, keys: Path | None = None) -> Path:
+    """Write an archive; whoever alters one can make its list agree, and with the keys sign it."""
+    former, manifest = files.pop(SIGNATURE), json.loads(files.pop(MANIFEST))
     manifest["files"] = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
     }
+    said = json.dumps(manifest).encode()
+    return written(file, {**files, MANIFEST: said, SIGNATURE: former if keys is None else signed(said, keys)})
+
+
+def signed(manifest: bytes, keys: Path, kind: str = SIGNED_TYPE) -> bytes:
+    key = envelope_key(keys / "ledger")
+    return sign_envelope(kind, signed_over(manifest), key_id_of(key.public_key()), key)
+
+
+def written(file: Path, files: Files, *more: tuple[str, bytes]) -> Path:
     with tarfile.open(file, "w") as tar:
-        for name, content in {**files, MANIFEST: json.dumps(manifest).encode()}.items():
+        for name, content in [*files.items(), *more]:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
@@ -86,7 +106,9 @@ def test_a_changed_byte_is_found(backup, keys, tmp_path, at):
     content[place] ^= 1
     backup.write_bytes(content)
     home = tmp_path / "again"
-    assert refused(restore(backup, home, keys, None), home) == ["backup-malformed"]
+    # In the list itself it is the signature that does not hold.
+    code = "backup-foreign" if place > content.rindex(b'"version"') else "backup-malformed"
+    assert refused(restore(backup, home, keys, None), home) == [code]
 
 
 @pytest.mark.parametrize("at", [0, 100, 0.3, 0.9])
@@ -106,12 +128,31 @@ def _without(prefix: str) -> Callable[[Files], Files]:
     return change
 
 
-def _flipped(prefix: str) -> Callable[[Files], Files]:
+def _flipped(part: str) -> Callable[[Files], Files]:
+    """Flip a bit in the last of these files: one may be looked at and the others not."""
+
     def change(files: Files) -> Files:
-        name = next(name for name in sorted(files) if name.startswith(prefix))
+        name = max(name for name in files if part in name)
         return {**files, name: flip(files[name])}
 
     return change
+
+
+def _said(name: str, former: bytes, new: bytes) -> Callable[[Files], Files]:
+    def change(files: Files) -> Files:
+        assert former in files[name]
+        return {**files, name: files[name].replace(former, new)}
+
+    return change
+
+
+def _with_trigger(files: Files) -> Files:
+    state, content = sqlite3.connect(":memory:"), bytearray(files["state.sqlite3"])
+    # A write-ahead log is nothing for a state in memory.
+    content[18:20] = b"\1\1"
+    state.deserialize(bytes(content))
+    state.execute("CREATE TRIGGER undo AFTER INSERT ON ledger_entry BEGIN DELETE FROM agreements_hold; END")
+    return {**files, "state.sqlite3": state.serialize()}
 
 
 def _newest_entries_flipped(files: Files) -> Files:
@@ -120,11 +161,14 @@ def _newest_entries_flipped(files: Files) -> Files:
     return {**files, name: flip(files[name])}
 
 
+# What somebody did before the backup was made, or with the keys: found by what lies there itself.
 ALTERED: dict[str, tuple[Callable[[Files], Files], str]] = {
     "a segment is missing": (_without("vault/segments/pension_enrolment"), "backup-malformed"),
     "a cube is missing": (_without("vault/states/pension_enrolment"), "backup-malformed"),
     "the subject book is missing": (_without("vault/subjects/person"), "backup-malformed"),
     "an identity file is missing": (_without("vault/identities/person"), "backup-malformed"),
+    "bad rows are missing": (_without("quarantine/"), "backup-malformed"),
+    "a segment was damaged": (_flipped("vault/segments/"), "backup-malformed"),
     "a tile was changed": (_newest_entries_flipped, "backup-malformed"),
     "the checkpoint is missing": (_without("ledger/checkpoint"), "backup-malformed"),
     "the trust file is another one": (_flipped("public/trust.txt"), "keys-differ"),
@@ -133,16 +177,97 @@ ALTERED: dict[str, tuple[Callable[[Files], Files], str]] = {
 }
 
 
+# What nothing but the signature tells from what was backed up.
+MADE_UP: dict[str, Callable[[Files], Files]] = {
+    "nothing": lambda files: files,
+    "no witness is waited for": _said("zhanqiao.toml", b"quorum = 2", b"quorum = 0"),
+    "it listens elsewhere": lambda files: {
+        **files,
+        "zhanqiao.toml": files["zhanqiao.toml"] + b'\n[serve]\nlisten = "192.0.2.1:8443"\n',
+    },
+    "another trust file": _said("public/trust.txt", b"log ", b"# Ask nobody.\nlog "),
+    "a trigger": _with_trigger,
+}
+
+
 @pytest.mark.parametrize("case", ALTERED)
-def test_a_backup_whose_manifest_agrees_is_checked_all_the_same(backup, keys, tmp_path, case):
+def test_a_backup_whose_list_agrees_and_is_signed_is_checked_all_the_same(backup, keys, tmp_path, case):
     change, code = ALTERED[case]
     home = tmp_path / "again"
-    altered = packed(tmp_path / "altered.tar", change(unpacked(backup)))
+    altered = packed(tmp_path / "altered.tar", change(unpacked(backup)), keys)
     assert refused(restore(altered, home, keys, None), home) == [code]
 
 
 def test_the_control_packs_a_backup_that_restores(backup, keys, tmp_path):
-    done(restore(packed(tmp_path / "same.tar", unpacked(backup)), tmp_path / "again", keys, None))
+    done(restore(packed(tmp_path / "same.tar", unpacked(backup), keys), tmp_path / "again", keys, None))
+
+
+@pytest.mark.parametrize("case", [*MADE_UP, "a segment was damaged", "bad rows are missing"])
+def test_nobody_without_the_keys_alters_a_backup(backup, keys, tmp_path, case):
+    """However well the list agrees with what lies there."""
+    change = MADE_UP.get(case) or ALTERED[case][0]
+    home = tmp_path / "again"
+    altered = packed(tmp_path / "altered.tar", {**change(unpacked(backup)), "public/more": b"one more"})
+    assert refused(restore(altered, home, keys, None), home) == ["backup-foreign"]
+
+
+SEALED = (
+    "vault/segments",
+    "vault/states/*/*/cube-*",
+    "vault/states/*/*/newest-*",
+    "vault/subjects",
+    "vault/identities",
+)
+
+
+@pytest.mark.parametrize("part", [*SEALED, "quarantine"])
+def test_a_part_that_does_not_open_is_named(pier, part):
+    """Every sealed file is opened whole, so that what was damaged before a backup is found when it is restored."""
+    prove_parts(pier.house)
+    places = pier.home.glob(part) if "*" in part else (pier.home / part).rglob("*.*")
+    path = max(place for place in places if place.is_file() and place.name != ".lock")
+    sound = path.read_bytes()
+    for at in (len(sound) // 9, len(sound) - 1):
+        path.unlink()  # other tests have links to it
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        with pytest.raises((VaultFault, KeyFault), match="couldn't open"):
+            prove_parts(pier.reopened().house)
+
+
+def test_changes_of_newest_dates_need_what_they_stand_on(tmp_path):
+    keyring = Keyring.create(tmp_path / "keys")
+    states, whole = StateStore(tmp_path / "states", keyring), np.array([3, 0, 5], np.uint16)
+    states.write_newest("trips", "s1", "day", whole)
+    changes = Changes(np.array([1], np.int32), np.array([9], np.uint16))
+    states.write_newest("trips", "s2", "day", Newer("s1", changes))
+    states.prove()
+    states.remove("trips", "s1")
+    with pytest.raises(VaultFault, match="s1, on which it stands, has none"):
+        states.prove()
+
+
+def test_a_signature_of_somebody_else_or_over_something_else_is_none(backup, keys, empty_home, tmp_path):
+    files, key = unpacked(backup), envelope_key(keys / "ledger").public_key()
+    former = files.pop(SIGNATURE)
+    signatures = {
+        "none": {},
+        "empty": {SIGNATURE: b""},
+        "no envelope": {SIGNATURE: b"{}"},
+        "another log's": {SIGNATURE: signed(files[MANIFEST], empty_home / "keys")},
+        "over another list": {SIGNATURE: signed(b"{}", keys)},
+        "for another use": {SIGNATURE: signed(files[MANIFEST], keys, "application/vnd.in-toto+json")},
+        "a bit off": {SIGNATURE: flip(former)},
+    }
+
+    def read(last: Files) -> None:
+        with written(tmp_path / "some.tar", {**files, **last}).open("rb") as source:
+            for member in Unpacking(source, key).members():
+                deque(member.pieces, maxlen=0)
+
+    read({SIGNATURE: former})
+    for said, last in signatures.items():
+        with pytest.raises(BackupForeign):
+            pytest.fail(f"{said}: {read(last)}")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +286,7 @@ def test_the_control_packs_a_backup_that_restores(backup, keys, tmp_path):
 def test_nothing_is_written_elsewhere(backup, keys, tmp_path, name):
     home = tmp_path / "deep" / "again"
     home.parent.mkdir()
-    altered = packed(tmp_path / "altered.tar", {**unpacked(backup), name: b"out"})
+    altered = packed(tmp_path / "altered.tar", {**unpacked(backup), name: b"out"}, keys)
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
     assert not list(tmp_path.rglob("out"))
 
@@ -182,29 +307,20 @@ def test_no_link_pipe_or_device_is_made(backup, keys, tmp_path, kind):
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
-@pytest.mark.parametrize("twice", ["state.sqlite3", "public/trust.txt", MANIFEST])
+@pytest.mark.parametrize("twice", ["state.sqlite3", "public/trust.txt", MANIFEST, SIGNATURE])
 def test_no_file_stands_twice(backup, keys, tmp_path, twice):
-    altered = tmp_path / "altered.tar"
-    with tarfile.open(altered, "w") as tar:
-        for name, content in [*unpacked(backup).items(), (twice, b"another")]:
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    altered = written(tmp_path / "altered.tar", unpacked(backup), (twice, b"another"))
     home = tmp_path / "again"
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
 @pytest.mark.parametrize(
     "manifest",
-    [b"", b"{}", b"[]", b"null", b"\xff", b'{"version": 2}', b"[" * 100_000, b'{"version": 1, "files": []}'],
+    [b"", b"{}", b"[]", b"null", b"\xff", b'{"version": 3}', b"[" * 100_000, b'{"version": 2, "files": []}'],
 )
 def test_a_manifest_that_is_none_is_named(backup, keys, tmp_path, manifest):
-    altered = tmp_path / "altered.tar"
-    with tarfile.open(altered, "w") as tar:
-        for name, content in {**unpacked(backup), MANIFEST: manifest}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    files = {**unpacked(backup), MANIFEST: manifest, SIGNATURE: signed(manifest, keys)}
+    altered = written(tmp_path / "altered.tar", files)
     home = tmp_path / "again"
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
@@ -218,12 +334,14 @@ def test_what_is_no_archive_is_named(keys, tmp_path, content):
 
 def test_keys_of_another_deployment_open_nothing(backup, empty_home, keys, tmp_path):
     home = tmp_path / "again"
-    assert refused(restore(backup, home, empty_home / "keys", None), home) == ["keys-differ"]
-    mixed = tmp_path / "mixed"
-    shutil.copytree(keys, mixed)
-    shutil.rmtree(mixed / "vault")
-    shutil.copytree(empty_home / "keys" / "vault", mixed / "vault")
-    assert refused(restore(backup, home, mixed, None), home) == ["backup-malformed"]
+    assert refused(restore(backup, home, empty_home / "keys", None), home) == ["backup-foreign"]
+    for foreign, code in (("vault", "backup-malformed"), ("ledger/log.pem", "keys-differ")):
+        mixed = tmp_path / foreign.replace("/", "-")
+        shutil.copytree(keys, mixed)
+        other = empty_home / "keys" / foreign
+        shutil.rmtree(mixed / foreign) if other.is_dir() else (mixed / foreign).unlink()
+        shutil.copytree(other, mixed / foreign) if other.is_dir() else shutil.copy(other, mixed / foreign)
+        assert refused(restore(backup, home, mixed, None), home) == [code]
 
 
 def test_keys_are_wanted_whole(backup, keys, tmp_path):

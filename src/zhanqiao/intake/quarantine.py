@@ -86,16 +86,28 @@ def keep(house: House, dataset: str, snapshot: str, parts: Iterable[bytes]) -> d
 
 def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
     """Open the bad rows of one load, in no particular order."""
+    for plain in _opened(house, dataset, snapshot):
+        for line in plain.split(b"\n"):
+            row = json.loads(line)
+            yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
+
+
+def prove(house: House, kept: Iterable[tuple[str, str]]) -> None:
+    """Open every part that lies here, and find all of those loads (dataset, snapshot); a fault names the first that fails."""
+    lying = [(folder.parent.name, folder.name) for folder in (house.home / FOLDER).glob("*/*")]
+    for dataset, snapshot in sorted({*lying, *kept}):
+        for _ in _opened(house, dataset, snapshot):
+            pass
+
+
+def _opened(house: House, dataset: str, snapshot: str) -> Iterator[bytes]:
     folder = _folder(house, dataset, snapshot)
     there = len(list(folder.glob("*.sealed")))
     for number in range(max(there, high_water.mark_of(_held_of(dataset, snapshot)))):
         path = folder / _name(number)
         if not path.exists():
             raise VaultFault(f"couldn't read the quarantine of {snapshot}: {path.name} is missing")
-        plain = house.vault.open(Sealed.BAD_ROWS, path.read_bytes(), _aad(dataset, snapshot, path.name))
-        for line in plain.split(b"\n"):
-            row = json.loads(line)
-            yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
+        yield house.vault.open(Sealed.BAD_ROWS, path.read_bytes(), _aad(dataset, snapshot, path.name))
 
 
 def forget(house: House, dataset: str, snapshot: str) -> None:

@@ -23,6 +23,7 @@ from django.db import connection, transaction
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.audit import check_certificate, check_certificates, check_files, check_log
 from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.ledger.dsse import key_id_of, sign_envelope
 from zhanqiao.ledger.entries import (
     CERTIFIED,
     RELEASED,
@@ -344,6 +345,12 @@ class Book:
                 if not path.exists():
                     durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
         return check_certificate(path, self._tiles, self._keys.log.verifier, self.witnesses.verifiers)
+
+    def vouch(self, payload_type: str, payload: bytes) -> bytes:
+        """Sign, with the key that signs releases, what is no release and no entry; returns its envelope."""
+        assert payload_type != certificate.PAYLOAD_TYPE, "releases are signed inside of a recording"
+        key = self._keys.envelope
+        return sign_envelope(payload_type, payload, key_id_of(key.public_key()), key)
 
     def check(self) -> None:
         """Raise LedgerDamaged unless head, checkpoint and the right edge of the tiles are of one log; reads no entries."""

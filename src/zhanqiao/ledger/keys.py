@@ -36,7 +36,12 @@ def create_keys(folder: Path, origin: str) -> LogKeys:
 
 def open_keys(folder: Path, origin: str) -> LogKeys:
     """Read both keys; raises FileNotFoundError or ValueError when one is missing or damaged."""
-    return LogKeys(origin, NoteSigner(origin, read_key(folder / "log.pem")), read_key(folder / "envelope.pem"))
+    return LogKeys(origin, NoteSigner(origin, read_key(folder / "log.pem")), envelope_key(folder))
+
+
+def envelope_key(folder: Path) -> Ed25519PrivateKey:
+    """Read the key for envelopes, which has no origin in its name; raises as `read_key`."""
+    return read_key(folder / "envelope.pem")
 
 
 def differing_key(keys: LogKeys, trust: Trust) -> str | None:

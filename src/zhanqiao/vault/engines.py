@@ -67,6 +67,10 @@ class Engine(Protocol):
         """Return every segment that is kept."""
         ...
 
+    def prove(self) -> None:
+        """Open every segment that is kept, whole; a fault names the first that does not open."""
+        ...
+
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
         """Forget the segments that a snapshot brought; return which.
 

@@ -59,6 +59,13 @@ class IdentityStore:
                 )
         return len(there)
 
+    def prove(self, kind: SubjectKind) -> None:
+        """Open every file of a kind; a fault names the first that is missing or does not open."""
+        for place in range(self.count(kind)):
+            name = _name(place)
+            sealed = (self._folder / kind.value / name).read_bytes()
+            crypt.open_sealed(self._key, sealed, _aad(kind, name), f"{held_of(kind)}/{name}")
+
 
 def held_of(kind: SubjectKind) -> str:
     """Return the name of a kind's identities in the vault, under which their files are counted."""

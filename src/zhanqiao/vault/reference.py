@@ -58,6 +58,9 @@ class ReferenceEngine:
     def names(self) -> list[str]:
         return sorted(self._segments)
 
+    def prove(self) -> None:
+        """Nothing is sealed here."""
+
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
         gone = [
             name for name in self.names() if name.rpartition("-")[0] == f"{dataset}/{snapshot}" and name not in kept

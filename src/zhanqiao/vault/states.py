@@ -95,12 +95,26 @@ class StateStore:
         return whole // (_CHANGE_BYTES * _SHARE)
 
     def missing(self, dataset: Dataset, snapshot: str) -> list[str]:
-        """Return what should have been derived from a snapshot and is not here."""
+        """Return what should have been derived from a snapshot and is not here; a fault when changes stand on nothing."""
         wanted = {f"cube-{cube.name}": self._has(dataset.name, snapshot, f"cube-{cube.name}") for cube in dataset.cubes}
         if dataset.latest is not None:
             labels = (f"{kind}-{dataset.latest}" for kind in (_WHOLE, _CHANGES))
-            wanted[f"newest-{dataset.latest}"] = any(self._has(dataset.name, snapshot, label) for label in labels)
+            there = any(self._has(dataset.name, snapshot, label) for label in labels)
+            wanted[f"newest-{dataset.latest}"] = there
+            if there:
+                self.newer(dataset.name, snapshot, dataset.latest)
         return [f"states/{dataset.name}/{snapshot}/{label}" for label, there in wanted.items() if not there]
+
+    def prove(self) -> None:
+        """Open everything that lies here, and find what changes stand on; a fault names the first that does not open."""
+        for dataset, snapshot in self.snapshots():
+            for path in sorted((self.folder / dataset / snapshot).glob(f"*{_SUFFIX}")):
+                label = path.name.removesuffix(_SUFFIX)
+                kind, _, item = label.partition("-")
+                if kind == _CHANGES:
+                    self.newer(dataset, snapshot, item)
+                else:
+                    self._read(dataset, snapshot, label)
 
     def snapshots(self) -> list[tuple[str, str]]:
         """Return dataset and snapshot of everything that lies here."""

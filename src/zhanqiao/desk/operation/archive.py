@@ -1,39 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form of a backup: a tar archive whose last member says what all others are.
+"""The form of a backup: a tar archive that ends with what all its members are, signed by the log whose backup it is.
 
     zhanqiao.toml, state.sqlite3, public/, ledger/, vault/, quarantine/     as they lie in the deployment
-    backup.json      {"version": 1, "origin", "entries", "root", "made", "files": {name: {"bytes", "sha256"}}}
+    backup.json         {"version": 2, "origin", "entries", "root", "made", "files": {name: {"bytes", "sha256"}}}
+    backup.dsse.json    an envelope around the SHA-256 of backup.json, by the key that signs releases
 
 Keys are not in it, so that whoever finds a backup can open no row; they are kept apart. Nor are answers that were handed
 over (a request id brings each again), nor what unfinished loads have landed.
 
-A reader believes nothing: members are regular files under those names, each once, and the last one lists exactly them.
+A reader believes nothing before the signature holds, under the key that whoever restores has kept apart. Members are
+regular files under those names, each once, and backup.json lists exactly them.
 """
 
 import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from zhanqiao.desk import state
 from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.ledger.dsse import key_id_of, open_envelope
+from zhanqiao.ledger.problems import Unsound
+from zhanqiao.terms.canonical import digest_bytes
 
 FOLDERS = ("public", "ledger", "vault", "quarantine")
-MANIFEST = "backup.json"
+MANIFEST, SIGNATURE = "backup.json", "backup.dsse.json"
+SIGNED_TYPE = "application/vnd.zhanqiao.backup"
 
-_VERSION = 1
+_VERSION = 2
 _PIECE_BYTES = 1 << 20
 # A city's vault has some ten thousand files, of which each takes a line.
 _MOST_MANIFEST = 256 << 20
+# It holds one digest.
+_MOST_SIGNATURE = 4096
+_LAST = {MANIFEST: _MOST_MANIFEST, SIGNATURE: _MOST_SIGNATURE}
 
 
 class BackupMalformed(ValueError):  # noqa: N818  the name says what is so
     """The archive is not what `backup` writes, or is no longer."""
+
+
+class BackupForeign(ValueError):  # noqa: N818
+    """The archive is not signed by the log whose keys are at hand."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +108,16 @@ class Packing:
             self._tar.addfile(_entry(name, size), reader)
         self.files[name] = (size, reader.digest.hexdigest())
 
-    def finish(self, manifest: Manifest) -> None:
-        """Write the last member."""
+    def finish(self, manifest: Manifest, sign: Callable[[bytes], bytes]) -> None:
+        """Write the list, and what signs it."""
         content = manifest.to_bytes()
-        self._tar.addfile(_entry(MANIFEST, len(content)), io.BytesIO(content))
+        for name, last in ((MANIFEST, content), (SIGNATURE, sign(signed_over(content)))):
+            self._tar.addfile(_entry(name, len(last)), io.BytesIO(last))
+
+
+def signed_over(manifest: bytes) -> bytes:
+    """Return what stands in the envelope of a backup with that list."""
+    return digest_bytes(manifest).encode()
 
 
 @dataclass
@@ -109,24 +130,32 @@ class Member:
 
 @dataclass
 class Unpacking:
-    """Reads an archive once, front to back; the manifest is known when all members were read."""
+    """Reads an archive once, front to back; the manifest is known when all members were read.
+
+    key     must have signed it
+    """
 
     source: IO[bytes]
+    key: Ed25519PublicKey
     manifest: Manifest | None = None
 
     def members(self) -> Iterator[Member]:
-        """Yield the files; raises BackupMalformed at the first thing that no backup has."""
+        """Yield the files, which are not believed before all were read.
+
+        Raises BackupMalformed at the first thing that no backup has, BackupForeign when it is not signed.
+        """
         seen: dict[str, tuple[int, str]] = {}
+        last: dict[str, bytes] = {}
         try:
             with tarfile.open(fileobj=self.source, mode="r|") as tar:
                 for entry in tar:
-                    if self.manifest is not None:
-                        raise BackupMalformed(f"something follows {MANIFEST}")
+                    if (entry.name != SIGNATURE and MANIFEST in last) or SIGNATURE in last:
+                        raise BackupMalformed(f"something follows {[*last][-1]}")
                     content = tar.extractfile(entry) if _is_plain(entry) else None
                     if content is None:
                         raise BackupMalformed(f"{entry.name} is no regular file")
-                    if entry.name == MANIFEST:
-                        self.manifest = _read_manifest(content)
+                    if (most := _LAST.get(entry.name)) is not None:
+                        last[entry.name] = _read_last(entry.name, content, most)
                         continue
                     if entry.name in seen or not _may_lie_there(entry.name):
                         raise BackupMalformed(f"{entry.name} has no place in a deployment, or stands twice")
@@ -137,8 +166,10 @@ class Unpacking:
             raise
         except (tarfile.TarError, ValueError, OverflowError, EOFError) as cause:
             raise BackupMalformed(f"it is no whole tar archive ({type(cause).__name__})") from None
-        if self.manifest is None:
+        if MANIFEST not in last:
             raise BackupMalformed(f"it breaks off: {MANIFEST} is missing")
+        _verify(last[MANIFEST], last.get(SIGNATURE), self.key)
+        self.manifest = Manifest.parse(last[MANIFEST])
         _compare(seen, self.manifest.files)
 
 
@@ -173,11 +204,22 @@ def _is_plain(entry: tarfile.TarInfo) -> bool:
     return entry.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and not entry.sparse
 
 
-def _read_manifest(content: IO[bytes]) -> Manifest:
-    said = content.read(_MOST_MANIFEST + 1)
-    if len(said) > _MOST_MANIFEST:
-        raise BackupMalformed(f"{MANIFEST} is too long")
-    return Manifest.parse(said)
+def _read_last(name: str, content: IO[bytes], most: int) -> bytes:
+    said = content.read(most + 1)
+    if len(said) > most:
+        raise BackupMalformed(f"{name} is too long")
+    return said
+
+
+def _verify(manifest: bytes, signature: bytes | None, key: Ed25519PublicKey) -> None:
+    if signature is None:
+        raise BackupForeign("it is not signed at all")
+    try:
+        envelope = open_envelope(signature, {key_id_of(key): key})
+    except Unsound as cause:
+        raise BackupForeign(str(cause)) from None
+    if (envelope.payload_type, envelope.payload) != (SIGNED_TYPE, signed_over(manifest)):
+        raise BackupForeign("something else was signed")
 
 
 def _may_lie_there(name: str) -> bool:

@@ -4,8 +4,9 @@
     (1) the log says that a backup is made; nothing is swept while we are inside of the vault, so that whatever the state
         names stays
     (2) under the log's lock: tiles and checkpoint, brought up to the rows, and then the state. The state is no older
-        than the checkpoint, as after any crash
+        than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody
+    (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
 
 The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
 """
@@ -16,9 +17,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhanqiao.desk import state
+from zhanqiao.desk import seats, state
 from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.operation.archive import FOLDERS, Manifest, Packing, packing
+from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.terms.events import Event
@@ -50,11 +51,16 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         pass
     try:
         with durable.new_file(file) as part, house.vault.inside(), packing(part) as archive:
-            checkpoint = _pack_log_and_state(house, archive, file)
-            _pack_rest(house.home, archive)
+            # The log says who its witnesses are, and so do settings and trust file: all of one moment.
+            with seats.unchanging(house):
+                checkpoint = _pack_log_and_state(house, archive, file)
+                archive.add(SETTINGS_FILE, house.home / SETTINGS_FILE)
+                _pack(house.home, "public", archive)
+            for folder in ("vault", "quarantine"):
+                _pack(house.home, folder, archive)
             made = house.clock().isoformat(timespec="seconds")
             manifest = Manifest(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), made, archive.files)
-            archive.finish(manifest)
+            archive.finish(manifest, lambda digest: house.book.vouch(SIGNED_TYPE, digest))
     except FileExistsError:
         return refuse("backup-file-exists", file=str(file))
     except durable.DiskFull:
@@ -91,16 +97,14 @@ def _copy_state(home: Path, copy: Path) -> None:
         raise
 
 
-def _pack_rest(home: Path, archive: Packing) -> None:
-    archive.add(SETTINGS_FILE, home / SETTINGS_FILE)
-    for folder in (one for one in FOLDERS if one != "ledger"):
-        # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
-        while new := [path for path in _files(home / folder) if _name(path, home) not in archive.files]:
-            for path in new:
-                try:
-                    archive.add(_name(path, home), path)
-                except FileNotFoundError:
-                    continue
+def _pack(home: Path, folder: str, archive: Packing) -> None:
+    # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
+    while new := [path for path in _files(home / folder) if _name(path, home) not in archive.files]:
+        for path in new:
+            try:
+                archive.add(_name(path, home), path)
+            except FileNotFoundError:
+                continue
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restore: a deployment from a backup and the keys, in an empty folder; proven before anybody works in it.
 
-    (1) every file but the settings to its place, and all of them exactly what the backup's last member lists; the keys
+    (1) the keys, and every file but the settings, to its place; all files exactly what the backup lists, and the list
+        signed under those keys. Nothing in them was looked at before
     (2) proof, under settings that only this process has: keys are the published ones, the whole log is audited, whatever
-        the state names is there
+        the state names is there, and everything that is sealed opens
     (3) the newest checkpoint that anybody holds is not beyond the backup: a log that went on from an older state would
         tell a second history under the same key
     (4) the log says that it was restored, and then the settings get their name, without which the folder is no
@@ -20,15 +21,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
-from zhanqiao.desk.operation.archive import BackupMalformed, Manifest, Member, Unpacking
+from zhanqiao.desk.operation.archive import BackupForeign, BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
-from zhanqiao.desk.operation.parts import missing_parts
+from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.ledger import certificate, durable, regular_file
 from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.keys import envelope_key
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
@@ -96,17 +100,19 @@ def _claim(home: Path) -> None:
 def _restored(
     file: Path, home: Path, keys: Path, newest: bytes | None, clock: Callable[[], datetime] | None
 ) -> Restored | Refusal:
+    key = _copy_keys(keys, home / KEYS)
+    if isinstance(key, Refusal):
+        return key
     try:
-        manifest, settings = _unpack(file, home)
+        manifest, settings = _unpack(file, home, key)
     except BackupMalformed as cause:
         return refuse("backup-malformed", file=file.name, cause=str(cause))
+    except BackupForeign as cause:
+        return refuse("backup-foreign", file=file.name, cause=str(cause))
     except durable.DiskFull:
         raise
     except OSError as cause:
         return refuse("file-unusable", file=file.name, cause=cause.strerror or "-")
-    refusal = _copy_keys(keys, home / KEYS)
-    if refusal is not None:
-        return refusal
     deployment = parse_settings(settings)
     house = deployment if isinstance(deployment, Refusal) else open_as(home, deployment, clock)
     outcome = house if isinstance(house, Refusal) else _proven(house, manifest, file.name, newest)
@@ -123,6 +129,8 @@ def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -
         if newest is not None and (refusal := _behind(house, newest)) is not None:
             return refusal
         missing = missing_parts(house)
+        if not missing:
+            prove_parts(house)
     except (LedgerDamaged, VaultFault, KeyFault) as flaw:
         return refuse("backup-malformed", file=file, cause=str(flaw))
     if missing:
@@ -147,12 +155,12 @@ def _behind(house: House, newest: bytes) -> Refusal | None:
     return refuse("backup-behind", held=str(held), shown=str(shown.size)) if shown.size > held else None
 
 
-def _unpack(file: Path, home: Path) -> tuple[Manifest, bytes]:
-    """Write every file but the settings; returns these, and what the backup says of itself."""
+def _unpack(file: Path, home: Path, key: Ed25519PublicKey) -> tuple[Manifest, bytes]:
+    """Write every file but the settings; returns these, and what the backup, which `key` signed, says of itself."""
     settings = b""
     folders = {home}
     with regular_file.opened(file) as descriptor, os.fdopen(os.dup(descriptor), "rb") as source:
-        unpacking = Unpacking(source)
+        unpacking = Unpacking(source, key)
         for member in unpacking.members():
             if member.name == SETTINGS_FILE:
                 settings = b"".join(member.pieces)
@@ -176,15 +184,18 @@ def _write(path: Path, member: Member) -> None:
             file.write(piece)
 
 
-def _copy_keys(keys: Path, place: Path) -> Refusal | None:
+def _copy_keys(keys: Path, place: Path) -> Ed25519PublicKey | Refusal:
+    """Return the public half of the one that signs backups."""
     try:
         for path in _key_files(keys):
             durable.write_whole(place / path.relative_to(keys), regular_file.read_bounded(path, _MOST_KEY))
+        return envelope_key(place / "ledger").public_key()
     except durable.DiskFull:
         raise
     except OSError as cause:
         return refuse("keys-unreadable", cause=cause.strerror or "-")
-    return None
+    except (ValueError, TypeError) as cause:
+        return refuse("keys-unreadable", cause=str(cause))
 
 
 def _key_files(keys: Path) -> Iterator[Path]:

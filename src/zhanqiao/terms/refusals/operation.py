@@ -28,6 +28,14 @@ ROWS: dict[str, Rule] = {
         exit_status=REFUSED,
         http_status=422,
     ),
+    "backup-foreign": Rule(
+        en="{file} was not signed by the log whose keys were given: {cause}. Nothing in it was believed, nothing left behind.",
+        zh="{file} 并非由所给密钥的账本签署：{cause}。其中内容一概未采信，未留下任何内容。",
+        remedy_en="Give the keys that belong to it. If these are they, somebody altered it or made it up: take another backup.",
+        remedy_zh="请提供与之相配的密钥；若密钥无误，则备份遭人改动或伪造，请换用另一份。",
+        exit_status=REFUSED,
+        http_status=422,
+    ),
     "backup-behind": Rule(
         en=(
             "The backup has {held} entries of the log, and a checkpoint showed {shown}: going on from here would tell the "
