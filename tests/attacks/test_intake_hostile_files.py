@@ -10,7 +10,10 @@ import gzip
 import io
 import os
 import resource
+import signal
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 from decimal import Decimal
@@ -36,8 +39,9 @@ from lib.deliveries import (
     rows_in,
     torn_in,
 )
+from lib.served import until
 from zhanqiao.catalogue import shelf
-from zhanqiao.intake import parser_process, quarantine
+from zhanqiao.intake import nursery_process, parser_process, quarantine
 from zhanqiao.intake.checks import check_column
 from zhanqiao.intake.landing import MemoryFile, Workspace
 from zhanqiao.intake.parser_process import End
@@ -379,6 +383,8 @@ def test_the_parser_has_no_environment_no_files_and_little_memory():
     with MemoryFile() as copy:
         copy.append(HEAD + b"a,1\n")
         with copy.reader() as descriptor, parser_process._started(100, descriptor) as process:
+            # It bounds itself before it reads its task, this one last.
+            until(lambda: _limits(process.pid)["Max open files"] == "64")
             limits = _limits(process.pid)
             assert _read(process.pid, "environ") == b""
             assert _read(process.pid, "cmdline").split(b"\0")[1:3] == [b"-I", b"-B"]
@@ -386,6 +392,8 @@ def test_the_parser_has_no_environment_no_files_and_little_memory():
             assert limits["Max file size"] == "0"
             assert limits["Max core file size"] == "0"
             assert int(limits["Max cpu time"]) < 60
+            # Pipes and the file; no way to who started it, or to another parser.
+            assert {path.name for path in Path(f"/proc/{process.pid}/fd").iterdir()} == {"0", "1", "2", "3"}
 
 
 def _read(pid: int, name: str) -> bytes:
@@ -447,6 +455,52 @@ def test_a_parser_that_eats_its_time_is_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr(parser_process, "_PROGRAM", program)
     monkeypatch.setattr(parser_process, "_CPU_SECONDS", 1)
     assert refusal_of(HEAD + b"a,1\n") == "intake-too-much"
+
+
+REMEMBERS = """
+import builtins, os, sys
+sys.stdin.readline()
+seen = getattr(builtins, "seen", 0)
+builtins.seen = seen + 1
+sys.stdout.buffer.write(b"E" + (10).to_bytes(4, "big") + b'{"rows":%d}' % seen)
+"""
+
+
+def test_a_parser_that_was_taken_over_is_not_the_next_ones(monkeypatch, tmp_path):
+    """Each file has a process of its own: what one left in memory is not there for the next."""
+    program = tmp_path / "remembers.py"
+    program.write_text(REMEMBERS, encoding="utf-8")
+    monkeypatch.setattr(parser_process, "_PROGRAM", program)
+    assert parse(HEAD + b"a,1\n", AB) == parse(HEAD + b"b,1\n", AB) == [End(0)]
+
+
+def test_a_nursery_that_died_is_followed_by_another():
+    assert rows_in(parse(HEAD + b"a,1\n", AB)) == [("a", "1")]
+    os.kill(nursery_process._nursery_of(parser_process._PROGRAM)._process.pid, signal.SIGKILL)
+    assert rows_in(parse(HEAD + b"b,1\n", AB)) == [("b", "1")]
+
+
+def test_no_parser_outlives_who_started_it(tmp_path):
+    program = tmp_path / "busy.py"
+    program.write_text("while True: pass\n", encoding="utf-8")
+    starts = (
+        "from zhanqiao.desk import state; state.prepare()\n"
+        "import time; from pathlib import Path; from zhanqiao.intake import nursery_process\n"
+        f"with nursery_process.started(Path({str(program)!r}), [], None) as parser:\n"
+        "    print(parser.pid, flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True) as house:
+        assert house.stdout is not None
+        pid = int(house.stdout.readline())
+        house.kill()
+    until(lambda: not _runs(pid))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in _read(pid, "status").decode()
+    except FileNotFoundError:
+        return False
 
 
 def test_a_parser_that_is_silent_is_stopped(monkeypatch, tmp_path):

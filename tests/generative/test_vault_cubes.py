@@ -47,7 +47,7 @@ _RELAXED = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-_LONG = settings(_RELAXED, max_examples=1000, derandomize=False)
+_LONG = settings(_RELAXED, max_examples=300, derandomize=False)
 
 
 def _compare(tmp: Path, described: Dataset, spec: CubeSpec, rows: list[dict[str, object]], asked: list) -> None:

@@ -4,7 +4,6 @@
 import io
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 
@@ -169,7 +168,7 @@ def parse_here(content: bytes, headers: tuple[str, ...]) -> list[Piece]:
         except parser.Refused as refused:
             send.refuse(refused)
         frames.seek(0)
-        return list(parser_process._pieces(SimpleNamespace(stdout=frames), len(headers)))
+        return list(parser_process._pieces(frames.fileno(), len(headers)))
 
 
 def rows_in(pieces: list[Piece]) -> list[tuple[str, ...]]:

@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the parser for one file, feeds it, limits it, and reads what it says as if an attacker had written it.
 
-The parser gets an empty environment, no argument but its own path, no descriptor but its pipes, and no key. Memory, CPU
+The parser gets an empty environment, no descriptor but its pipes and its file, and no key. Memory, CPU
 and silence are bounded; frames have a greatest length; every batch is validated in full before anyone looks into it.
 What the parser cannot do is change a file: it gets an immutable landing copy, or the bytes of one through a pipe.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import resource
 import select
 import signal
 import struct
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
@@ -27,15 +25,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from zhanqiao.intake import parser
+from zhanqiao.intake import nursery, nursery_process, parser
 from zhanqiao.intake.landing import LandingCopy
+from zhanqiao.intake.nursery_process import Process
 from zhanqiao.terms.refusals import RULES, Reason, Refusal, refuse
 
 MEMORY_BYTES = 1 << 30
 SILENCE_SECONDS = 30.0
 _CPU_SECONDS, _BYTES_PER_CPU_SECOND = 20, 4 << 20  # a sixth of the speed that the slowest encoding reaches
 _MAX_FRAME = 256 << 20  # a block of 4 MiB cannot become more, even with an offset for each empty field
-_PIPE_BYTES = 1 << 20
 _PROGRAM = Path(parser.__file__)
 
 
@@ -82,72 +80,43 @@ def read(copy: LandingCopy, size: int, headers: tuple[str, ...]) -> Iterator[Pie
     """
     with copy.reader() as descriptor, _started(size, descriptor) as process:
         times = 0 if descriptor is not None else 1 + (size > parser.MAX_HELD)
-        asked = {"size": size, "descriptor": descriptor, "twice": times > 1, "headers": headers}
+        place = None if descriptor is None else nursery.FILE
+        asked = {"size": size, "descriptor": place, "twice": times > 1, "headers": headers}
         task = json.dumps(asked).encode() + b"\n"
         feeding = threading.Thread(target=_feed, args=(process, task, copy.chunks, times), daemon=True)
         feeding.start()
         try:
-            yield from _pieces(process, len(headers))
+            yield from _pieces(process.stdout, len(headers))
         except _Stopped:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.2)  # if a limit ended it, its signal says so
-            spent = process.returncode in {-signal.SIGKILL, -signal.SIGXCPU}
+            # If a limit ended it, its signal says so.
+            spent = process.status(0.2) in {-signal.SIGKILL, -signal.SIGXCPU}
             yield refuse("intake-too-much" if spent else "intake-reader-stopped")
         finally:
             process.kill()
             feeding.join()
 
 
-@contextlib.contextmanager
-def _started(size: int, descriptor: int | None) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-B", str(_PROGRAM)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a traceback may hold values
-        env={},
-        cwd="/",
-        bufsize=0,
-        pass_fds=() if descriptor is None else (descriptor,),
-    )
-    try:
-        _limit(process.pid, size)
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        yield process
-    finally:
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe is not None
-                pipe.close()
-        process.wait()
-
-
-def _limit(pid: int, size: int) -> None:
-    """Bound the parser before it gets its task; it waits for that and cannot raise a hard limit."""
+def _started(size: int, descriptor: int | None) -> AbstractContextManager[Process]:
+    """Start the parser under its limits."""
     seconds = _CPU_SECONDS + size // _BYTES_PER_CPU_SECOND
-    for limit, value in (
+    limits = (
         (resource.RLIMIT_DATA, MEMORY_BYTES),
         (resource.RLIMIT_AS, 4 * MEMORY_BYTES),  # libraries map more than they use
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 64),
-    ):
-        resource.prlimit(pid, limit, (value, value))
+    )
+    return nursery_process.started(_PROGRAM, limits, descriptor)
 
 
-def _feed(process: "subprocess.Popen[bytes]", task: bytes, chunks: Callable[[], Iterable[bytes]], times: int) -> None:
+def _feed(process: Process, task: bytes, chunks: Callable[[], Iterable[bytes]], times: int) -> None:
     """Write the task and the file. The parser may stop listening as soon as it knows enough."""
-    pipe = process.stdin
-    assert pipe is not None
     with contextlib.suppress(BrokenPipeError, ValueError):
-        _write(pipe.fileno(), task)
+        _write(process.stdin, task)
         for _ in range(times):
             for chunk in chunks():
-                _write(pipe.fileno(), chunk)
+                _write(process.stdin, chunk)
 
 
 def _write(fd: int, content: bytes) -> None:
@@ -156,13 +125,11 @@ def _write(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _pieces(process: "subprocess.Popen[bytes]", columns: int) -> Iterator[Piece]:
-    pipe = process.stdout
-    assert pipe is not None
+def _pieces(stdout: int, columns: int) -> Iterator[Piece]:
     schema = pa.schema([*((str(place), pa.string()) for place in range(columns)), ("row", pa.int32())])
     encoding, odd, seen = "", True, 0
     while True:
-        letter, payload = _frame(pipe.fileno())
+        letter, payload = _frame(stdout)
         match letter:
             case b"H":
                 hello = _json(payload)
