@@ -347,6 +347,13 @@ def test_what_was_done_meanwhile_is_found(pier: Pier, tmp_path: Path, attack: Ca
         audit(pier.house)
 
 
+def test_the_command_says_so_in_one_sentence(pier: Pier, tmp_path: Path) -> None:
+    role_given_by_nobody(pier, tmp_path)
+    ran = pier.command("ledger", "audit", "--lang", "en")
+    assert "role-missing" in ran.stdout + ran.stderr
+    assert "Exception" not in ran.stderr, "no half-read row is complained of"
+
+
 def test_what_is_done_with_ones_own_key_names_it(pier: Pier) -> None:
     analyst = find_person("bank-analyst")
     assert analyst is not None

@@ -216,7 +216,7 @@ _BYTES, _TEXT, _NO_DAY = b"\xff\x00", "zz", "2026-99-99 00:00:00"
 _STRAYS: dict[str, tuple[object, ...]] = {
     "BigIntegerField": (_TEXT, _BYTES),
     "BinaryField": (_TEXT, 7),
-    "BooleanField": (_TEXT, _BYTES),
+    "BooleanField": (_TEXT, _BYTES, -1),
     "CharField": (_BYTES,),
     "DateTimeField": (_TEXT, _BYTES, -1, _NO_DAY),
     "JSONField": (_BYTES,),

@@ -8,7 +8,7 @@ of every column whether it holds what its table was made for. Doors do not look 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from django.apps import apps
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
@@ -18,17 +18,17 @@ from django.utils.dateparse import parse_datetime
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.models import Entry
 
-# By what Django calls the kind of a field.
+# By what Django calls the kind of a field: how SQLite keeps it, and what it is then.
 _STORED = {
-    "AutoField": "integer",
-    "BigAutoField": "integer",
-    "BigIntegerField": "integer",
-    "BinaryField": "blob",
-    "BooleanField": "integer",
-    "CharField": "text",
-    "DateTimeField": "text",
-    "JSONField": "text",
-    "TextField": "text",
+    "AutoField": ("integer", "number"),
+    "BigAutoField": ("integer", "number"),
+    "BigIntegerField": ("integer", "number"),
+    "BinaryField": ("blob", "bytes"),
+    "BooleanField": ("integer", "yes or no"),
+    "CharField": ("text", "text"),
+    "DateTimeField": ("text", "time"),
+    "JSONField": ("text", "text"),
+    "TextField": ("text", "text"),
 }
 
 
@@ -57,31 +57,38 @@ def check_columns() -> None:
 
 def _check_table(model: type[models.Model]) -> None:
     table, fields = model._meta.db_table, model._meta.concrete_fields  # noqa: SLF001  Django's public name for it
-    key = next(one for one in fields if one.primary_key)
-    shown = ", ".join([f"quote({_name(key)})", *(f"typeof({_name(one)})" for one in fields)])
-    wrong = " OR ".join(f"typeof({_name(one)}) NOT IN ({_kinds(one)})" for one in fields)
+    key = next(_name(one) for one in fields if one.primary_key)
+    judged = [_sound(one) for one in fields]
     # The names are those of our own models.
-    for row, *held in _rows(f"SELECT {shown} FROM {table} WHERE {wrong} LIMIT 1"):  # noqa: S608
-        column, kind = next(
-            (one.column, kind) for one, kind in zip(fields, held, strict=True) if f"'{kind}'" not in _kinds(one)
-        )
-        raise LedgerDamaged(f"couldn't audit: {table}, row {row[:80]}: column {column} cannot hold {kind}")
+    query = f"SELECT quote({key}), {', '.join(judged)} FROM {table} WHERE NOT ({' AND '.join(judged)}) LIMIT 1"  # noqa: S608
+    for row, *sound in _rows(query):
+        _say(table, row, fields[sound.index(0)])
     for one in (one for one in fields if isinstance(one, models.DateTimeField)):
         # As text: what Django makes of it is what is in question.
-        for row, value in _rows(f"SELECT quote({_name(key)}), CAST({_name(one)} AS TEXT) FROM {table}"):  # noqa: S608
+        for row, value in _rows(f"SELECT quote({key}), CAST({_name(one)} AS TEXT) FROM {table}"):  # noqa: S608
             if value is not None and not _is_time(value):
-                raise LedgerDamaged(f"couldn't audit: {table}, row {row[:80]}: column {one.column} holds no time")
+                _say(table, row, one)
+
+
+def _say(table: str, row: str, one: "models.Field[Any, Any]") -> NoReturn:
+    raise LedgerDamaged(f"couldn't audit: {table}, row {row[:80]}: column {one.column} holds no {_stored(one)[1]}")
+
+
+def _sound(one: "models.Field[Any, Any]") -> str:
+    """Return the condition under which a column holds what it can, as far as SQL tells."""
+    kinds = f"'{_stored(one)[0]}', 'null'" if one.null else f"'{_stored(one)[0]}'"
+    kind = f"typeof({_name(one)}) IN ({kinds})"
+    return f"({kind} AND {_name(one)} IN (0, 1))" if isinstance(one, models.BooleanField) else f"({kind})"
+
+
+def _stored(one: "models.Field[Any, Any]") -> tuple[str, str]:
+    return _STORED[(one.target_field if isinstance(one, models.ForeignKey) else one).get_internal_type()]
 
 
 def _rows(query: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return list(cursor.fetchall())
-
-
-def _kinds(one: "models.Field[Any, Any]") -> str:
-    kind = _STORED[(one.target_field if isinstance(one, models.ForeignKey) else one).get_internal_type()]
-    return f"'{kind}', 'null'" if one.null else f"'{kind}'"
 
 
 def _name(one: "models.Field[Any, Any]") -> str:

@@ -11,6 +11,7 @@ descriptor; it is never an argument, which process lists and shell histories wou
 import getpass
 import inspect
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -173,6 +174,8 @@ def opened(home: Path, lang: Lang, *, as_json: bool) -> Iterator[House]:
     except Exception as fault:
         if (refusal := damage.named(fault)) is None:
             raise
+        # Whatever was half read is let go of before the connection is: else Python complains of it on the screen.
+        traceback.clear_frames(fault.__traceback__)
         refused(refusal, lang, as_json=as_json)
     finally:
         connections.close_all()
