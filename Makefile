@@ -10,7 +10,7 @@ WORKERS := $(shell expr $(CORES) + 1)
 # Tests start hundreds of commands; each would compile the product anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo spark test test-slow threats bench check docs reference format clean locks
+.PHONY: demo spark bundle test test-slow threats bench check docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -34,6 +34,14 @@ $(VENV)/spark.done: requirements/spark.txt $(VENV)/dev.done
 # The second engine beside the product: docs/howto/compute-with-spark.md.
 spark: $(VENV)/spark.done
 
+$(VENV)/bundle.done: requirements/bundle.txt $(VENV)/core.done
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bundle.txt
+	@touch $@
+
+# One file that installs the product on a machine without network: docs/howto/install-offline.md.
+bundle: $(VENV)/bundle.done
+	@$(BIN)/python tools/bundle.py
+
 # The whole story on a synthetic city. PEOPLE, SEED and LANG_ are passed on: make demo PEOPLE=20000 LANG_=en
 demo: $(VENV)/core.done
 	@$(BIN)/zhanqiao demo $(if $(PEOPLE),--people $(PEOPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LANG_),--lang $(LANG_))
@@ -42,7 +50,7 @@ test: $(VENV)/spark.done
 	@tools/judges
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-test-slow: $(VENV)/spark.done
+test-slow: $(VENV)/spark.done $(VENV)/bundle.done
 	@$(BIN)/pytest -n $(WORKERS) -m slow
 
 # The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
@@ -73,10 +81,10 @@ format: $(VENV)/dev.done
 
 # Needs `uv`; see DEVELOPERS.md.
 locks:
-	@for set in dev core spark; do \
+	@for set in dev core spark bundle; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = dev || echo "-c requirements/dev.txt") \
 	    requirements/$$set.in -o requirements/$$set.txt; done
 
 clean:
-	@rm -rf $(VENV) build docs/_build demo-home bench/latest.json
+	@rm -rf $(VENV) build dist docs/_build demo-home bench/latest.json
