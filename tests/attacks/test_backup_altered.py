@@ -146,13 +146,29 @@ def _said(name: str, former: bytes, new: bytes) -> Callable[[Files], Files]:
     return change
 
 
-def _with_trigger(files: Files) -> Files:
+def _state(files: Files) -> sqlite3.Connection:
     state, content = sqlite3.connect(":memory:"), bytearray(files["state.sqlite3"])
     # A write-ahead log is nothing for a state in memory.
     content[18:20] = b"\1\1"
     state.deserialize(bytes(content))
+    return state
+
+
+def _with_trigger(files: Files) -> Files:
+    state = _state(files)
     state.execute("CREATE TRIGGER undo AFTER INSERT ON ledger_entry BEGIN DELETE FROM agreements_hold; END")
-    return {**files, "state.sqlite3": state.serialize()}
+    content = bytearray(state.serialize())
+    content[18:20] = b"\2\2"
+    return {**files, "state.sqlite3": bytes(content)}
+
+
+def _with_damaged_index(files: Files) -> Files:
+    """Put one index's first page in another's place: the rows, of which the audit reads, stay as they are."""
+    indexes = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'ledger_entry'"
+    (here,), (there,), *_ = _state(files).execute(indexes).fetchall()
+    content = bytearray(files["state.sqlite3"])
+    content[(here - 1) * 4096 : here * 4096] = content[(there - 1) * 4096 : there * 4096]
+    return {**files, "state.sqlite3": bytes(content)}
 
 
 def _newest_entries_flipped(files: Files) -> Files:
@@ -173,6 +189,8 @@ ALTERED: dict[str, tuple[Callable[[Files], Files], str]] = {
     "the checkpoint is missing": (_without("ledger/checkpoint"), "backup-malformed"),
     "the trust file is another one": (_flipped("public/trust.txt"), "keys-differ"),
     "the state is missing": (_without("state.sqlite3"), "state-damaged"),
+    "an index of the state was damaged": (_with_damaged_index, "backup-malformed"),
+    "a trigger was made": (_with_trigger, "backup-malformed"),
     "the settings are missing": (_without("zhanqiao.toml"), "settings-wrong"),
 }
 
@@ -186,7 +204,6 @@ MADE_UP: dict[str, Callable[[Files], Files]] = {
         "zhanqiao.toml": files["zhanqiao.toml"] + b'\n[serve]\nlisten = "192.0.2.1:8443"\n',
     },
     "another trust file": _said("public/trust.txt", b"log ", b"# Ask nobody.\nlog "),
-    "a trigger": _with_trigger,
 }
 
 

@@ -11,7 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
-from zhanqiao.desk import seats
+from zhanqiao.desk import schema, seats
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
@@ -85,6 +85,9 @@ class HouseReplay:
 
 def audit(house: House) -> int:
     """Check everything; returns how many entries there are. Raises LedgerDamaged at the first thing that is wrong."""
+    # A trigger or a view would be met by nothing below.
+    if (differing := schema.difference()) is not None:
+        raise LedgerDamaged(f"couldn't audit: the state's schema was changed: {differing}")
     with _rows_as_damage():
         check_columns()
         entries = house.book.audit()

@@ -183,6 +183,11 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
         return None
     if gap.unknown:
         return refuse("state-newer", migrations=", ".join(gap.unknown))
+    # Late: nobody else needs the machinery of migrations to open a deployment.
+    from zhanqiao.desk import schema
+
+    if (contradiction := schema.contradiction(gap.done)) is not None:
+        return refuse("state-relabelled", migrations=", ".join(gap.lacking), cause=contradiction)
     return None if upgrading else refuse("state-older", migrations=", ".join(gap.lacking))
 
 

@@ -61,10 +61,21 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def damaged(home: Path) -> str | None:
+    """Say what is wrong with the file by SQLite's own check of every page, row and index; None when nothing is."""
+    try:
+        with reading(home) as connection:
+            [(said,), *_] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.Error as cause:
+        said = str(cause)
+    return None if said == "ok" else said.splitlines()[-1]
+
+
 @dataclass(frozen=True)
 class SchemaGap:
     """How a state's tables differ from those of this version, by the names of migrations: `app.name`."""
 
+    done: tuple[str, ...]
     lacking: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -80,4 +91,4 @@ def schema_gap() -> SchemaGap | None:
     done = {f"{label}.{name}" for label, name in MigrationRecorder(connections["default"]).applied_migrations()}
     if done == wanted:
         return None
-    return SchemaGap(tuple(sorted(wanted - done)), tuple(sorted(done - wanted)))
+    return SchemaGap(tuple(sorted(done)), tuple(sorted(wanted - done)), tuple(sorted(done - wanted)))

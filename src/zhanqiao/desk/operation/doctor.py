@@ -12,7 +12,6 @@ Whether each entry and each row is what was signed is `ledger audit`'s to say, w
 import os
 import resource
 import shutil
-import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from zhanqiao.desk import damage, state
+from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
@@ -134,17 +133,16 @@ def _memory(_home: Path) -> Iterator[Reason]:
 
 
 def _state(house: House) -> Iterator[Reason]:
-    """SQLite's own check, and the journal mode on which a crash counts."""
-    try:
-        with state.reading(house.home) as connection:
-            [(said,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
-            [(mode,)] = connection.execute("PRAGMA journal_mode").fetchall()
-    except sqlite3.Error as cause:
-        said, mode = str(cause), "wal"
-    if said != "ok":
+    """SQLite's own check, the journal mode on which a crash counts, and that nothing is defined that we did not make."""
+    if (said := state.damaged(house.home)) is not None:
         yield Reason("state-damaged", {"cause": said})
+        return
+    with state.reading(house.home) as connection:
+        [(mode,)] = connection.execute("PRAGMA journal_mode").fetchall()
     if mode != "wal":
         yield Reason("state-damaged", {"cause": f"its journal is {mode}, not wal"})
+    if (differing := schema.difference()) is not None:
+        yield Reason("state-damaged", {"cause": differing})
 
 
 def _ledger(house: House) -> Iterable[Reason]:

@@ -3,8 +3,8 @@
 
     (1) the keys, and every file but the settings, to its place; all files exactly what the backup lists, and the list
         signed under those keys. Nothing in them was looked at before
-    (2) proof, under settings that only this process has: keys are the published ones, the whole log is audited, whatever
-        the state names is there, and everything that is sealed opens
+    (2) proof, under settings that only this process has: keys are the published ones, the state's file is sound, the
+        whole log is audited, whatever the state names is there, and everything that is sealed opens
     (3) the newest checkpoint that anybody holds is not beyond the backup: a log that went on from an older state would
         tell a second history under the same key
     (4) the log says that it was restored, and then the settings get their name, without which the folder is no
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from zhanqiao.desk import damage
+from zhanqiao.desk import damage, state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
@@ -124,6 +124,8 @@ def _restored(
 
 
 def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -> Restored | Refusal:
+    if (said := state.damaged(house.home)) is not None:
+        return refuse("backup-malformed", file=file, cause=f"its state is damaged: {said}")
     try:
         entries = audit(house)
         if newest is not None and (refusal := _behind(house, newest)) is not None:

@@ -71,6 +71,17 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "state-relabelled": Rule(
+        en=(
+            "The platform's state says that {migrations} were not done to it, and its tables say otherwise: {cause}. "
+            "Somebody edited it."
+        ),
+        zh="平台状态称尚未执行 {migrations}，但其中的表与此不符：{cause}。状态曾遭改动。",
+        remedy_en="Stop, keep the file as evidence, and restore from backup. `zhanqiao upgrade` mends nothing here.",
+        remedy_zh="请停止使用，保留文件作为证据，并从备份恢复；`zhanqiao upgrade` 无法修复。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "state-newer": Rule(
         en="The platform's state was made by a newer version: {migrations} are not known here.",
         zh="平台状态由较新版本建立，本版本不认识：{migrations}。",

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who can write the state file changes what it defines and no row: audit and examination say what no migration made."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from lib.town import codes
+from zhanqiao.desk import state
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.doctor import examine
+from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.terms.events import Event
+
+TRIGGER = "CREATE TRIGGER undo AFTER INSERT ON ledger_entry BEGIN DELETE FROM agreements_hold; END"
+PAGE = 4096
+INDEX = (
+    "SELECT name, rootpage FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ? ORDER BY name"
+)
+CHANGED = {
+    "a trigger undoes what is logged": (TRIGGER, "trigger undo is there, and no migration made it"),
+    "a view shows other rows": (
+        "ALTER TABLE agreements_hold RENAME TO held; CREATE VIEW agreements_hold AS SELECT * FROM held",
+        "autoindex_agreements_hold_1 is missing",
+    ),
+    "a table has one more column": ("ALTER TABLE identity_person ADD COLUMN more TEXT", "table identity_person is not"),
+    "there is one more table": ("CREATE TABLE aside (more TEXT)", "table aside is there"),
+}
+
+
+def change(home: Path, statements: str) -> None:
+    connections.close_all()
+    with closing(sqlite3.connect(state.file_of(home))) as file:
+        file.executescript(statements)
+
+
+def damaged(home: Path) -> list[str]:
+    found = [one.reason for one in examine(home) if one.check == "state" and one.reason is not None]
+    assert {reason.code for reason in found} <= {"state-damaged"}
+    return [str(reason.facts["cause"]) for reason in found]
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_what_no_migration_made_is_named(house, case):
+    statements, said = CHANGED[case]
+    audit(house)
+    assert damaged(house.home) == []
+    change(house.home, statements)
+    with pytest.raises(LedgerDamaged, match=said):
+        audit(house)
+    assert [cause for cause in damaged(house.home) if said in cause]
+
+
+def test_an_index_that_is_gone_is_named(house):
+    with state.reading(house.home) as file:
+        name = file.execute(INDEX, ["agreements_agreement"]).fetchall()[0][0]
+    change(house.home, f"DROP INDEX {name}")
+    with pytest.raises(LedgerDamaged, match=f"index {name} is missing"):
+        audit(house)
+
+
+def test_a_damaged_index_is_found_by_the_examination(house):
+    """Rows are whole then, so that an audit, which reads them, has nothing to say."""
+    with house.book.recording(Event("test.happened", "host")):
+        pass
+    change(house.home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with state.reading(house.home) as file:
+        roots = [root for _, root in file.execute(INDEX, ["ledger_entry"])]
+    content = bytearray(state.file_of(house.home).read_bytes())
+    here, there = ((root - 1) * PAGE for root in roots[:2])
+    content[here : here + PAGE] = content[there : there + PAGE]
+    state.file_of(house.home).write_bytes(content)
+    assert len(damaged(house.home)) == 1
+
+
+@pytest.mark.parametrize("row", ["agreements", "catalogue"])
+def test_a_list_of_migrations_that_was_cut_is_named_and_not_repeated(house, row):
+    change(house.home, f"DELETE FROM django_migrations WHERE app = '{row}' AND name = '0001_initial'")
+    for outcome in (open_house(house.home), upgrade(house.home)):
+        assert codes(outcome) == ["state-relabelled"]
