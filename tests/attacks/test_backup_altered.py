@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import tarfile
+import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -306,6 +307,39 @@ def test_nothing_is_written_elsewhere(backup, keys, tmp_path, name):
     altered = packed(tmp_path / "altered.tar", {**unpacked(backup), name: b"out"}, keys)
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
     assert not list(tmp_path.rglob("out"))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("vault/" + "a" * 256, ""),
+        ("vault/" + "/".join("a" * 1900), ""),
+        ("vault/a", "vault/a/b"),
+        ("vault/a/b", "vault/a"),
+    ],
+    ids=["a long part", "many parts", "a file as folder", "a folder as file"],
+)
+def test_no_name_is_taken_that_no_folder_holds(backup, keys, tmp_path, first, then):
+    home = tmp_path / "again"
+    altered = written(tmp_path / "altered.tar", {name: b"x" for name in (first, then) if name})
+    assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
+def test_no_memory_is_asked_for_that_a_file_only_claims(keys, tmp_path, kind):
+    """A file of 3 GiB that takes no room on a disk: a header that goes on, or settings."""
+    entry = tarfile.TarInfo("zhanqiao.toml")
+    entry.type, entry.size = kind, 3 << 30
+    with (tmp_path / "b.tar").open("wb") as file:
+        file.write(entry.tobuf(tarfile.USTAR_FORMAT))
+        file.truncate(512 + entry.size + 1024)
+    home = tmp_path / "again"
+    tracemalloc.start()
+    try:
+        assert refused(restore(tmp_path / "b.tar", home, keys, None), home) == ["backup-malformed"]
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])

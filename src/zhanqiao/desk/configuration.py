@@ -21,7 +21,7 @@ from zhanqiao.terms.refusals import Reason, Refusal, refuse
 
 SETTINGS_FILE = "zhanqiao.toml"
 # It holds a few lines.
-_MOST_SETTINGS = 65_536
+MOST_SETTINGS = 65_536
 # No production yet: a deployment with walls missing would look like one that has them.
 PROFILES = ("demo", "laptop")
 ENGINES = ("duckdb", "spark")
@@ -172,15 +172,15 @@ assert {table: set(known) for table, known in _KNOWN.items()} == _FIELDS, "every
 def read_settings(path: Path) -> Deployment | Refusal:
     """Read `zhanqiao.toml`; whatever it says that nobody meant is named and not guessed at."""
     try:
-        return parse_settings(read_bounded(path, _MOST_SETTINGS))
+        return parse_settings(read_bounded(path, MOST_SETTINGS))
     except OSError as cause:
         return refuse("settings-unreadable", cause=cause.strerror or "-")
 
 
 def parse_settings(content: bytes) -> Deployment | Refusal:
     """Read what the file holds, or would hold; as `read_settings`."""
-    if len(content) > _MOST_SETTINGS:
-        return refuse("settings-unreadable", cause=f"more than {_MOST_SETTINGS} bytes")
+    if len(content) > MOST_SETTINGS:
+        return refuse("settings-unreadable", cause=f"more than {MOST_SETTINGS} bytes")
     try:
         said = tomllib.loads(content.decode())
     except ValueError as cause:  # no UTF-8, or no TOML

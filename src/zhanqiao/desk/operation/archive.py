@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from zhanqiao.desk import state
-from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.desk.configuration import MOST_SETTINGS, SETTINGS_FILE
 from zhanqiao.ledger.dsse import key_id_of, open_envelope
 from zhanqiao.ledger.problems import Unsound
 from zhanqiao.terms.canonical import digest_bytes
@@ -41,6 +41,17 @@ _MOST_MANIFEST = 256 << 20
 # It holds one digest.
 _MOST_SIGNATURE = 4096
 _LAST = {MANIFEST: _MOST_MANIFEST, SIGNATURE: _MOST_SIGNATURE}
+# What a reader holds in memory before anything is signed: settings, and headers of headers, where long names stand.
+_MOST_HEADER = 65_536
+_EXTENDING = {
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+}
+# A file system takes no longer part of a name; the deepest of ours, an entry tile, has seven of them.
+_MOST_PART_BYTES, _MOST_PARTS = 255, 16
 
 
 class BackupMalformed(ValueError):  # noqa: N818  the name says what is so
@@ -145,9 +156,10 @@ class Unpacking:
         Raises BackupMalformed at the first thing that no backup has, BackupForeign when it is not signed.
         """
         seen: dict[str, tuple[int, str]] = {}
+        folders: set[str] = set()
         last: dict[str, bytes] = {}
         try:
-            with tarfile.open(fileobj=self.source, mode="r|") as tar:
+            with tarfile.open(fileobj=self.source, mode="r|", tarinfo=_Header) as tar:
                 for entry in tar:
                     if (entry.name != SIGNATURE and MANIFEST in last) or SIGNATURE in last:
                         raise BackupMalformed(f"something follows {[*last][-1]}")
@@ -157,8 +169,12 @@ class Unpacking:
                     if (most := _LAST.get(entry.name)) is not None:
                         last[entry.name] = _read_last(entry.name, content, most)
                         continue
-                    if entry.name in seen or not _may_lie_there(entry.name):
-                        raise BackupMalformed(f"{entry.name} has no place in a deployment, or stands twice")
+                    if not _may_lie_there(entry.name) or (entry.name == SETTINGS_FILE and entry.size > MOST_SETTINGS):
+                        raise BackupMalformed(f"{entry.name[:80]} has no place in a deployment, or is too long")
+                    above = {str(folder) for folder in PurePosixPath(entry.name).parents}
+                    if entry.name in seen or entry.name in folders or above & seen.keys():
+                        raise BackupMalformed(f"{entry.name[:80]} stands twice, or is file and folder")
+                    folders |= above
                     reader = _Digesting(content)
                     yield Member(entry.name, reader.pieces())
                     seen[entry.name] = (entry.size, reader.digest.hexdigest())
@@ -192,6 +208,18 @@ class _Digesting(io.RawIOBase):
                 yield piece
         except tarfile.TarError:
             raise BackupMalformed("it breaks off inside a file") from None
+
+
+class _Header(tarfile.TarInfo):
+    """A header, refused where it says that more of it follows than a name takes: it is read whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read 512 bytes."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDING and not 0 <= header.size <= _MOST_HEADER:
+            raise BackupMalformed("a header in it is too long")
+        return header
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
@@ -228,7 +256,8 @@ def _may_lie_there(name: str) -> bool:
         return True
     parts = PurePosixPath(name).parts
     plain = all(part and not part.startswith(".") and part.isprintable() for part in parts)
-    return len(parts) > 1 and parts[0] in FOLDERS and plain and "/".join(parts) == name
+    short = len(parts) <= _MOST_PARTS and all(len(part.encode()) <= _MOST_PART_BYTES for part in parts)
+    return len(parts) > 1 and parts[0] in FOLDERS and plain and short and "/".join(parts) == name
 
 
 def _compare(found: dict[str, tuple[int, str]], listed: dict[str, tuple[int, str]]) -> None:
