@@ -203,7 +203,7 @@ class AgreementsReplay:
     def _judge_contract(self, facts: Facts) -> Sequence[Reason]:
         """Judge by which contract the release was: its items, capabilities and reads are in no certificate."""
         drafted = self._digests[self._certified]
-        return [] if facts["contract"] == drafted else [Reason("agreement-altered", {"agreement": self._certified})]
+        return [] if facts.get("contract") == drafted else [Reason("agreement-altered", {"agreement": self._certified})]
 
     def _judge_use(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         issuer = str(facts["issuer"])
@@ -218,7 +218,8 @@ class AgreementsReplay:
     def _judge_consent(self, facts: Facts) -> list[Reason]:
         """Judge which key verified the signature, and to whom it was bound then."""
         registered = self._register.consent_binding(str(facts["issuer"]))
-        return [] if facts["binding"] == registered else [Reason("consent-signature-wrong")]
+        bound = registered is not None and facts.get("binding") == registered
+        return [] if bound else [Reason("consent-signature-wrong")]
 
     def _standing(self, agreement: str) -> Standing | None:
         """Return how an agreement stood, or None where its text is not the one that was drafted."""

@@ -84,7 +84,10 @@ class HouseReplay:
 
 
 def audit(house: House) -> int:
-    """Check everything; returns how many entries there are. Raises LedgerDamaged at the first thing that is wrong."""
+    """Check everything; returns how many entries there are. Raises LedgerDamaged at the first thing that is wrong.
+
+    Raises LedgerOlder where the log does not say what the rest stands on.
+    """
     # A trigger or a view would be met by nothing below.
     if (differing := schema.difference()) is not None:
         raise LedgerDamaged(f"couldn't audit: the state's schema was changed: {differing}")

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.state import is_busy, is_failing, is_full
 from zhanqiao.ledger.columns import RowDamaged
-from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
 from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
@@ -20,6 +20,8 @@ def named(fault: Exception) -> Refusal | None:
     match fault:
         case LedgerDamaged():
             return refuse("ledger-damaged", cause=str(fault))
+        case LedgerOlder():
+            return refuse("ledger-older", cause=str(fault))
         case VaultFault() | KeyFault():
             return refuse("vault-damaged", cause=str(fault))
         case ShelfDamaged() | RowDamaged():

@@ -21,7 +21,7 @@ from zhanqiao.identity.models import ConsentKeyRow, EvidenceRow, KeyRow, Organis
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
 from zhanqiao.identity.residents import check_admission
 from zhanqiao.ledger.dsse import key_id_of
-from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent, proving_key
+from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, LoggedEvent, proving_key
 from zhanqiao.ledger.replay import Comparison, Facts, places, second
 from zhanqiao.terms.refusals import Reason
 
@@ -242,7 +242,7 @@ class RegisterReplay:
                 admission = Admission.APPLICANT.value if applies else None
                 row = _Organisation(said["kind"], admission, None, said["binding"])
                 self._organisations[said["organisation"]] = row
-                self.profile = self.profile or said.get("profile")
+                self.profile = self.profile or _founded_for(said)
             case "identity.admission":
                 self._admit(event.by, said)
             case "identity.person-registered":
@@ -327,6 +327,13 @@ class RegisterReplay:
             places(f"{role} of {person}" for person, role in self._roles),
             places(f"{role} of {person}" for person, role in rows),
         )
+
+
+def _founded_for(said: Mapping[str, str]) -> str:
+    """Return for what the first organisation was registered. Who did not log it logged no keys either."""
+    if "profile" not in said:
+        raise LedgerOlder(f"the founding with {said['organisation']} names no profile")
+    return said["profile"]
 
 
 def _taken(name: str, among: Mapping[str, object]) -> list[Reason]:

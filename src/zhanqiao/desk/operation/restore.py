@@ -31,7 +31,7 @@ from zhanqiao.desk.operation.archive import BackupForeign, BackupMalformed, Mani
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.ledger import certificate, durable, regular_file
-from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
 from zhanqiao.ledger.keys import envelope_key
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -135,6 +135,8 @@ def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -
             prove_parts(house)
     except (LedgerDamaged, VaultFault, KeyFault) as flaw:
         return refuse("backup-malformed", file=file, cause=str(flaw))
+    except LedgerOlder as older:
+        return refuse("ledger-older", cause=str(older))
     if missing:
         return refuse("backup-malformed", file=file, cause=f"{missing[0]} is missing")
     facts: dict[str, object] = {"entries": entries, "root": house.book.checkpoint().root.hex()}

@@ -130,6 +130,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "ledger-older": Rule(
+        en="A version whose acts carry no proof began this log, so nobody can tell who acted: {cause}.",
+        zh="本账本由不记录操作凭证的旧版本建立，无法核对操作者：{cause}。",
+        remedy_en="Found a new deployment with `zhanqiao init`, and load and agree again; keep this one as it is.",
+        remedy_zh="请用 `zhanqiao init` 建立新部署，重新归集数据、签订协议；本部署请原样保留。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "vault-damaged": Rule(
         en="The vault cannot be read: {cause}.",
         zh="无法读取数据库房：{cause}。",
