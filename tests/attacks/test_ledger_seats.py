@@ -49,6 +49,21 @@ def test_a_witness_cut_out_of_a_file_is_missed(registered: House, seats: tuple[S
         audit(registered)
 
 
+def test_settings_that_cannot_be_read_agree_with_nobody(registered: House, seats: tuple[Seat, Seat]) -> None:
+    """A house that is open already, as the worker's: its own memory of the witnesses is no second opinion."""
+    assert add_witness(registered, seats[0], ADMIN) is None
+    opened = open_house(registered.home, registered.clock)
+    assert isinstance(opened, House)
+    audit(opened)
+    path = opened.home / SETTINGS_FILE
+    path.write_text(path.read_text(encoding="utf-8") + "broken line\n", encoding="utf-8")
+    with pytest.raises(LedgerDamaged, match=r"zhanqiao\.toml cannot be read"):
+        audit(opened)
+    path.unlink()
+    with pytest.raises(LedgerDamaged, match=r"zhanqiao\.toml cannot be read: No such file"):
+        audit(opened)
+
+
 def test_who_knows_former_witnesses_does_not_undo_the_newer_ones(registered: House, seats: tuple[Seat, Seat]) -> None:
     """Two commands are started at once: both know of no witness."""
     other = open_house(registered.home, registered.clock)

@@ -12,6 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
 from zhanqiao.desk import schema, seats
+from zhanqiao.desk.configuration import Deployment
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
@@ -83,10 +84,12 @@ class HouseReplay:
         yield Comparison("witness", keys, self._witnesses.trust, place="trust file")
 
 
-def audit(house: House) -> int:
+def audit(house: House, settings: Deployment | None = None) -> int:
     """Check everything; returns how many entries there are. Raises LedgerDamaged at the first thing that is wrong.
 
     Raises LedgerOlder where the log does not say what the rest stands on.
+
+    settings  those that the house was opened under, where their file has not got its name yet; else it is read
     """
     # A trigger or a view would be met by nothing below.
     if (differing := schema.difference()) is not None:
@@ -94,7 +97,7 @@ def audit(house: House) -> int:
     with _rows_as_damage():
         check_columns()
         entries = house.book.audit()
-        _replay(house, entries)
+        _replay(house, entries, settings)
     return entries
 
 
@@ -107,12 +110,12 @@ def _rows_as_damage() -> Iterator[None]:
         raise LedgerDamaged(f"couldn't audit: a row of the state holds what it cannot hold: {cause}") from cause
 
 
-def _replay(house: House, entries: int) -> None:
+def _replay(house: House, entries: int, settings: Deployment | None) -> None:
     # As of one moment: who acts meanwhile is no damage.
     with house.book.moment():
         with seats.unchanging(house):
             assert house.book.size >= entries, "the moment begins with the first look"
-            witnesses = seats.named(house)
+            witnesses = seats.named(house, settings)
         register, shelf = RegisterReplay(), ShelfReplay()
         replays: list[Replay] = [
             register,

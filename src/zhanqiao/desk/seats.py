@@ -9,12 +9,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from zhanqiao.desk.configuration import SETTINGS_FILE, read_settings, write_settings
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
 from zhanqiao.desk.deployment import publish_keys
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.keys import open_keys
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.witnesses import Seat
@@ -55,14 +56,17 @@ def remove_witness(house: House, name: str, by: str) -> Refusal | None:
     return _change(house, "ledger.witness-remove", Event(REMOVED, by, facts={"name": name}), remove)
 
 
-def named(house: House) -> Named:
-    """Return who is named as a witness, while nobody changes it. What is restored has no settings file yet."""
-    path = house.home / SETTINGS_FILE
-    said = read_settings(path) if path.exists() else None
-    seats = house.book.witnesses.seats if said is None or isinstance(said, Refusal) else said.witnesses
+def named(house: House, settings: Deployment | None = None) -> Named:
+    """Return who is named as a witness, while nobody changes it; raises LedgerDamaged where the settings do not tell.
+
+    settings  as `audit`
+    """
+    said = read_settings(house.home / SETTINGS_FILE) if settings is None else settings
+    if isinstance(said, Refusal):
+        raise LedgerDamaged(f"couldn't audit: {said.reasons[0].message('en')}")
     trust = Trust.parse((house.home / "public" / "trust.txt").read_bytes())
     return Named(
-        {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in seats},
+        {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in said.witnesses},
         {name: verifier.vkey for name, verifier in trust.witnesses.items()},
     )
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from zhanqiao.desk import damage, state
 from zhanqiao.desk.audit import audit
-from zhanqiao.desk.configuration import SETTINGS_FILE, parse_settings
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
 from zhanqiao.desk.operation.archive import BackupForeign, BackupMalformed, Manifest, Member, Unpacking
 from zhanqiao.desk.operation.backup import HOST
@@ -114,8 +114,10 @@ def _restored(
     except OSError as cause:
         return refuse("file-unusable", file=file.name, cause=cause.strerror or "-")
     deployment = parse_settings(settings)
-    house = deployment if isinstance(deployment, Refusal) else open_as(home, deployment, clock)
-    outcome = house if isinstance(house, Refusal) else _proven(house, manifest, file.name, newest)
+    if isinstance(deployment, Refusal):
+        return deployment
+    house = open_as(home, deployment, clock)
+    outcome = house if isinstance(house, Refusal) else _proven(house, deployment, manifest, file.name, newest)
     if isinstance(outcome, Restored):
         (home / UNFINISHED).write_bytes(settings)
         durable.publish_file(home / UNFINISHED, home / SETTINGS_FILE)
@@ -123,11 +125,13 @@ def _restored(
     return outcome
 
 
-def _proven(house: House, manifest: Manifest, file: str, newest: bytes | None) -> Restored | Refusal:
+def _proven(
+    house: House, settings: Deployment, manifest: Manifest, file: str, newest: bytes | None
+) -> Restored | Refusal:
     if (said := state.damaged(house.home)) is not None:
         return refuse("backup-malformed", file=file, cause=f"its state is damaged: {said}")
     try:
-        entries = audit(house)
+        entries = audit(house, settings)
         if newest is not None and (refusal := _behind(house, newest)) is not None:
             return refusal
         missing = missing_parts(house)
