@@ -14,8 +14,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -380,8 +382,9 @@ def test_a_file_too_large_for_memory_takes_the_sealed_way(tmp_path):
 
 
 def test_the_parser_has_no_environment_no_files_and_little_memory():
-    with MemoryFile() as copy:
+    with MemoryFile() as copy, copy.reader() as first, parser_process._started(1 << 30, first):
         copy.append(HEAD + b"a,1\n")
+        # Another's limits, and its descriptors, are its own.
         with copy.reader() as descriptor, parser_process._started(100, descriptor) as process:
             # It bounds itself before it reads its task, this one last.
             until(lambda: _limits(process.pid)["Max open files"] == "64")
@@ -480,6 +483,113 @@ def test_a_nursery_that_died_is_followed_by_another():
     assert rows_in(parse(HEAD + b"b,1\n", AB)) == [("b", "1")]
 
 
+def test_a_thread_that_finds_a_nursery_dead_never_ends_the_one_in_its_place(tmp_path):
+    """Two threads meet a dead one; the slower must not end what the faster has started since."""
+    program = tmp_path / "waits.py"
+    program.write_text("import sys\nsys.stdin.read(1)\n", encoding="utf-8")
+    dead = nursery_process._nursery_of(program)
+    os.kill(dead._process.pid, signal.SIGKILL)
+    with nursery_process.started(program, [], None) as faster:
+        nursery_process._forget(program, dead)
+        with pytest.raises(ConnectionError):
+            dead.fork([], [0, 1, 2])
+        with nursery_process.started(program, [], None) as slower:
+            for parser in (faster, slower):
+                assert _runs(parser.pid)
+                parser.write(b"x")
+                assert parser.status(30) == 0
+
+
+def test_threads_that_find_the_nursery_dead_all_read_their_files():
+    assert rows_in(parse(HEAD + b"a,1\n", AB)) == [("a", "1")]
+    threads = 4
+    together = threading.Barrier(threads)
+
+    def read(number: int) -> list[tuple[str, ...]]:
+        together.wait()
+        return rows_in(parse(HEAD + f"a,{number}\n".encode(), AB))
+
+    with ThreadPoolExecutor(threads) as pool:
+        os.kill(nursery_process._nursery_of(parser_process._PROGRAM)._process.pid, signal.SIGKILL)
+        assert list(pool.map(read, range(threads))) == [[("a", str(number))] for number in range(threads)]
+
+
+def test_a_nursery_that_cannot_fork_keeps_the_parsers_that_it_has(tmp_path):
+    """It has no descriptor left for one more; the others know nothing of it."""
+    program = tmp_path / "waits.py"
+    program.write_text("import sys\nsys.stdin.read(1)\n", encoding="utf-8")
+    with nursery_process.started(program, [], None) as parser:
+        nursery = nursery_process._nursery_of(program)
+        held = _descriptors(nursery._process.pid)
+        allowed = resource.prlimit(nursery._process.pid, resource.RLIMIT_NOFILE)
+        # Too few for what a parser gets; then enough for that, and not for a descriptor of the parser.
+        for more in (2, 3):
+            resource.prlimit(nursery._process.pid, resource.RLIMIT_NOFILE, (held + more, allowed[1]))
+            for _ in range(3):
+                with pytest.raises(OSError, match="couldn't fork a parser"), nursery_process.started(program, [], None):
+                    pass
+        resource.prlimit(nursery._process.pid, resource.RLIMIT_NOFILE, allowed)
+        with nursery_process.started(program, [], None) as another:
+            another.write(b"x")
+            assert another.status(30) == 0
+        assert nursery_process._nursery_of(program) is nursery
+        until(lambda: _descriptors(nursery._process.pid) == held)
+        parser.write(b"x")
+        assert parser.status(30) == 0
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def test_a_parser_ends_as_its_program_says(tmp_path):
+    program = tmp_path / "told.py"
+    program.write_text("import sys\nexec(sys.stdin.readline())\n", encoding="utf-8")
+    ends = {"": 0, "sys.exit()": 0, "sys.exit(7)": 7, "sys.exit('no')": 1, "1 / 0": 1, "import os; os.kill(0, 9)": -9}
+    for line, status in ends.items():
+        with nursery_process.started(program, [], None) as parser:
+            parser.write(f"{line}\n".encode())
+            assert parser.status(30) == status, line
+
+
+FORKS = """
+import os, sys, time
+ours, theirs = os.pipe()
+if os.fork() == 0:
+    if {leaves}:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    os.write(theirs, b"%d" % os.getpid())
+    time.sleep(60)  # with every pipe open
+    os._exit(0)
+pid = os.read(ours, 16).decode()
+sys.stdin.readline()
+for letter, said in ((b"T", '{{"rows":[2],"texts":["' + pid + '"],"why":"fields"}}'), (b"E", '{{"rows":1}}')):
+    sys.stdout.buffer.write(letter + len(said).to_bytes(4, "big") + said.encode())
+sys.stdout.flush()
+time.sleep(60 if {stays} else 0)
+"""
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_a_parser_forks_holds_nobody_and_ends_with_it(leaves, stays, monkeypatch, tmp_path):
+    """Without the control it holds its end of the pipe, and we wait for as long as it likes to give it the file."""
+    program = tmp_path / "forks.py"
+    program.write_text(FORKS.format(leaves=leaves, stays=stays), encoding="utf-8")
+    monkeypatch.setattr(parser_process, "_PROGRAM", program)
+    content = HEAD + b"a,1\n" * (1 << 20)
+    started = time.monotonic()
+    with Workspace(tmp_path, os.urandom, memory_bytes=0) as workspace:
+        copy = workspace.file_for(len(content))
+        copy.append(content)
+        pieces = list(parser_process.read(copy, len(content), AB))
+    assert time.monotonic() - started < 30
+    ((_, _, pid),) = torn_in(pieces)
+    until(lambda: not _runs(int(pid)), 20)
+
+
 def test_no_parser_outlives_who_started_it(tmp_path):
     program = tmp_path / "busy.py"
     program.write_text("while True: pass\n", encoding="utf-8")
@@ -499,7 +609,7 @@ def test_no_parser_outlives_who_started_it(tmp_path):
 def _runs(pid: int) -> bool:
     try:
         return "State:\tZ" not in _read(pid, "status").decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts parsers: one process for each file, forked from one that imported what they need (`nursery`).
 
-A nursery is started when its first parser is, and ends with this process. One that died is followed by another.
+A nursery is started when its first parser is, and ends with this process. One that died is followed by another; one that
+lives and cannot fork keeps the parsers that it has.
 """
 
 import atexit
@@ -33,6 +34,18 @@ class Process:
     stdout: int
     _process: int
     _report: int
+
+    def write(self, content: bytes) -> None:
+        """Give it this on its standard input. Raises BrokenPipeError when it ended, or listens no more.
+
+        Whatever it forked may hold the pipe open and not read it: we wait for the parser, never for the pipe.
+        """
+        view = memoryview(content)
+        while view:
+            if select.select([self._process], [self.stdin], [])[0]:
+                raise BrokenPipeError("couldn't feed the parser: it ended")
+            with contextlib.suppress(BlockingIOError):
+                view = view[os.write(self.stdin, view) :]
 
     def kill(self) -> None:
         """End it, if it has not ended; never another that got its number."""
@@ -66,16 +79,24 @@ class _Nursery:
             )
 
     def fork(self, limits: Sequence[tuple[int, int]], descriptors: list[int]) -> tuple[int, int]:
-        """Start a parser; return its number and its descriptor. Raises OSError when the nursery is gone or could not."""
+        """Start a parser; return its number and its descriptor.
+
+        Raises ConnectionError when this nursery is gone, another OSError when it could not.
+        """
         with self._lock:
+            if self._control.fileno() < 0:
+                raise ConnectionAbortedError("couldn't fork a parser: its nursery was ended")
             socket.send_fds(self._control, [json.dumps(limits).encode()], descriptors)
             said, found, *_ = socket.recv_fds(self._control, 16, 1)
+        if not said:
+            raise ConnectionResetError("couldn't fork a parser: its nursery died")
         if not found:
             raise OSError("couldn't fork a parser")
         return int(said), found[0]
 
     def end(self) -> None:
-        self._control.close()
+        with self._lock:
+            self._control.close()
         self._process.wait()
 
 
@@ -94,6 +115,8 @@ def started(program: Path, limits: Sequence[tuple[int, int]], file: int | None) 
         pid, process = _forked(program, limits, descriptors)
         ours.callback(os.close, process)
         theirs.close()
+        for descriptor in (stdin, stdout):
+            os.set_blocking(descriptor, False)
         parser = Process(pid, stdin, stdout, process, report)
         ours.callback(parser.kill)
         yield parser
@@ -109,11 +132,12 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
 
 
 def _forked(program: Path, limits: Sequence[tuple[int, int]], descriptors: list[int]) -> tuple[int, int]:
+    found = _nursery_of(program)
     try:
-        return _nursery_of(program).fork(limits, descriptors)
-    except OSError:
-        # It may have died, of want of memory for example; a fresh one says whether that lasts.
-        _forget(program)
+        return found.fork(limits, descriptors)
+    except ConnectionError:
+        # It died, of want of memory for example; a fresh one says whether that lasts.
+        _forget(program, found)
         return _nursery_of(program).fork(limits, descriptors)
 
 
@@ -124,15 +148,18 @@ def _nursery_of(program: Path) -> _Nursery:
         return _nurseries[program]
 
 
-def _forget(program: Path) -> None:
+def _forget(program: Path, gone: _Nursery) -> None:
+    """End this nursery; never the one that another thread has put in its place."""
     with _making:
-        if (gone := _nurseries.pop(program, None)) is not None:
-            gone.end()
+        if _nurseries.get(program) is not gone:
+            return
+        del _nurseries[program]
+    gone.end()
 
 
 def _end_all() -> None:
-    for program in list(_nurseries):
-        _forget(program)
+    for program, found in list(_nurseries.items()):
+        _forget(program, found)
 
 
 # A copy of this process has parsers of its own: two that speak on one socket would get each other's.

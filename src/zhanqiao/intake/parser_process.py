@@ -2,7 +2,7 @@
 """Starts the parser for one file, feeds it, limits it, and reads what it says as if an attacker had written it.
 
 The parser gets an empty environment, no descriptor but its pipes and its file, and no key. Memory, CPU
-and silence are bounded; frames have a greatest length; every batch is validated in full before anyone looks into it.
+and silence are bounded, and nobody waits for what it forked; frames have a greatest length; every batch is validated in full before anyone looks into it.
 What the parser cannot do is change a file: it gets an immutable landing copy, or the bytes of one through a pipe.
 """
 
@@ -113,16 +113,10 @@ def _started(size: int, descriptor: int | None) -> AbstractContextManager[Proces
 def _feed(process: Process, task: bytes, chunks: Callable[[], Iterable[bytes]], times: int) -> None:
     """Write the task and the file. The parser may stop listening as soon as it knows enough."""
     with contextlib.suppress(BrokenPipeError, ValueError):
-        _write(process.stdin, task)
+        process.write(task)
         for _ in range(times):
             for chunk in chunks():
-                _write(process.stdin, chunk)
-
-
-def _write(fd: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(fd, view) :]
+                process.write(chunk)
 
 
 def _pieces(stdout: int, columns: int) -> Iterator[Piece]:
@@ -168,7 +162,10 @@ def _exactly(fd: int, length: int) -> pa.Buffer:
     while view:
         if not select.select([fd], [], [], SILENCE_SECONDS)[0]:
             raise _Stopped
-        got = os.readv(fd, [view])
+        try:
+            got = os.readv(fd, [view])
+        except BlockingIOError:  # the parser, or what it forked, took it back
+            continue
         if not got:
             raise _Stopped
         view = view[got:]
