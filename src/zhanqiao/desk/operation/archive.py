@@ -15,6 +15,7 @@ regular files under those names, each once, and backup.json lists exactly them.
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,7 +115,8 @@ class Packing:
     def add(self, name: str, path: Path) -> None:
         """Add a file as it is now; FileNotFoundError when it is gone, and then nothing was written."""
         with path.open("rb") as file:
-            size = path.stat().st_size
+            # Of this very file: by now another may lie under that name.
+            size = os.fstat(file.fileno()).st_size
             reader = _Digesting(file)
             self._tar.addfile(_entry(name, size), reader)
         self.files[name] = (size, reader.digest.hexdigest())
