@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks on the engine: macros named like built-ins, file readers, COPY, SET, ATTACH, wrong keys, hand-made permits."""
 
+import errno
+import os
+from dataclasses import replace
+
+import duckdb
 import pyarrow as pa
 import pytest
 
 from lib.vault_cases import BY_PERSON, CUBE, batch, engine, keyring, row, statement
+from zhanqiao.ledger.durable import DiskFull
 from zhanqiao.policy.ir import Compare, Operator
 from zhanqiao.terms.datasets import CubeSpec
 from zhanqiao.vault import connection as connections
-from zhanqiao.vault.connection import Attachment, locked_down
+from zhanqiao.vault.connection import Attachment, Limits, locked_down, shortage
 from zhanqiao.vault.duckdb_engine import DuckDbEngine
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.plan_check import check_plan
@@ -225,3 +231,26 @@ def test_which_small_cells_are_empty_changes_no_byte_of_an_answer(kind, tmp_path
     assert answered(tmp_path / "three", [1960] * 7 + [1961] * 5) == answered(
         tmp_path / "four", [1960 + i for i in range(12)]
     )
+
+
+def test_too_little_memory_is_not_called_damage(store):
+    """Nor a full disk: a good backup would be called malformed where it is opened."""
+    wide = [row(n, district=os.urandom(2_000).hex()) for n in range(2_000)]
+    name = store.write(BY_PERSON, "s1", [batch(BY_PERSON, wide)])
+    store.prove()
+    short = replace(store, limits=Limits(memory_mb=3, threads=1))
+    with short.reading([name]):
+        pass
+    with pytest.raises(MemoryError, match="not enough memory"):
+        short.prove()
+    path = store.folder / f"{name}.duckdb"
+    path.write_bytes(path.read_bytes()[:-4_096])
+    with pytest.raises(VaultFault, match="couldn't open segment"):
+        store.prove()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_called_damage(number):
+    said = f"Could not write file: {os.strerror(number)}"
+    assert isinstance(shortage(duckdb.IOException(said)), DiskFull)
+    assert shortage(duckdb.IOException("Could not read file: wrong tag")) is None

@@ -29,6 +29,7 @@ def test_what_a_disk_does_has_a_sentence(number, code):
 def test_what_is_no_disk_s_is_not_called_so():
     assert damage.named(PermissionError(errno.EACCES, "denied")) is None
     assert codes(damage.named(durable.full())) == ["disk-full"]
+    assert codes(damage.named(MemoryError("couldn't compute"))) == ["memory-short"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults that say what is damaged, busy, full or failing, each as the one sentence that whoever works here can act on."""
+"""Faults that say what is damaged, busy, full, short or failing, each as the one sentence that whoever works here can act on."""
 
 import errno
 import os
@@ -28,6 +28,8 @@ def named(fault: Exception) -> Refusal | None:
             return refuse("state-damaged", cause=str(fault))
         case ProofFallen():
             return refuse("key-fallen", person=str(fault))
+        case MemoryError():
+            return refuse("memory-short")
         case OSError():
             return _without_disk(fault)
         case DatabaseError():

@@ -149,14 +149,18 @@ def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> No
             f"(TYPE DUCKDB, ENCRYPTION_KEY {_quoted_text(key)}, ENCRYPTION_CIPHER 'GCM'{mode})"
         )
     except (duckdb.Error, OSError) as fault:
-        if is_full(fault):
-            raise durable.full() from None
-        raise VaultFault(f"couldn't open {attachment.what}: wrong key, damaged or missing") from None
+        wrong = VaultFault(f"couldn't open {attachment.what}: wrong key, damaged or missing")
+        raise shortage(fault) or wrong from None
 
 
-def is_full(fault: Exception) -> bool:
-    """Tell whether the engine had no room on the disk; it has no code for that, and repeats the system's words."""
-    return os.strerror(errno.ENOSPC) in str(fault) or os.strerror(errno.EDQUOT) in str(fault)
+def shortage(fault: Exception) -> Exception | None:
+    """Return the fault of a full disk or of too little memory; None where the engine had both, and something is wrong."""
+    # It has no code for a full disk, and repeats the system's words.
+    if os.strerror(errno.ENOSPC) in str(fault) or os.strerror(errno.EDQUOT) in str(fault):
+        return durable.full()
+    if isinstance(fault, duckdb.OutOfMemoryException | MemoryError):
+        return MemoryError("couldn't compute: there was not enough memory")
+    return None
 
 
 def quoted(name: str) -> str:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
-from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, is_full, locked_down, quoted
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted, shortage
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
 
@@ -106,9 +106,8 @@ class SegmentStore:
             # The engine's words may hold a value. What failed on the sender's side is the sender's own exception.
             if arriving.fault is not None:
                 raise arriving.fault from None
-            if is_full(fault):
-                raise durable.full() from None
-            raise VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}") from None
+            wrong = VaultFault(f"couldn't write a segment of {dataset.name}: {type(fault).__name__}")
+            raise shortage(fault) or wrong from None
         finally:
             if not written:
                 # The engine's own log of a file that it could not finish lies beside it.
@@ -141,8 +140,8 @@ class SegmentStore:
                     sql = f'SELECT system.main.bit_xor(system.main.hash(s)) FROM "s{place}"."main".{quoted(TABLE)} AS s'  # noqa: S608
                     try:
                         connection.execute(sql).fetchall()
-                    except duckdb.Error:
-                        raise VaultFault(f"couldn't open segment {name}: damaged") from None
+                    except duckdb.Error as fault:
+                        raise shortage(fault) or VaultFault(f"couldn't open segment {name}: damaged") from None
 
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
         """Remove the segments that a snapshot brought, but for those kept; return which."""
@@ -161,7 +160,8 @@ class SegmentStore:
                 yield connection
         except duckdb.Error as fault:
             # The engine's words may hold a value.
-            raise VaultFault(f"couldn't compute over a snapshot: {type(fault).__name__}") from None
+            wrong = VaultFault(f"couldn't compute over a snapshot: {type(fault).__name__}")
+            raise shortage(fault) or wrong from None
 
     def _fill(self, name: str, part: Path, dataset: Dataset, arriving: "_Arriving") -> None:
         schema = arriving.schema

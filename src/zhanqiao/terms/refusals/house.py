@@ -170,6 +170,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "memory-short": Rule(
+        en="There was not enough memory for that, nor room on the disk to put some of it meanwhile. Nothing is damaged.",
+        zh="内存不足，磁盘上也没有足够的暂存空间。没有任何损坏。",
+        remedy_en="Free memory, and room beside the vault, then repeat. A request that was given a number is repeated under that number.",
+        remedy_zh="请释放内存与库房所在磁盘的空间后重试。已有编号的请求请以原编号重复。",
+        exit_status=FAULT,
+        http_status=507,
+    ),
     "state-damaged": Rule(
         en="The platform's state cannot be used: {cause}.",
         zh="平台状态无法使用：{cause}。",
