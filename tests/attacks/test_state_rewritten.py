@@ -19,14 +19,15 @@ from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.seals import seal_statement, sign_seal
 from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.columns import check_columns
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.directory import find_organisation, find_person
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger.book import founding
-from zhanqiao.ledger.columns import RowDamaged, check_columns
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.rows import RowDamaged
 
 COUNT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 

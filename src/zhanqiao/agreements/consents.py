@@ -28,7 +28,7 @@ from zhanqiao.identity.consent_keys import SALT_BYTES, ConsentKey, find_consent_
 from zhanqiao.identity.directory import NOW, Directory
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book, Recording
-from zhanqiao.ledger.columns import believed
+from zhanqiao.ledger.rows import believed
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal

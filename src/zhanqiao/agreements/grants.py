@@ -29,7 +29,7 @@ from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.directory import Directory, keys_of
 from zhanqiao.identity.people import OrganisationKind, Role, check_acts
 from zhanqiao.ledger.book import Recording
-from zhanqiao.ledger.columns import believed
+from zhanqiao.ledger.rows import believed
 from zhanqiao.terms.agreements import AgreementState, Grant
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.datasets import Dataset, Item, Sharing

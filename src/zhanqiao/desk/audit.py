@@ -12,11 +12,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
 from zhanqiao.desk import schema, seats
+from zhanqiao.desk.columns import check_columns
 from zhanqiao.desk.configuration import Deployment
 from zhanqiao.identity.directory import check_actor, check_steward
 from zhanqiao.identity.people import Role
 from zhanqiao.identity.replay import RegisterReplay
-from zhanqiao.ledger.columns import check_columns
 from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, Replay, compare_state
 from zhanqiao.terms.refusals import Reason

@@ -8,9 +8,9 @@ from django.db import DatabaseError
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.state import is_busy, is_failing, is_full
-from zhanqiao.ledger.columns import RowDamaged
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
 from zhanqiao.ledger.proof import ProofFallen
+from zhanqiao.ledger.rows import RowDamaged
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
 

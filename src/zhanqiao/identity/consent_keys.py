@@ -14,8 +14,8 @@ from zhanqiao.identity.directory import NOW, Directory, check_actor, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.ledger.book import Book
-from zhanqiao.ledger.columns import believed
 from zhanqiao.ledger.public_key import read_public_key
+from zhanqiao.ledger.rows import believed
 from zhanqiao.terms.events import Event, as_named
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import Subject, SubjectKind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zhanqiao.identity.models import KeyRow, OrganisationRow, PersonRow
 from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_acts
-from zhanqiao.ledger.columns import believed
+from zhanqiao.ledger.rows import believed
 from zhanqiao.terms.refusals import Reason
 
 
