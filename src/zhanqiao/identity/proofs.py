@@ -4,18 +4,18 @@
 from zhanqiao.identity.consent_keys import issuer_with
 from zhanqiao.identity.directory import holder_of
 from zhanqiao.ledger.dsse import key_id_of
-from zhanqiao.ledger.proof import Proof
+from zhanqiao.ledger.proof import KeyProof
 
 
-def proof_by(public: bytes) -> Proof | None:
+def proof_by(public: bytes) -> KeyProof | None:
     """Return whom this public key proves, whose private half was shown to be at hand; None when nobody is registered."""
     if (person := holder_of(public)) is not None:
         return proof_of(person, public)
     if (issuer := issuer_with(public)) is not None:
-        return Proof(issuer.issuer, issuer.binding, lambda: issuer_with(public) == issuer)
+        return KeyProof(issuer.issuer, issuer.binding, lambda: issuer_with(public) == issuer)
     return None
 
 
-def proof_of(person: str, public: bytes) -> Proof:
+def proof_of(person: str, public: bytes) -> KeyProof:
     """Return the proof of a person who was found by the key's name, and whose signature these bytes have checked."""
-    return Proof(person, key_id_of(public), lambda: holder_of(public) == person)
+    return KeyProof(person, key_id_of(public), lambda: holder_of(public) == person)

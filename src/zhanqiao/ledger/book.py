@@ -38,7 +38,7 @@ from zhanqiao.ledger.keys import LogKeys
 from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.problems import Unsound
-from zhanqiao.ledger.proof import Proof, standing_proof
+from zhanqiao.ledger.proof import KeyProof, standing_proof
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Witnesses, send_over_http
@@ -78,7 +78,7 @@ class Recording:
     at: datetime
     _start: int
     _keys: LogKeys
-    _proof: Proof | None = None
+    _proof: KeyProof | None = None
     _leaves: list[tuple[Event, bytes]] = field(default_factory=list)
 
     def add(self, event: Event) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proof: whatever is logged of somebody while his key vouches for him names that key.
+"""Key proof: whatever is logged of somebody while his key vouches for him names that key.
 
     with acting(proof):
         ...   # each recording asks whether the key still stands, and each event of that person carries its name
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Proof:
+class KeyProof:
     """Who acts, and by which key it was proven.
 
     key     names the key by the very bytes that were checked, never by what a row says of them
@@ -31,11 +31,11 @@ class ProofFallen(Exception):  # noqa: N818
     """The key was replaced or revoked after it had proven who acts: nothing more is done in that name."""
 
 
-_at_work: ContextVar[Proof | None] = ContextVar("proof at work", default=None)
+_at_work: ContextVar[KeyProof | None] = ContextVar("proof at work", default=None)
 
 
 @contextmanager
-def acting(proof: Proof | None) -> Iterator[None]:
+def acting(proof: KeyProof | None) -> Iterator[None]:
     """Act under a proof for the length of the block, in this thread; None: nothing was proven."""
     former = _at_work.set(proof)
     try:
@@ -44,7 +44,7 @@ def acting(proof: Proof | None) -> Iterator[None]:
         _at_work.reset(former)
 
 
-def standing_proof() -> Proof | None:
+def standing_proof() -> KeyProof | None:
     """Return the proof under which this thread acts; raises ProofFallen when it stands no more."""
     proof = _at_work.get()
     if proof is not None and not proof.stands():

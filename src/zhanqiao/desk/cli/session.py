@@ -41,7 +41,7 @@ from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.personas import key_of
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
 from zhanqiao.identity.proofs import proof_by
-from zhanqiao.ledger.proof import Proof, acting
+from zhanqiao.ledger.proof import KeyProof, acting
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.house import House
 
@@ -89,7 +89,7 @@ class Call(Voice):
     house: House
     by: str = ""
     own_key: Ed25519PrivateKey | None = None
-    proof: Proof | None = None
+    proof: KeyProof | None = None
 
     def signing_key(self) -> Ed25519PrivateKey:
         """Return the key that signs for `by`: the one that was given, or a persona's of the demo profile."""
