@@ -13,7 +13,7 @@ from zhanqiao.desk import personas
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.seats import add_witness, named, remove_witness, unchanging
+from zhanqiao.desk.seats import add_witness, remove_witness, settings_lock, witnesses_named
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.witnesses import Seat
 from zhanqiao.vault.house import House
@@ -71,7 +71,7 @@ def test_who_knows_former_witnesses_does_not_undo_the_newer_ones(registered: Hou
     assert add_witness(registered, seats[0], ADMIN) is None
     assert add_witness(other, seats[1], ADMIN) is None
     assert codes(add_witness(registered, seats[1], ADMIN)) == ["witness-taken"]
-    assert set(named(registered).settings) == set(named(registered).trust) == {"bank", "court"}
+    assert set(witnesses_named(registered).settings) == set(witnesses_named(registered).trust) == {"bank", "court"}
     assert remove_witness(registered, "bank", ADMIN) is None
     audit(registered)
 
@@ -83,17 +83,17 @@ def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat
         add_witness(registered, seats[0], ADMIN)
         connections.close_all()
 
-    with unchanging(registered):
+    with settings_lock(registered):
         changing = threading.Thread(target=change)
         changing.start()
         changing.join(0.5)
         assert changing.is_alive()
         assert registered.book.size == size, "nothing is logged that is not written"
     changing.join(30)
-    assert set(named(registered).settings) == {"bank"}
+    assert set(witnesses_named(registered).settings) == {"bank"}
 
 
 def test_who_does_not_run_the_platform_changes_no_witness(registered: House, seats: tuple[Seat, Seat]) -> None:
     assert codes(add_witness(registered, seats[0], "bay-analyst")) == ["role-missing"]
     assert codes(remove_witness(registered, "bank", "bay-analyst")) == ["role-missing", "witness-unknown"]
-    assert named(registered).settings == {}
+    assert witnesses_named(registered).settings == {}

@@ -32,7 +32,9 @@ class HouseReplay:
     profile, witnesses  as they are in force
     """
 
-    def __init__(self, register: RegisterReplay, shelf: ShelfReplay, profile: str, witnesses: seats.Named) -> None:
+    def __init__(
+        self, register: RegisterReplay, shelf: ShelfReplay, profile: str, witnesses: seats.NamedWitnesses
+    ) -> None:
         self._register = register
         self._shelf = shelf
         self._profile = profile
@@ -113,9 +115,9 @@ def _rows_as_damage() -> Iterator[None]:
 def _replay(house: House, entries: int, settings: Deployment | None) -> None:
     # As of one moment: who acts meanwhile is no damage.
     with house.book.moment():
-        with seats.unchanging(house):
+        with seats.settings_lock(house):
             assert house.book.size >= entries, "the moment begins with the first look"
-            witnesses = seats.named(house, settings)
+            witnesses = seats.witnesses_named(house, settings)
         register, shelf = RegisterReplay(), ShelfReplay()
         replays: list[Replay] = [
             register,

@@ -28,7 +28,7 @@ Seats = tuple[Seat, ...]
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedWitnesses:
     """Who is a witness: by the settings, name -> address and key; by the trust file, name -> key."""
 
     settings: dict[str, str]
@@ -56,7 +56,7 @@ def remove_witness(house: House, name: str, by: str) -> Refusal | None:
     return _change(house, "ledger.witness-remove", Event(REMOVED, by, facts={"name": name}), remove)
 
 
-def named(house: House, settings: Deployment | None = None) -> Named:
+def witnesses_named(house: House, settings: Deployment | None = None) -> NamedWitnesses:
     """Return who is named as a witness, while nobody changes it; raises LedgerDamaged where the settings do not tell.
 
     settings  as `audit`
@@ -65,20 +65,20 @@ def named(house: House, settings: Deployment | None = None) -> Named:
     if isinstance(said, Refusal):
         raise LedgerDamaged(f"couldn't audit: {said.reasons[0].message('en')}")
     trust = Trust.parse((house.home / "public" / "trust.txt").read_bytes())
-    return Named(
+    return NamedWitnesses(
         {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in said.witnesses},
         {name: verifier.vkey for name, verifier in trust.witnesses.items()},
     )
 
 
-def unchanging(house: House) -> AbstractContextManager[None]:
+def settings_lock(house: House) -> AbstractContextManager[None]:
     """Let nobody change the witnesses inside; who is changing them is waited for."""
     return durable.only_writer(house.home / ".settings.lock")
 
 
 def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seats | Refusal]) -> Refusal | None:
     path = house.home / SETTINGS_FILE
-    with unchanging(house):
+    with settings_lock(house):
         former = read_settings(path)
         if isinstance(former, Refusal):
             return former

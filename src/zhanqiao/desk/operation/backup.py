@@ -52,7 +52,7 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
     try:
         with durable.new_file(file) as part, house.vault.inside(), packing(part) as archive:
             # The log says who its witnesses are, and so do settings and trust file: all of one moment.
-            with seats.unchanging(house):
+            with seats.settings_lock(house):
                 checkpoint = _pack_log_and_state(house, archive, file)
                 archive.add(SETTINGS_FILE, house.home / SETTINGS_FILE)
                 _pack(house.home, "public", archive)
