@@ -87,6 +87,24 @@ def test_what_was_altered_is_not_installed(packed: Path, tmp_path: Path, altered
     assert not (tmp_path / "place").exists()
 
 
+@pytest.mark.parametrize("beside", ["venv.py", "wheels/more.whl", "link"])
+def test_what_was_laid_beside_it_runs_never_and_stops_it(packed: Path, tmp_path: Path, beside: str) -> None:
+    bundle = tmp_path / "a bundle"
+    shutil.copytree(packed, bundle, copy_function=os.link)
+    ran = tmp_path / "ran"
+    if beside == "link":
+        (bundle / beside).symlink_to("/etc/passwd")
+    else:
+        (bundle / beside).write_text(f"open({str(ran)!r}, 'w')\n", encoding="utf-8")
+    done = subprocess.run(
+        ["./install", str(tmp_path / "place"), sys.executable], cwd=bundle, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"not packed: ./{beside}" in done.stdout + done.stderr
+    assert not ran.exists()
+    assert not (tmp_path / "place").exists()
+
+
 def test_a_wheel_whose_digest_was_written_anew_is_refused_by_the_lock(packed: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(packed, bundle, copy_function=os.link)

@@ -6,18 +6,13 @@ import os
 import signal
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib.pier import WAGES, Pier, command_line, opened
-from lib.served import Served, said_anew, served, until
+from lib.served import Served, said_anew, self_signed, served, until
 from lib.town import codes
 from zhanqiao.desk import demo_truth, personas
 from zhanqiao.desk.configuration import Serving
@@ -292,37 +287,12 @@ def test_a_worker_that_is_away_is_said_and_the_request_is_repeatable(pier: Pier)
 
 
 def test_over_tls_with_a_certificate_that_the_asker_names(pier: Pier, tmp_path: Path) -> None:
-    certificate, key = _self_signed(tmp_path)
+    certificate, key = self_signed(tmp_path)
     with served(pier, Serving("127.0.0.1:0", tls_certificate=str(certificate), tls_key=str(key)), certificate) as found:
         assert found.url.startswith("https://")
         _released(found.ask(found.question(BY_DISTRICT)))
         with pytest.raises(Exception, match="certificate verify failed"):
             replace(found.remote(), ca=None).ask(found.question(BY_DISTRICT))
-
-
-def _self_signed(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    import ipaddress
-
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "tls.pem", folder / "tls.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, private
 
 
 # --- what is asked for and cannot be ------------------------------------------------------------------

@@ -38,7 +38,7 @@ _RESERVED_MB = 4096
 def lacking() -> str | None:
     """Name what a room needs and this machine has not; None when it has all."""
     for name in PACKAGES:
-        if not _place_of(name) is not None:
+        if _place_of(name) is None:
             return name
     return None if shutil.which("bwrap") else "bubblewrap"
 

@@ -19,16 +19,18 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-import uvloop
 
 from zhanqiao.desk.serving import connections
+from zhanqiao.desk.serving.connections import share_of
 from zhanqiao.desk.serving.frames import (
     LENGTHS_BYTES,
     MAX_ANSWER_BYTES,
@@ -52,9 +54,10 @@ _LISTS = "decide-batch"
 _LOG = "/log/"
 _BODY_SECONDS, _LOOK_SECONDS = 30, 30
 _ANSWER_SECONDS = 600
-# Passed on at once, and held in memory until they are.
-_LISTS_AT_ONCE, _OTHERS_AT_ONCE = 2, 24
-_MAX_HELD_BYTES = 512 * MIB
+# Passed on at once; together fewer than the worker takes, so that whoever only looks keeps nobody from asking.
+_LISTS_AT_ONCE, _OTHERS_AT_ONCE, _LOOKS_AT_ONCE = 2, 24, 16
+# Bodies that are held until they are passed on; in memory each is there up to three times meanwhile.
+_MAX_HELD_BYTES = 256 * MIB
 
 
 class TooMuch(Exception):  # noqa: N818  the name says what is so
@@ -79,13 +82,16 @@ class Gateway:
 
     def __init__(self, path: Path, *, measures: bool = False) -> None:
         self._path, self._measures = path, measures
-        self._lists, self._others = asyncio.Semaphore(_LISTS_AT_ONCE), asyncio.Semaphore(_OTHERS_AT_ONCE)
-        self._held = _Held()
+        self._lists, self._others, self._looks = (
+            asyncio.Semaphore(most) for most in (_LISTS_AT_ONCE, _OTHERS_AT_ONCE, _LOOKS_AT_ONCE)
+        )
+        # Of whose bodies how many bytes are held.
+        self._held: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"couldn't take {scope['type']}: HTTP only")
-        answer = await self._answer(scope["method"], scope["path"], receive)
+        answer = await self._answer(scope, receive)
         headers = [
             (b"content-type", answer.kind.encode()),
             (b"content-length", str(len(answer.body)).encode()),
@@ -95,16 +101,20 @@ class Gateway:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
-    async def _answer(self, method: str, path: str, receive: Receive) -> Reply:
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
+        method, path = scope["method"], scope["path"]
         if path not in _DOORS or self._measures:
             asked = self._looked_at(path)
             if asked is None:
                 return _NOT_FOUND
-            return await self._pass_on(asked, _LOOK_SECONDS) if method in {"GET", "HEAD"} else _WRONG_METHOD
+            if method not in {"GET", "HEAD"}:
+                return _WRONG_METHOD
+            async with self._looks:
+                return await self._pass_on(asked, _LOOK_SECONDS)
         if method != "POST":
             return _WRONG_METHOD
         verb = _DOORS[path]
-        body = _Body(self._held)
+        body = _Body(self._held, share_of((scope["client"] or ("",))[0]))
         try:
             await asyncio.wait_for(body.read(receive, MAX_BODY_BYTES[verb]), _BODY_SECONDS)
             # Only now: whoever says nothing, or says it slowly, is in nobody's way.
@@ -152,8 +162,8 @@ async def _connected(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, as
 class _Body:
     """A body as it comes, counted for itself and with all others that are held: the server in front counts neither."""
 
-    def __init__(self, held: "_Held") -> None:
-        self.content, self._held = bytearray(), held
+    def __init__(self, held: Counter[str], sender: str) -> None:
+        self.content, self._held, self._sender = bytearray(), held, sender
 
     async def read(self, receive: Receive, most: int) -> None:
         """Read it whole; raises TooMuch, or Full when others hold what there is."""
@@ -165,19 +175,19 @@ class _Body:
             part = message.get("body", b"")
             if len(self.content) + len(part) > most:
                 raise TooMuch
-            if self._held.bytes + len(part) > _MAX_HELD_BYTES:
+            if self._held.total() + len(part) > _MAX_HELD_BYTES:
                 raise Full
-            self._held.bytes += len(part)
+            # An address has half of it, so that the other half is others'.
+            if self._held[self._sender] + len(part) > _MAX_HELD_BYTES // 2:
+                raise Full
+            self._held[self._sender] += len(part)
             self.content += part
             more = message.get("more_body", False)
 
     def let_go(self) -> None:
-        self._held.bytes -= len(self.content)
-
-
-@dataclass
-class _Held:
-    bytes: int = 0
+        self._held[self._sender] -= len(self.content)
+        if not self._held[self._sender]:
+            del self._held[self._sender]
 
 
 # --- the process ------------------------------------------------------------------------------------
@@ -199,12 +209,9 @@ def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) ->
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.create_server((host, int(port)), family=family, backlog=connections.MOST)
-    certificate, key = tls or (None, None)
     config = uvicorn.Config(
         app,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        http=connections.Connection,
+        http=connections.speaking(None if tls is None else _shown(*tls)),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -215,9 +222,15 @@ def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) ->
         timeout_keep_alive=15,
         timeout_graceful_shutdown=30,
     )
-    # Reads certificate and key: what is wrong with them is said before anything runs.
     config.load()
     return Listener(_Server(config), bound)
+
+
+def _shown(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Read certificate and key: what is wrong with them is said before anything runs."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 class _Server(uvicorn.Server):
@@ -269,7 +282,7 @@ def main(arguments: Sequence[str]) -> int:
             listeners.append(listener(Gateway(options.socket, measures=True), options.metrics))
         # Connections queue from here on.
         _say_ready(listeners[0])
-        uvloop.run(serve(listeners, options.lifeline))
+        asyncio.run(serve(listeners, options.lifeline))
     except (OSError, ValueError) as cause:
         sys.stderr.write(f"{cause}\n")
         return 1

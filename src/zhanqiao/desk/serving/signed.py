@@ -93,7 +93,7 @@ def _read(verb: Verb, payload: object, to: str, now: datetime) -> Question | Ref
     keys = _COMMON | _OWN[verb]
     if not isinstance(payload, dict) or set(payload) != keys:
         return refuse("question-malformed", cause=f"its keys are not {', '.join(sorted(keys))}")
-    if payload["version"] is not VERSION or payload["lang"] not in {"zh", "en"}:
+    if type(payload["version"]) is not int or payload["version"] != VERSION or payload["lang"] not in {"zh", "en"}:
         return refuse("question-malformed", cause="version is not 1, or lang neither zh nor en")
     texts = {
         name: payload[name] for name in ("to", "made", "request", "agreement", "statement", "service") if name in keys

@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -81,6 +82,10 @@ class Worker(BoundedThreads, UnixStreamServer):
             super().process_request_thread(request, client_address)
         finally:
             connections.close_all()
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  socketserver's hook
+        """Tell the journal what kind of fault broke a connection off; our own mistakes are among them."""
+        self.journal.note("broke-off", kind=type(sys.exc_info()[1]).__name__)
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002  socketserver's hook
         """Take nobody but the users that were named; the kernel says who it is."""
