@@ -4,6 +4,10 @@
 Refused before anything is opened, at the command line and again at the doors.
 """
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import pytest
 
 from lib.pier import CITIZEN_CREDIT, WAGES, Pier, released
@@ -12,6 +16,7 @@ from zhanqiao.desk.scenarios import find_service
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.terms.requests import RequestId
+from zhanqiao.vault.faults import KeyFault
 
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 GOOD = "0123456789abcdef" * 2
@@ -122,3 +127,32 @@ def test_another_organisations_id_gives_neither_its_answer_nor_its_files(pier: P
     assert (ran.returncode, "request-id-taken" in ran.stdout) == (3, True)
     assert not (pier.home / "answers" / f"{theirs.request}.cert").exists()
     assert pier.spent("rival") == 0
+
+
+def test_an_answer_that_is_kept_opens_for_its_own_question_alone(pier: Pier) -> None:
+    """Who writes the row of a released request makes it another question's, asks that, and puts the row back."""
+    theirs, mine = pier.number(), pier.number()
+    released(pier.ask(STATEMENT, request=theirs))
+    released(pier.ask(STATEMENT, agreement="rival", by="rival-analyst", request=mine))
+    with edited(pier) as state:
+        [kept] = state.execute('SELECT digest, memo, "index" FROM ledger_request WHERE id = ?', [theirs])
+        state.execute(
+            "UPDATE ledger_request SET digest = (SELECT digest FROM ledger_request WHERE id = ?) WHERE id = ?",
+            [mine, theirs],
+        )
+    with pytest.raises(KeyFault):
+        pier.ask(STATEMENT, agreement="rival", by="rival-analyst", request=theirs)
+    # Nor with the kept answer laid into a row of one's own.
+    with edited(pier) as state:
+        state.execute("UPDATE ledger_request SET digest = ? WHERE id = ?", [kept[0], theirs])
+        state.execute('UPDATE ledger_request SET memo = ?, "index" = ? WHERE id = ?', [*kept[1:], mine])
+    with pytest.raises(KeyFault):
+        pier.ask(STATEMENT, agreement="rival", by="rival-analyst", request=mine)
+    released(pier.ask(STATEMENT, request=theirs))
+
+
+@contextmanager
+def edited(pier: Pier) -> Iterator[sqlite3.Connection]:
+    """Write the state as somebody does who has its file alone."""
+    with closing(sqlite3.connect(pier.home / "state.sqlite3")) as state, state:
+        yield state

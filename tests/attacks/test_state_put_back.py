@@ -23,6 +23,8 @@ from zhanqiao.desk.audit import audit
 from zhanqiao.desk.personas import key_of
 from zhanqiao.desk.seats import add_witness
 from zhanqiao.desk.stewardship import deliver, describe, drop, sweep
+from zhanqiao.doors import release
+from zhanqiao.doors.release import Asked
 from zhanqiao.identity import consent_keys, register, residents
 from zhanqiao.identity.admission import CRITERIA
 from zhanqiao.identity.consent_keys import subject_digest
@@ -37,6 +39,7 @@ from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.proof import ProofFallen, acting
 from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.canonical import canonical, digest_bytes
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault.house import House
@@ -112,6 +115,13 @@ def department_that_holds_back(pier: Pier, _: Path) -> None:
 def somebody_elses_agreement(pier: Pier, _: Path) -> None:
     with moved("rival-analyst", to="bank"):
         released(pier.ask(COUNT, by="rival-analyst"))
+
+
+def somebody_elses_answers_spent(pier: Pier, _: Path) -> None:
+    """Charged, and broken off before anything left: the answers are gone all the same."""
+    asked = Asked(pier.number(), Door.STATISTICS, pier.agreements["statistics"], "rival-analyst", "sha256:" + "0" * 64)
+    with moved("rival-analyst", to="bank"):
+        assert release.reserve(asked, pier.house) is None
 
 
 def role_of_an_analyst(pier: Pier, _: Path) -> None:
@@ -313,10 +323,11 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",
     suspended_agreement: "statistics.reserved by bank-analyst, .*: agreement-suspended",
     department_that_holds_back: "statistics.certified by bank-analyst, .*: dataset-not-granted",
-    somebody_elses_agreement: "statistics.certified by rival-analyst, .*: agreement-unknown",
-    role_of_an_analyst: "statistics.certified by bank-officer, .*: role-missing",
-    dismissed_analyst: "statistics.certified by bank-analyst, .*: person-inactive",
-    resident_that_left: "statistics.certified by bank-analyst, .*: resident-left",
+    somebody_elses_agreement: "statistics.reserved by rival-analyst, .*: agreement-unknown",
+    somebody_elses_answers_spent: "statistics.reserved by rival-analyst, .*: agreement-unknown",
+    role_of_an_analyst: "statistics.reserved by bank-officer, .*: role-missing",
+    dismissed_analyst: "statistics.reserved by bank-analyst, .*: person-inactive",
+    resident_that_left: "statistics.reserved by bank-analyst, .*: resident-left",
     more_than_was_agreed: "statistics.reserved by bank-analyst, .*: count-exhausted",
     question_beyond_the_contract: "statistics.released by bank-analyst, .*: agreement-altered",
     used_up_consent: "consent.used by bank-analyst, .*: consent-used-up",

@@ -110,7 +110,7 @@ class AgreementsReplay:
     def _judge(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         floor, _, act = event.kind.partition(".")
         if event.kind.endswith(RESERVED):
-            return self._judge_charge(str(facts["agreement"]), _count(facts["charge"]), event.time)
+            return self._judge_charge(event, str(facts["agreement"]), _count(facts["charge"]))
         if event.kind.endswith(CERTIFIED):
             return self._judge_release(event, facts)
         if event.kind.endswith(RELEASED):
@@ -166,13 +166,17 @@ class AgreementsReplay:
         used = facts["key"] == self._register.key_of(person.id)
         return used and holds(statement, bytes.fromhex(str(facts["signature"])), person.key)
 
-    def _judge_charge(self, agreement: str, answers: int, at: datetime) -> Sequence[Reason]:
+    def _judge_charge(self, event: LoggedEvent, agreement: str, answers: int) -> Sequence[Reason]:
+        """Judge as the charge does: by whom, too, for what is charged is spent though nothing is released."""
         if agreement not in self._contracts:
             return [Reason("agreement-unknown", {"agreement": agreement})]
         standing = self._standing(agreement)
         if standing is None or standing.contract is None:
             return ()
-        reasons = check_charge(standing, standing.contract, answers, at)
+        reasons = [
+            *check_analyst(agreement, event.by, standing.contract.resident, self._register.directory),
+            *check_charge(standing, standing.contract, answers, event.time),
+        ]
         if standing.kept is not AgreementState.SIGNED and not reasons:
             reasons.append(Reason("agreement-not-sealed", {"agreement": agreement, "missing": "-"}))
         return reasons
@@ -182,7 +186,7 @@ class AgreementsReplay:
         agreement, answers = str(predicate["agreement"]), _answers(predicate)
         paid = self._paid.get(event.request)
         if paid is None:
-            if reasons := self._judge_charge(agreement, answers, event.time):
+            if reasons := self._judge_charge(event, agreement, answers):
                 return reasons
         elif paid != (agreement, answers):
             return [Reason("request-id-taken", {"request": event.request})]

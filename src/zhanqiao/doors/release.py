@@ -154,7 +154,8 @@ def _settled(asked: Asked, record: RequestRecord, house: House) -> Release | Ref
         return note_refusal(asked, refuse("request-id-taken", request=asked.id), house)
     if record.memo is None or record.index is None:
         return None
-    return _from_memo(asked.id, record.memo, record.index, house)
+    answer_file = house.vault.open(Sealed.MEMO, record.memo, _what_it_answers(asked))
+    return Release(asked.id, answer_file, house.book.certificate(record.index))
 
 
 def reserve(asked: Asked, house: House) -> Refusal | None:
@@ -237,6 +238,9 @@ def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason:
 
 
 def _spend(asked: Asked, tx: Recording) -> None:
+    # As of this very transaction: what is charged is spent, whether or not anything is released.
+    if strange := grants.check_caller(asked.agreement, asked.by):
+        raise _TurnedDown(Refusal(strange))
     if grants.spend(tx, asked.agreement, asked.charge):
         return
     if grants.find_grant(asked.agreement, tx.at) is None:  # it fell since it was looked at
@@ -265,7 +269,12 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
 
 def _memo(asked: Asked, answer: bytes, salt: bytes, house: House) -> bytes:
     answer_file = object_of({"answer": answer, "salt": canonical(salt.hex())})
-    return house.vault.seal(Sealed.MEMO, answer_file, asked.id.encode())
+    return house.vault.seal(Sealed.MEMO, answer_file, _what_it_answers(asked))
+
+
+def _what_it_answers(asked: Asked) -> bytes:
+    """Return what a kept answer is bound to: who edits the row of a request cannot have it opened for another question."""
+    return canonical([asked.id, asked.door.value, asked.agreement, asked.digest])
 
 
 def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
@@ -302,8 +311,3 @@ def _read_back(asked: Asked, house: House) -> Release | Refusal:
     release = earlier(asked, house)
     assert release is not None, "a released request is in the book"
     return release
-
-
-def _from_memo(request: RequestId, memo: bytes, index: int, house: House) -> Release:
-    answer_file = house.vault.open(Sealed.MEMO, memo, request.encode())
-    return Release(request, answer_file, house.book.certificate(index))
