@@ -327,7 +327,7 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     somebody_elses_answers_spent: "statistics.reserved by rival-analyst, .*: agreement-unknown",
     role_of_an_analyst: "statistics.reserved by bank-officer, .*: role-missing",
     dismissed_analyst: "statistics.reserved by bank-analyst, .*: person-inactive",
-    resident_that_left: "statistics.reserved by bank-analyst, .*: resident-left",
+    resident_that_left: "statistics.certified by bank-analyst, .*: resident-left",
     more_than_was_agreed: "statistics.reserved by bank-analyst, .*: count-exhausted",
     question_beyond_the_contract: "statistics.released by bank-analyst, .*: agreement-altered",
     used_up_consent: "consent.used by bank-analyst, .*: consent-used-up",

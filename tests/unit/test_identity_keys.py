@@ -45,8 +45,16 @@ def test_plain_files_are_for_the_demo_only(tmp_path: Path):
 
 def test_a_short_passphrase_makes_no_file(tmp_path: Path):
     path = tmp_path / "wang.key"
-    assert code(write_key_file(path, make_key(), passphrase="short", profile="demo")) == "key-file-needs-passphrase"
+    assert code(write_key_file(path, make_key(), passphrase="short", profile="demo")) == "passphrase-too-short"
     assert not path.exists()
+
+
+def test_a_passphrase_may_be_in_any_encoding(tmp_path: Path):
+    key, typed = make_key(), "栈桥的口令一共十二个字呀".encode("gb18030").decode(errors="surrogateescape")
+    assert write_key_file(tmp_path / "key.pem", key, passphrase=typed, profile="laptop") is None
+    opened = read_key_file(tmp_path / "key.pem", passphrase=typed, profile="laptop")
+    assert isinstance(opened, Ed25519PrivateKey)
+    assert public_bytes(opened) == public_bytes(key)
 
 
 def test_a_key_is_never_overwritten(tmp_path: Path):

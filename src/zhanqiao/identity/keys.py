@@ -54,7 +54,7 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
     if passphrase is None and profile != DEMO:
         return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
     if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
-        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+        return refuse("passphrase-too-short", length=str(MIN_PASSPHRASE))
     try:
         # Never over another: a key that is overwritten is a person who cannot sign any more.
         durable.write_new(path, _locked(key, passphrase))
@@ -122,5 +122,8 @@ def _locked(key: Ed25519PrivateKey, passphrase: str | None) -> bytes:
 
 def _image(passphrase: str, salt: bytes) -> bytes:
     rounds, block, lanes = _COSTS
-    derived = hashlib.scrypt(passphrase.encode(), salt=salt, n=rounds, r=block, p=lanes, maxmem=64 * 1024 * 1024)
+    # Bytes that are no UTF-8 come as surrogates: a passphrase is what was typed, in whatever encoding.
+    derived = hashlib.scrypt(
+        passphrase.encode(errors="surrogateescape"), salt=salt, n=rounds, r=block, p=lanes, maxmem=64 * 1024 * 1024
+    )
     return derived.hex().encode()

@@ -179,6 +179,12 @@ ROWS: dict[str, Rule] = {
         "Give a passphrase of at least {length} characters.",
         "请提供至少 {length} 位的口令。",
     ),
+    "passphrase-too-short": Rule(
+        "The passphrase is too short: it has fewer than {length} characters.",
+        "口令过短：不足 {length} 个字符。",
+        "Give a longer one, for example four words that do not belong together.",
+        "请使用更长的口令，例如四个互不相干的词语。",
+    ),
     "key-file-wrong-passphrase": Rule(
         "{file} does not open with this passphrase.",
         "此口令无法打开 {file}。",
