@@ -2,7 +2,7 @@
 """Real runs are recorded, and every disk that a power cut may leave of them is opened (`lib/disk_states`).
 
 Of the ledger alone, and of `ask`, `intake load`, `catalogue add` and `agreement seal` in a settled deployment. Short seeds
-by day; EXPLORE=full opens 100,000 disks and more. Controls show that the exploration finds what it is there to find: the
+by day; EXPLORE=full opens as many as there are, for hours. Controls show that the exploration finds what it is there to find: the
 same ledger with `os.fsync` switched off.
 """
 
