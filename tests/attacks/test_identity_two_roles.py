@@ -53,6 +53,8 @@ NOBODY = {
     "a wrong date": "110105194913310020",
     "a letter more": "11010519491231002XA",
     "a look-alike": "11010519491231002\u0425",
+    "a letter inside": "110105A19491231002X",
+    "Chinese numerals": "一一〇一〇五一九四九一二三一〇〇二X",
     "a word before": "id 11010519491231002X",
     "nothing": " \u200b\u00ad-",
 }

@@ -590,6 +590,25 @@ def test_what_a_parser_forks_holds_nobody_and_ends_with_it(leaves, stays, monkey
     until(lambda: not _runs(int(pid)), 20)
 
 
+def test_a_nursery_that_hangs_is_followed_by_another(monkeypatch):
+    assert rows_in(parse(HEAD + b"a,1\n", AB)) == [("a", "1")]
+    os.kill(nursery_process._nursery_of(parser_process._PROGRAM)._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(nursery_process, "FORK_SECONDS", 0.3)
+    with pytest.raises(ConnectionAbortedError):
+        nursery_process._nursery_of(parser_process._PROGRAM).fork([], [])
+    monkeypatch.setattr(nursery_process, "FORK_SECONDS", 30)
+    assert rows_in(parse(HEAD + b"b,1\n", AB)) == [("b", "1")]
+
+
+def test_a_copy_of_the_process_has_a_lock_of_its_own():
+    with nursery_process._making:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if rows_in(parse(HEAD + b"a,1\n", AB)) == [("a", "1")] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_no_parser_outlives_who_started_it(tmp_path):
     program = tmp_path / "busy.py"
     program.write_text("while True: pass\n", encoding="utf-8")

@@ -16,7 +16,7 @@ from stdnum.exceptions import InvalidComponent
 _CITIZEN_ID = re.compile(r"[0-9]{17}[0-9X]")
 _OF_15 = re.compile(r"[0-9]{15}")
 # What holds so many digits is meant to be a citizen id.
-_LIKE_ONE = re.compile(r"[0-9]{15}")
+_LIKE_ONE = 15
 
 
 def name_of(written: str) -> str | None:
@@ -26,7 +26,8 @@ def name_of(written: str) -> str | None:
         # Until 1999 ids had no century, which was the twentieth, and no check digit.
         name = f"{name[:6]}19{name[6:]}"
         name += ric.calc_check_digit(f"{name}?")
-    if _LIKE_ONE.search(name) and not _is_citizen_id(name):
+    # Numerals of any kind, wherever letters stand between them.
+    if sum(letter.isnumeric() for letter in name) >= _LIKE_ONE and not _is_citizen_id(name):
         return None
     return name or None
 

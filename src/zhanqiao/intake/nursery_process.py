@@ -22,6 +22,7 @@ from pathlib import Path
 
 from zhanqiao.intake import nursery
 
+FORK_SECONDS = 30.0
 _PIPE_BYTES = 1 << 20
 
 
@@ -86,8 +87,14 @@ class _Nursery:
         with self._lock:
             if self._control.fileno() < 0:
                 raise ConnectionAbortedError("couldn't fork a parser: its nursery was ended")
-            socket.send_fds(self._control, [json.dumps(limits).encode()], descriptors)
-            said, found, *_ = socket.recv_fds(self._control, 16, 1)
+            self._control.settimeout(FORK_SECONDS)
+            try:
+                socket.send_fds(self._control, [json.dumps(limits).encode()], descriptors)
+                said, found, *_ = socket.recv_fds(self._control, 16, 1)
+            except TimeoutError as cause:
+                # What it still says would be taken for the answer to the next.
+                self._process.kill()
+                raise ConnectionAbortedError("couldn't fork a parser: its nursery hangs") from cause
         if not said:
             raise ConnectionResetError("couldn't fork a parser: its nursery died")
         if not found:
@@ -162,6 +169,12 @@ def _end_all() -> None:
         _forget(program, found)
 
 
-# A copy of this process has parsers of its own: two that speak on one socket would get each other's.
-os.register_at_fork(after_in_child=_nurseries.clear)
+def _begin_anew() -> None:
+    """Have parsers of its own in a copy of this process: two that speak on one socket would get each other's."""
+    global _making  # noqa: PLW0603  a thread that is not in the copy may hold the lock
+    _making = threading.Lock()
+    _nurseries.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 atexit.register(_end_all)
