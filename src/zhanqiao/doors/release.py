@@ -164,6 +164,9 @@ def reserve(asked: Asked, house: House) -> Refusal | None:
     if house.book.request(asked.id) is None:
         try:
             with house.book.recording(Event(f"{asked.door.value}.reserved", asked.by, asked.id, facts)) as tx:
+                # As of this very transaction: what is charged is spent, whether or not anything is released.
+                if strange := grants.check_caller(asked.agreement, asked.by):
+                    raise _TurnedDown(Refusal(strange))
                 tx.reserve(asked.id, asked.digest)
                 _spend(asked, tx)
                 return None
@@ -238,9 +241,6 @@ def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason:
 
 
 def _spend(asked: Asked, tx: Recording) -> None:
-    # As of this very transaction: what is charged is spent, whether or not anything is released.
-    if strange := grants.check_caller(asked.agreement, asked.by):
-        raise _TurnedDown(Refusal(strange))
     if grants.spend(tx, asked.agreement, asked.charge):
         return
     if grants.find_grant(asked.agreement, tx.at) is None:  # it fell since it was looked at
