@@ -82,7 +82,7 @@ format: $(VENV)/dev.done
 # Needs `uv`; see DEVELOPERS.md.
 locks:
 	@for set in dev core spark bundle; do \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = dev || echo "-c requirements/dev.txt") \
 	    requirements/$$set.in -o requirements/$$set.txt; done
 
