@@ -77,6 +77,8 @@ def test_one_request_raced_by_sixteen_is_one_charge_and_the_same_bytes(pier: Pie
     assert pier.spent(agreement) == charge
     kinds = Counter(event.kind for event in pier.house.book.events() if event.request == request)
     assert kinds[f"{'decisions' if door == 'batch' else door}.released"] == 1
+    # To each of the others it was handed out again, or to one at the same time as its own.
+    assert kinds.pop(f"{'decisions' if door == 'batch' else door}.repeated") == THREADS - 1
     assert max(kinds.values()) == 1
     assert pier.verify(outcomes[0]).valid
     _audited(pier)

@@ -19,6 +19,7 @@ from lib.town import CONTRACTS, codes, done
 from lib.witnessing import found_witnesses
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.agreements.seals import seal_statement
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.personas import key_of
 from zhanqiao.desk.seats import add_witness
@@ -299,6 +300,41 @@ def contract_of_another_department(pier: Pier, _: Path) -> None:
         done(describe(pier.house, text.replace("version: 1.0.0", "version: 9.0.0").encode(), "tax-officer"))
 
 
+def answer_of_an_older_snapshot(pier: Pier, folder: Path) -> None:
+    older = shelf.snapshot_id_of("pension_enrolment")
+    done(deliver(pier.house, "pension_enrolment", [write_wages(folder / "more.csv", WAGES[1:])], "hrss-officer"))
+    pier.house.clock.forward(hours=2)
+    with rewritten("catalogue_standing", "snapshot_id", older, "dataset = 'pension_enrolment'"):
+        released(pier.ask(COUNT))
+
+
+def answer_under_another_description(pier: Pier, _: Path) -> None:
+    """Described by nobody, as wide as he likes: an item that is said to be no key is a group like any other."""
+    stood = done(shelf.find("pension_enrolment"))
+    text = f"{shelf.contract_of(stood.digest)}# read otherwise\n"
+    lenient = digest_bytes(text.encode())
+    write(
+        "INSERT INTO catalogue_contract (digest, dataset, version, text, by, described)"
+        " SELECT %s, dataset, '9.9.9', %s, by, described FROM catalogue_contract WHERE digest = %s",
+        *(lenient, text, stood.digest),
+    )
+    with (
+        rewritten("catalogue_snapshot", "contract_id", lenient, "dataset = 'pension_enrolment'"),
+        rewritten("catalogue_standing", "contract_id", lenient, "dataset = 'pension_enrolment'"),
+    ):
+        released(pier.ask(COUNT))
+    write("DELETE FROM catalogue_contract WHERE digest = %s", lenient)
+
+
+def answer_handed_out_again(pier: Pier, _: Path) -> None:
+    """Who knows an id and a question gets the answer that its own asker paid for."""
+    request = pier.number()
+    released(pier.ask(COUNT, request=request))
+    assert codes(pier.ask(COUNT, request=request, by="rival-analyst")) == ["agreement-unknown"]
+    with moved("rival-analyst", to="bank"):
+        released(pier.ask(COUNT, request=request, by="rival-analyst"))
+
+
 def witness_named_by_nobody(pier: Pier, folder: Path) -> None:
     (witness,) = found_witnesses(folder, pier.home, pier.house.clock, "court").values()
     with holding("bank-officer", Role.SYSTEM_ADMIN):
@@ -320,6 +356,9 @@ def swept_by_nobody(pier: Pier, _: Path) -> None:
 
 
 ATTACKS: dict[Callable[[Pier, Path], None], str] = {
+    answer_of_an_older_snapshot: "statistics.certified by bank-analyst, .*: dataset-changed",
+    answer_under_another_description: "statistics.released by bank-analyst, .*: dataset-changed",
+    answer_handed_out_again: "statistics.repeated by rival-analyst, .*: agreement-unknown",
     ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",
     suspended_agreement: "statistics.reserved by bank-analyst, .*: agreement-suspended",
     department_that_holds_back: "statistics.certified by bank-analyst, .*: dataset-not-granted",

@@ -49,3 +49,17 @@ def test_what_the_disk_does_to_the_state_has_a_sentence(number, code):
     fault = DatabaseError("disk I/O error")
     fault.__cause__ = cause
     assert codes(damage.named(fault)) == [code]
+
+
+def test_a_text_that_does_not_decode_is_not_shown(tmp_path):
+    """SQLite takes any bytes into a column of text, and says them when they are read."""
+    held = sqlite3.connect(tmp_path / "any.sqlite3")
+    held.execute("CREATE TABLE t (name TEXT)")
+    held.execute("INSERT INTO t VALUES (CAST(x'66ff1b5d' AS TEXT))")
+    with pytest.raises(sqlite3.OperationalError) as met:
+        held.execute("SELECT name FROM t").fetchall()
+    assert "\x1b" in str(met.value)
+    fault = DatabaseError(str(met.value))
+    fault.__cause__ = met.value
+    said = damage.named(fault).reasons[0]
+    assert (said.code, said.facts["cause"]) == ("state-damaged", "Could not decode to UTF-8 column 'name'")

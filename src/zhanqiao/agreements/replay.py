@@ -19,7 +19,7 @@ from zhanqiao.agreements.seals import Seal, holds, seal_statement
 from zhanqiao.agreements.states import TRANSITIONS, Verb, check_step
 from zhanqiao.identity.people import Person
 from zhanqiao.identity.replay import RegisterReplay
-from zhanqiao.ledger.entries import CERTIFIED, RELEASED, RESERVED, LoggedEvent
+from zhanqiao.ledger.entries import CERTIFIED, RELEASED, REPEATED, RESERVED, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, places, second
 from zhanqiao.policy.decide import check_grant
 from zhanqiao.terms.agreements import AgreementState, Door, Grant
@@ -115,6 +115,8 @@ class AgreementsReplay:
             return self._judge_release(event, facts)
         if event.kind.endswith(RELEASED):
             return self._judge_contract(facts)
+        if event.kind.endswith(REPEATED):
+            return self._judge_repetition(event.by, str(facts["agreement"]))
         if floor == "agreement" and act == "drafted":
             return self._judge_draft(event, facts)
         if floor == "agreement" and act in _VERBS:
@@ -207,7 +209,14 @@ class AgreementsReplay:
     def _judge_contract(self, facts: Facts) -> Sequence[Reason]:
         """Judge by which contract the release was: its items, capabilities and reads are in no certificate."""
         drafted = self._digests[self._certified]
-        return [] if facts.get("contract") == drafted else [Reason("agreement-altered", {"agreement": self._certified})]
+        return [] if facts["contract"] == drafted else [Reason("agreement-altered", {"agreement": self._certified})]
+
+    def _judge_repetition(self, by: str, agreement: str) -> Sequence[Reason]:
+        """Judge to whom a kept answer was handed out again; which request it answers, its seal is bound to."""
+        if agreement not in self._contracts:
+            return [Reason("agreement-unknown", {"agreement": agreement})]
+        contract = self._contracts[agreement]
+        return [] if contract is None else check_analyst(agreement, by, contract.resident, self._register.directory)
 
     def _judge_use(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         issuer = str(facts["issuer"])
@@ -222,7 +231,7 @@ class AgreementsReplay:
     def _judge_consent(self, facts: Facts) -> list[Reason]:
         """Judge which key verified the signature, and to whom it was bound then."""
         registered = self._register.consent_binding(str(facts["issuer"]))
-        bound = registered is not None and facts.get("binding") == registered
+        bound = registered is not None and facts["binding"] == registered
         return [] if bound else [Reason("consent-signature-wrong")]
 
     def _standing(self, agreement: str) -> Standing | None:

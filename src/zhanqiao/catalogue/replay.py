@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shelf as the log tells it: every contract, the one in force for each dataset, every snapshot, the published one."""
+"""The shelf as the log tells it: every contract, the one in force for each dataset, every snapshot, the published one.
+
+And by which of them each answer was read.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from zhanqiao.catalogue import shelf
 from zhanqiao.catalogue.models import ContractRow, HighWaterRow, SnapshotRow, StandingRow
-from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent
+from zhanqiao.ledger.entries import CERTIFIED, RELEASED, RESERVED, LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, second
+from zhanqiao.policy.decide import PERMIT_LIFE
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Reason
@@ -39,13 +44,16 @@ class _Snapshot:
 
 
 class ShelfReplay:
-    """Replays `catalogue.described` and `intake.published`."""
+    """Replays `catalogue.described` and `intake.published`, and judges what every release was read from."""
 
     def __init__(self) -> None:
         self._contracts: dict[str, _Contract] = {}  # by digest
         self._standing: dict[str, _Standing] = {}
         self._snapshots: dict[str, _Snapshot] = {}
         self._marks: dict[str, int] = {}
+        self._replaced: dict[str, datetime] = {}  # snapshots that were published before the one that is
+        self._begun: dict[str, datetime] = {}  # when a request that is not released yet was charged
+        self._certified: Mapping[str, str] = {}  # the snapshots of the envelope that a release stands behind
 
     def described(self, names: Collection[str]) -> dict[str, Dataset]:
         """Return those of the named datasets that were described, under their contracts in force then."""
@@ -53,11 +61,36 @@ class ShelfReplay:
 
     def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         """Judge what the event says, then do it once more."""
-        said = {name: str(value) for name, value in facts.items()}
+        if event.kind.endswith(RESERVED):
+            self._begun[event.request] = event.time
+            return ()
+        if event.kind.endswith(CERTIFIED):
+            self._certified = _texts(facts["snapshot"])
+            return self._judge_snapshots(self._begun.pop(event.request, event.time))
+        if event.kind.endswith(RELEASED):
+            return self._judge_read(facts)
+        said = _texts(facts)
         if reasons := self._judge(event.kind, said):
             return reasons
         self._do(event, facts, said)
         return ()
+
+    def _judge_read(self, facts: Facts) -> Sequence[Reason]:
+        """Judge under which descriptions the answer was read: they say what is a figure, and what a subject."""
+        read = _texts(facts["read"])
+        names = sorted(read.keys() | self._certified.keys())
+        standing = {name: self._standing[name].contract for name in names if name in self._standing}
+        return [Reason("dataset-changed", {"dataset": name}) for name in names if read.get(name) != standing.get(name)]
+
+    def _judge_snapshots(self, at: datetime) -> Sequence[Reason]:
+        """Judge which snapshots answered: the published ones, or such as were while a permit of `at` could be made."""
+
+        def stood(dataset: str, snapshot: str) -> bool:
+            row, replaced = self._snapshots.get(snapshot), self._replaced.get(snapshot)
+            return row is not None and row.dataset == dataset and (replaced is None or at - replaced <= PERMIT_LIFE)
+
+        strange = [dataset for dataset, snapshot in self._certified.items() if not stood(dataset, snapshot)]
+        return [Reason("dataset-changed", {"dataset": dataset}) for dataset in strange]
 
     def _judge(self, kind: str, said: Mapping[str, str]) -> Sequence[Reason]:
         match kind:
@@ -82,14 +115,22 @@ class ShelfReplay:
             case "catalogue.described":
                 dataset, contract = said["dataset"], said["contract"]
                 self._contracts[contract] = _Contract(dataset, said["version"], event.by, at)
+                self._replace(dataset, None, event.time)
                 self._standing[dataset] = _Standing(said["code"], contract, None)
             case "intake.published":
                 dataset, snapshot = said["dataset"], said["snapshot"]
                 self._snapshots[snapshot] = _Snapshot(
                     dataset, said["contract"], said["batch"], said["segments"], facts["total"], at
                 )
-                self._standing[dataset] = replace(self._standing[dataset], snapshot=snapshot)
+                self._replace(dataset, snapshot, event.time)
                 self._raise_marks(facts["held"])
+
+    def _replace(self, dataset: str, snapshot: str | None, at: datetime) -> None:
+        if (standing := self._standing.get(dataset)) is None:
+            return
+        if standing.snapshot is not None:
+            self._replaced[standing.snapshot] = at
+        self._standing[dataset] = replace(standing, snapshot=snapshot)
 
     def _raise_marks(self, held: object) -> None:
         assert isinstance(held, dict), "a publication says what the vault held"
@@ -109,6 +150,11 @@ class ShelfReplay:
         yield Comparison("high-water mark", self._marks, dict(HighWaterRow.objects.values_list("name", "count")))
         snapshots = {row.id: _held(row) for row in SnapshotRow.objects.all()}
         yield Comparison("snapshot", self._snapshots, snapshots)
+
+
+def _texts(facts: object) -> dict[str, str]:
+    assert isinstance(facts, Mapping), "what was logged is whole"
+    return {str(name): str(value) for name, value in facts.items()}
 
 
 def _read(digest: str) -> Dataset:

@@ -54,4 +54,6 @@ def _without_state(cause: DatabaseError) -> Refusal:
         return refuse("state-busy")
     if is_full(cause):
         return refuse("disk-full")
-    return refuse("disk-failing" if is_failing(cause) else "state-damaged", cause=str(cause))
+    # SQLite shows a text that it cannot decode: it may be anything, and bytes that no terminal takes.
+    said = str(cause).partition(" with text ")[0]
+    return refuse("disk-failing" if is_failing(cause) else "state-damaged", cause=said)

@@ -82,7 +82,7 @@ def answer(request: DecisionRequest, service: Service, *, house: House) -> Relea
     evidence = coverage.heard(evidence, service.evidence, _silent(datasets, day))
     outcome = {"status": "released", "service": service.name, **shaped(service.decide(evidence, day), service)}
     # (6) Charge, use up the consent, log and sign in one transaction; only then does it leave.
-    sealing = _sealing(permit, grant, service, _commitment(asked, [evidence], outcome, house))
+    sealing = _sealing(permit, datasets, grant, service, _commitment(asked, [evidence], outcome, house))
     told = canonical({**outcome, "request": asked.id})
     return release.charge_and_hand_over(asked, told, sealing, house, _use(consent, asked, house))
 
@@ -119,7 +119,8 @@ def answer_batch(
         }
     )
     commitment = _commitment(asked, read.digests(), digest_bytes(outcome), house)
-    return release.hand_over(asked, outcome, _sealing(permit, grant, service, commitment), house)
+    sealing = _sealing(permit, datasets, grant, service, commitment)
+    return release.hand_over(asked, outcome, sealing, house)
 
 
 def decide_list(read: RosterEvidence, service: Service, at: date, silent: frozenset[str] = frozenset()) -> Decided:
@@ -279,7 +280,9 @@ def _commitment(asked: Asked, read: object, outcome: object, house: House) -> st
     return house.vault.commitment(canonical([asked.id, read, outcome]))
 
 
-def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment: str) -> Sealing:
+def _sealing(
+    permit: EvidencePermit, datasets: dict[str, Dataset], grant: Grant, service: Service, commitment: str
+) -> Sealing:
     return Sealing(
         purpose=grant.purpose,
         contract=grant.contract_digest,
@@ -289,5 +292,5 @@ def _sealing(permit: EvidencePermit, grant: Grant, service: Service, commitment:
         withheld=[],
         commitment=commitment,
         service=service.name,
-        granted=tuple(permit.snapshots),
+        read={name: dataset.digest for name, dataset in datasets.items()},
     )

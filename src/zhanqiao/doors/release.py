@@ -12,15 +12,17 @@ answered from the memo. The same request id gets the same bytes and no second ch
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from django.db import IntegrityError
 
 from zhanqiao.agreements import grants
+from zhanqiao.catalogue import shelf
 from zhanqiao.ledger import certificate
 from zhanqiao.ledger.book import AlreadyReleased, Recording, RequestRecord
+from zhanqiao.ledger.entries import REPEATED
 from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.canonical import canonical, object_of
 from zhanqiao.terms.events import Event, as_named
@@ -72,7 +74,7 @@ class Sealing:
     contract    digest of the one that the question was judged by: beside the certificate in the log, not in it
     commitment  to the exact result before protection, under the auditor's key
     pack        rule pack under which the answer was protected
-    granted     datasets that the agreement has to cover still when the answer leaves; not in the certificate
+    read        dataset -> digest of the contract that it was read under: both have to stand still when the answer leaves
     """
 
     purpose: str
@@ -85,7 +87,7 @@ class Sealing:
     service: str | None = None
     rung: str | None = None
     pack: str = RULE_PACK
-    granted: tuple[str, ...] = ()
+    read: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,23 @@ def earlier(asked: Asked, house: House) -> Release | Refusal | None:
 def _settled(asked: Asked, record: RequestRecord, house: House) -> Release | Refusal | None:
     if record.digest != asked.digest:
         return note_refusal(asked, refuse("request-id-taken", request=asked.id), house)
+    kept = _kept(asked, record, house)
+    return None if kept is None else _handed_again(asked, kept, house)
+
+
+def _handed_again(asked: Asked, kept: Release, house: House) -> Release | Refusal:
+    """Log who gets a kept answer now: nothing else says so, for it costs nothing and changes no row."""
+    event = Event(f"{asked.door.value}{REPEATED}", asked.by, asked.id, {"agreement": asked.agreement})
+    try:
+        with house.book.recording(event):
+            if strange := grants.check_caller(asked.agreement, asked.by):
+                raise _TurnedDown(Refusal(strange))
+    except _TurnedDown as turned:
+        return note_refusal(asked, turned.refusal, house)
+    return kept
+
+
+def _kept(asked: Asked, record: RequestRecord, house: House) -> Release | None:
     if record.memo is None or record.index is None:
         return None
     answer_file = house.vault.open(Sealed.MEMO, record.memo, _what_it_answers(asked))
@@ -193,10 +212,10 @@ def hand_over(asked: Asked, answer: bytes, sealing: Sealing, house: House) -> Re
             _check_grant_again(asked, sealing, tx.at)
             _release(asked, answer, salt, memo, sealing, tx)
     except AlreadyReleased:
-        pass
+        return _twins(asked, house)
     except _TurnedDown as turned:
         return note_refusal(asked, turned.refusal, house)
-    return _read_back(asked, house)
+    return _own(asked, house)
 
 
 def charge_and_hand_over(
@@ -218,13 +237,13 @@ def charge_and_hand_over(
             _check_grant_again(asked, sealing, tx.at)
             _release(asked, answer, salt, memo, sealing, tx)
     except IntegrityError:
-        pass  # the twin of this request came first, and its whole transaction with it
+        return _twins(asked, house)  # it came first, and its whole transaction with it
     except _NotSpent:
         assert also is not None, "nothing else was to be spent"
         return also.if_not()
     except _TurnedDown as turned:
         return note_refusal(asked, turned.refusal, house)
-    return _read_back(asked, house)
+    return _own(asked, house)
 
 
 def note_refusal(asked: Asked, refusal: Refusal, house: House, *, sealed_reason: str | None = None) -> Refusal:
@@ -261,10 +280,13 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
     if grant.contract_digest != sealing.contract:
         raise _TurnedDown(refuse("agreement-changed", agreement=asked.agreement))
     covered = grant.covers(asked.door)
-    held_back = [dataset for dataset in sealing.granted if dataset not in covered]
+    held_back = [dataset for dataset in sealing.read if dataset not in covered]
     if held_back:
         facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(covered)) or "-"}
         raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
+    now = {name: dataset.digest for name, dataset in shelf.among(sealing.read).items()}
+    if moved := [dataset for dataset, contract in sealing.read.items() if now.get(dataset) != contract]:
+        raise _TurnedDown(Refusal(tuple(Reason("dataset-changed", {"dataset": dataset}) for dataset in moved)))
 
 
 def _memo(asked: Asked, answer: bytes, salt: bytes, house: House) -> bytes:
@@ -279,7 +301,7 @@ def _what_it_answers(asked: Asked) -> bytes:
 
 def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
     tx.release(
-        Event(f"{asked.door.value}.released", asked.by, asked.id, {"contract": sealing.contract}),
+        Event(f"{asked.door.value}.released", asked.by, asked.id, {"contract": sealing.contract, "read": sealing.read}),
         _predicate(asked, sealing, tx.at),
         certificate.canonical_digest(salt, answer),
         memo,
@@ -307,7 +329,16 @@ def _predicate(asked: Asked, sealing: Sealing, issued: datetime) -> dict[str, ob
     }
 
 
-def _read_back(asked: Asked, house: House) -> Release | Refusal:
+def _own(asked: Asked, house: House) -> Release:
+    """Return what was just released, as it is kept."""
+    record = house.book.request(asked.id)
+    kept = None if record is None else _kept(asked, record, house)
+    assert kept is not None, "a released request is in the book"
+    return kept
+
+
+def _twins(asked: Asked, house: House) -> Release | Refusal:
+    """Return what another attempt at the same request got."""
     release = earlier(asked, house)
     assert release is not None, "a released request is in the book"
     return release

@@ -59,7 +59,7 @@ def answer(request: StatisticsRequest, *, house: House) -> Release | Refusal:
     # (6) What the caller computes is computed from protected cells only.
     table, withheld = _evaluate(exact, permit, dataset)
     # (7) Log, sign, keep; only then does it leave.
-    sealing = _sealing(permit, grant, withheld, exact)
+    sealing = _sealing(permit, grant, dataset, withheld, exact)
     return release.hand_over(asked, canonical({**table, "request": asked.id}), sealing, house)
 
 
@@ -79,7 +79,9 @@ def _asked(request: StatisticsRequest) -> Asked:
     return Asked(request.id, Door.STATISTICS, request.agreement, request.by, question)
 
 
-def _sealing(permit: AnswerPermit, grant: Grant, withheld: list[dict[str, object]], exact: Answer) -> Sealing:
+def _sealing(
+    permit: AnswerPermit, grant: Grant, dataset: Dataset, withheld: list[dict[str, object]], exact: Answer
+) -> Sealing:
     return Sealing(
         purpose=grant.purpose,
         contract=grant.contract_digest,
@@ -90,7 +92,7 @@ def _sealing(permit: AnswerPermit, grant: Grant, withheld: list[dict[str, object
         commitment=exact.commitment,
         pack=exact.rules.pack,
         rung="cube",
-        granted=(permit.statement.dataset,),
+        read={permit.statement.dataset: dataset.digest},
     )
 
 

@@ -25,6 +25,8 @@ from zhanqiao.terms.canonical import canonical
 from zhanqiao.terms.events import Event
 
 RESERVED, CERTIFIED, RELEASED = ".reserved", ".certified", ".released"
+# A kept answer went out once more.
+REPEATED = ".repeated"
 
 
 class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not that it was raised

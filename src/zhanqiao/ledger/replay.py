@@ -16,7 +16,7 @@ from dataclasses import dataclass, is_dataclass
 from datetime import datetime
 from typing import Protocol
 
-from zhanqiao.ledger.entries import LedgerDamaged, LoggedEvent, read_leaf
+from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, LoggedEvent, read_leaf
 from zhanqiao.terms.refusals import Reason
 
 # What an event says, by name: the facts of its leaf, or the predicate of an envelope's statement.
@@ -82,18 +82,27 @@ class Replay(Protocol):
 def compare_state(events: Iterable[LoggedEvent], replays: Sequence[Replay]) -> None:
     """Replay the whole log, which was audited before; raises LedgerDamaged at the first thing that is wrong.
 
-    That is an act that was not allowed at its place, or then a row that the log does not explain.
+    That is an act that was not allowed at its place, or then a row that the log does not explain. Raises LedgerOlder where
+    an entry does not say what it is judged by.
     """
     for event in events:
         facts = _facts_of(event)
         for replay in replays:
-            for reason in replay.take(event, facts):
+            for reason in _taken(replay, event, facts):
                 said = f"entry {event.index}, {event.kind} by {event.by}, was not allowed when it was written"
                 raise LedgerDamaged(f"couldn't audit: {said}: {reason.code}, {reason.message('en')}")
     for replay in replays:
         for comparison in replay.comparisons():
             for difference in comparison.differences():
                 raise LedgerDamaged(f"couldn't audit: {difference}")
+
+
+def _taken(replay: Replay, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
+    try:
+        return replay.take(event, facts)
+    except KeyError as lacking:
+        # The leaf is signed as it is: who wrote it did not say so yet.
+        raise LedgerOlder(f"entry {event.index}, {event.kind}, does not say {lacking}") from lacking
 
 
 def _facts_of(event: LoggedEvent) -> Facts:

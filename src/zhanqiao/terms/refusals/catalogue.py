@@ -437,6 +437,13 @@ ROWS: dict[str, Rule] = {
         exit_status=NOT_FOUND,
         http_status=404,
     ),
+    "dataset-changed": Rule(
+        en="The dataset {dataset} was described anew while it was asked for.",
+        zh="数据集 {dataset} 在请求期间重新编目。",
+        remedy_en="Ask again once it is loaded under its new contract.",
+        remedy_zh="请在其按新契约入库后重新请求。",
+        http_status=409,
+    ),
     "dataset-code-taken": Rule(
         en="The catalogue code {code} belongs to the dataset {dataset} already.",
         zh="目录代码 {code} 已属于数据集 {dataset}。",
