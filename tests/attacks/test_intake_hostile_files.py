@@ -413,6 +413,21 @@ def test_what_the_parser_imports_is_not_ours():
     assert "zhanqiao" not in source.split('"""', 2)[2]
 
 
+def test_a_parser_takes_no_pandas():
+    """Arrow would import it where it is installed, as it is beside the second engine: half a second for each file."""
+    program = (
+        "import sys\n"
+        "from zhanqiao.intake import nursery\n"
+        "sys.argv = ['', '/nonexistent']\n"
+        "try: nursery.main()\n"
+        "except FileNotFoundError: pass\n"
+        "import pyarrow as pa; pa.array(['a'])\n"
+        "print('pandas' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -32,14 +32,29 @@ from typing import NamedTuple, NoReturn
 # One thread: the limits of a parser are counted for one, and numpy's linear algebra is not wanted there.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import numpy as np  # noqa: F401  for those that are forked
+# All of these for those that are forked; the last is asked for late by Arrow itself.
+import csv  # noqa: F401, I001
+import dataclasses  # noqa: F401
+import numpy as np  # noqa: F401
 import pyarrow as pa  # noqa: F401
 import pyarrow.csv as pcsv  # noqa: F401
+import pyarrow.compute as pc  # noqa: F401
 
 FILE = 3
 _MOST_BYTES, _MOST_DESCRIPTORS = 4_096, 4
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 _STRAYS_SECONDS, _END_SECONDS = 0.01, 2.0
+
+
+class _WithoutPandas:
+    """Keeps pandas out. Where it is installed Arrow imports it, to ask whether what it is given is of it.
+
+    That took a parser half a second; nothing that one is given is.
+    """
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002  import's own signature
+        if name == "pandas":
+            raise ModuleNotFoundError("couldn't import pandas: a parser takes none", name=name)
 
 
 class _Parser(NamedTuple):
@@ -51,6 +66,7 @@ class _Parser(NamedTuple):
 
 def main() -> None:
     """Fork until the house closes its end, or is gone; then end what was forked."""
+    sys.meta_path.insert(0, _WithoutPandas())
     with open(sys.argv[1], "rb") as file:  # noqa: PTH123  the fewest imports
         program = compile(file.read(), sys.argv[1], "exec")
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
