@@ -43,7 +43,7 @@ from lib.deliveries import (
 )
 from lib.served import until
 from zhanqiao.catalogue import shelf
-from zhanqiao.intake import nursery_process, parser_process, quarantine
+from zhanqiao.intake import nursery, nursery_process, parser_process, quarantine
 from zhanqiao.intake.checks import check_column
 from zhanqiao.intake.landing import MemoryFile, Workspace
 from zhanqiao.intake.parser_process import End
@@ -416,15 +416,15 @@ def test_what_the_parser_imports_is_not_ours():
 def test_a_parser_takes_no_pandas():
     """Arrow would import it where it is installed, as it is beside the second engine: half a second for each file."""
     program = (
-        "import sys\n"
-        "from zhanqiao.intake import nursery\n"
-        "sys.argv = ['', '/nonexistent']\n"
-        "try: nursery.main()\n"
+        "import runpy, sys\n"
+        "program, sys.argv = sys.argv[1], ['', '/nonexistent']\n"
+        "try: runpy.run_path(program)['main']()\n"
         "except FileNotFoundError: pass\n"
         "import pyarrow as pa; pa.array(['a'])\n"
         "print('pandas' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    words = [sys.executable, "-c", program, nursery.__file__]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
 
 
