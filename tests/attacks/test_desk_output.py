@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from lib.pier import Pier, command_line
+from lib.pier import Pier, cold_command_line
 from zhanqiao.agreements.drafting import parse
 from zhanqiao.desk.cli import output
 
@@ -102,7 +102,7 @@ def test_a_draft_with_a_hidden_name_is_refused_as_that(pier: Pier, tmp_path: Pat
 def ask(pier: Pier, tmp_path: Path, *words: str, **how: object) -> subprocess.CompletedProcess[str]:
     typed = ["ask", STATEMENT, "--agreement", pier.agreements["statistics"], "--as", "bank-analyst"]
     typed += ["--home", str(pier.home), "--out", str(tmp_path / "answers"), *words]
-    return subprocess.run(command_line(*typed), text=True, timeout=120, check=False, **how)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(cold_command_line(*typed), text=True, timeout=120, check=False, **how)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["words", "data"])
@@ -126,7 +126,7 @@ def test_a_full_disk_behind_the_output_is_told_with_the_request(
 def test_where_nothing_can_be_said_the_status_says_it(pier: Pier, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         assert ask(pier, tmp_path, stdout=full, stderr=full).returncode == 1
-        words = command_line("catalogue", "show", "nothing", "--home", str(pier.home))
+        words = cold_command_line("catalogue", "show", "nothing", "--home", str(pier.home))
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -157,7 +157,7 @@ def test_a_terminal_is_not_told_what_to_do_by_a_file_name(pier: Pier, tmp_path: 
     odd = tmp_path / "[conceal]\x1b[2Jx\n✓ y.cert"
     odd.write_text("no certificate")
     screen, end = pty.openpty()
-    words = command_line("verify", str(odd), "--trust", str(pier.home / "public" / "trust.txt"))
+    words = cold_command_line("verify", str(odd), "--trust", str(pier.home / "public" / "trust.txt"))
     done = subprocess.run(words, stdout=end, stderr=end, check=False, env={**os.environ, "TERM": "xterm"})
     os.close(end)
     shown = os.read(screen, 65_536).decode()

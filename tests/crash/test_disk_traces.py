@@ -30,7 +30,7 @@ from lib.crash_states import (
 )
 from lib.disk_states import check_whole
 from lib.disk_trace import Traced, record, strace
-from lib.pier import Pier, Settled, command_line
+from lib.pier import Pier, Settled, cold_command_line
 from lib.repeating import repeat
 from lib.town import done
 from zhanqiao.desk.audit import audit
@@ -120,7 +120,7 @@ def explored_command(settled: Settled, name: str, some: int, share: tuple[int, i
         accident = COMMANDS[name](pier, work)
         connections.close_all()
         (work / "trace").mkdir()
-        words = command_line(*accident.words, "--home", str(home))
+        words = cold_command_line(*accident.words, "--home", str(home))
         run = record(words, home, work / "trace", given=accident.given)
         assert run.status == 0, run.output
         check_whole(run.before, run.operations, home)

@@ -3,12 +3,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from lib import crashing_load
+from lib import crashing_load, warm
 from lib.deliveries import GOOD, NEXT, QIAN, ZHOU, deliver, describe, load, loaded, published_rows
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import quarantine, sweep
@@ -20,7 +19,7 @@ OTHER = f"{ZHOU},周涛,1999-12-12,市南区,1,,"
 
 def killed(house: object, file: Path, point: str) -> bool:
     """Load in a process of its own that kills itself at `point`; return whether it came to that."""
-    command = [sys.executable, str(Path(crashing_load.__file__)), str(house.home), str(file), point]
+    command = warm.python(str(Path(crashing_load.__file__)), str(house.home), str(file), point)
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     assert ended.returncode in {0, -9}, ended.stderr
     return ended.returncode == -9
@@ -126,7 +125,7 @@ def test_a_sweep_that_never_rests_takes_nothing_from_loads_and_readers(house, tm
     describe(house, "append")
     loaded(house, deliver(tmp_path, *GOOD[:4], name="a.csv"))
     files = [deliver(tmp_path, row, name=name) for name, row in (("b.csv", NEXT), ("c.csv", GOOD[4]))]
-    command = [sys.executable, str(Path(crashing_load.__file__)), str(house.home)]
+    command = warm.python(str(Path(crashing_load.__file__)), str(house.home))
     running = [subprocess.Popen([*command, str(file), "rename:100"]) for file in files]
     sweeps = 0
     while any(process.poll() is None for process in running):
@@ -143,7 +142,7 @@ def test_a_sweep_that_never_rests_takes_nothing_from_loads_and_readers(house, tm
 def test_two_loads_at_once_come_one_after_the_other(house, tmp_path):
     describe(house, "append")
     files = [deliver(tmp_path, *GOOD, name="a.csv"), deliver(tmp_path, NEXT, name="b.csv")]
-    command = [sys.executable, str(Path(crashing_load.__file__)), str(house.home)]
+    command = warm.python(str(Path(crashing_load.__file__)), str(house.home))
     running = [subprocess.Popen([*command, str(file), "rename:100"]) for file in files]
     assert [process.wait(timeout=60) for process in running] == [0, 0]
     assert len(published_rows(house)) == 6

@@ -20,7 +20,7 @@ import pytest
 
 from lib import pier as piers
 from lib.accidents import COMMANDS, Accident, check_log
-from lib.pier import Pier, Settled, command_line
+from lib.pier import Pier, Settled, cold_command_line
 from lib.repeating import repeat
 from zhanqiao.desk.configuration import utc_now
 
@@ -126,7 +126,7 @@ def test_a_command_is_killed_at_any_moment(settled_pier, tmp_path, command) -> N
         for pier in piers.opened(settled_pier, _made(tmp_path / str(number)), utc_now):
             accident = COMMANDS[command](pier, tmp_path / str(number))
             process = subprocess.Popen(
-                command_line(*accident.words, "--home", str(pier.home)),
+                cold_command_line(*accident.words, "--home", str(pier.home)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

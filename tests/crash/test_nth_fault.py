@@ -22,7 +22,7 @@ from django.db import connections
 from lib.accidents import COMMANDS, Accident
 from lib.disk_trace import strace
 from lib.nth_fault import FAULTS, Call, calls_of, run_with
-from lib.pier import Pier, Settled, command_line
+from lib.pier import Pier, Settled, cold_command_line
 from lib.repeating import repeat
 from lib.town import done
 from zhanqiao.desk.audit import audit
@@ -65,7 +65,7 @@ def made(settled: Settled, name: str, folder: Path) -> tuple[Pier, Accident]:
 
 
 def words_of(pier: Pier, accident: Accident) -> list[str]:
-    return command_line(*accident.words, "--home", str(pier.home), "--lang", "en")
+    return cold_command_line(*accident.words, "--home", str(pier.home), "--lang", "en")
 
 
 def spread(calls: list[Call], some: int) -> list[Call]:

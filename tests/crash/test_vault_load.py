@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import warm
 from lib.vault_cases import (
     BY_PERSON,
     CUBE,
@@ -125,7 +126,7 @@ def die_at(home: Path, stop: int) -> bool:
     program = CHILD.format(tests=str(Path(__file__).parent), dead=DEAD)
     path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", program, str(home), str(stop)], env={**os.environ, "PYTHONPATH": path}, check=False
+        warm.python("-c", program, str(home), str(stop)), env={**os.environ, "PYTHONPATH": path}, check=False
     )
     assert done.returncode in {0, DEAD}
     return done.returncode == DEAD

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib.pier import command_line
+from lib.pier import cold_command_line
 
 SEEDS = (1, 2, 3, 4, 5)
 PEOPLE = 20_000
@@ -23,7 +23,7 @@ SCORE = re.compile(
 def test_no_dead_pensioner_is_certified(tmp_path, seed) -> None:
     words = ("demo", "--people", str(PEOPLE), "--seed", str(seed), "--lang", "en", "--home", str(tmp_path / "demo"))
     ran = subprocess.run(
-        command_line(*words),
+        cold_command_line(*words),
         capture_output=True,
         text=True,
         timeout=280,

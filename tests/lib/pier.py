@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -30,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections
 from stdnum.cn import ric, uscc
 
-from lib import town
+from lib import town, warm
 from lib.town import CONTRACTS, done
 from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.catalogue import shelf
@@ -457,9 +456,17 @@ def predicate(release: Release) -> dict[str, object]:
     return certificate.read_statement(base64.b64decode(envelope["payload"])).predicate
 
 
+_MAIN = "from zhanqiao.desk.cli import main; main()"
+
+
 def command_line(*words: str) -> list[str]:
-    """Return how `zhanqiao` is started, by this very interpreter."""
-    return [sys.executable, "-c", "from zhanqiao.desk.cli import main; main()", *words]
+    """Return how `zhanqiao` is started, by an interpreter that has imported it."""
+    return warm.python("-c", _MAIN, *words)
+
+
+def cold_command_line(*words: str) -> list[str]:
+    """Return how `zhanqiao` is started by a new interpreter."""
+    return warm.cold("-c", _MAIN, *words)
 
 
 def opened(settled: Settled, folder: Path, clock: Callable[[], datetime]) -> Iterator[Pier]:

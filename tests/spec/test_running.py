@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from lib.pier import WAGES, citizen_id, command_line, released, write_wages
+from lib.pier import WAGES, citizen_id, cold_command_line, command_line, released, write_wages
 from lib.town import codes, done
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk import state
@@ -76,7 +76,9 @@ def test_backups_that_are_taken_while_others_write_are_whole(pier, tmp_path, clo
     born = date(1948, 1, 1)
     rows = [WAGES[0]._replace(id=citizen_id(n, born), name=f"新{n}", born=born) for n in range(60)]
     files = [write_wages(tmp_path / f"{n}.csv", (*WAGES, *rows[: 10 * n])) for n in range(1, 4)]
-    words = [command_line("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer") for file in files]
+    words = [
+        cold_command_line("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer") for file in files
+    ]
     program = (
         f"import subprocess\nfor one in {words!r}: subprocess.run([*one, '--home', {str(pier.home)!r}], check=True)"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lib.pier import WAGES, Pier, command_line, opened
+from lib.pier import WAGES, Pier, cold_command_line, command_line, opened
 from lib.served import Served, said_anew, self_signed, served, until
 from lib.town import codes
 from zhanqiao.desk import demo_truth, personas
@@ -261,7 +261,7 @@ def test_a_supervisor_that_is_killed_takes_its_processes_along(pier: Pier) -> No
 def test_two_workers_do_not_share_a_deployment(pier: Pier) -> None:
     with served(pier) as found:
         ran = subprocess.run(
-            command_line("serve", "--home", str(pier.home), "--json"),
+            cold_command_line("serve", "--home", str(pier.home), "--json"),
             capture_output=True,
             text=True,
             timeout=60,

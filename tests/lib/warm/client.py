@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands for a program that a warm interpreter runs: passes on what it was given, and ends as that ends.
+
+python -I -S client.py SOCKET [-c TEXT | FILE] ARGUMENT ...
+"""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(place: str, arguments: list[str]) -> int:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.connect(place)
+        environment = [f"{name}={value}" for name, value in os.environ.items()]
+        parts = [str(Path.cwd()), str(len(arguments)), *arguments, *environment]
+        told = os.fsencode("\0".join(parts))
+        # A closed descriptor stays closed there.
+        standard = [number for number in range(3) if _is_open(number)]
+        socket.send_fds(server, [bytes([len(standard), *standard]) + len(told).to_bytes(8, "big")], standard)
+        server.sendall(told)
+        with server.makefile("rb") as said:
+            program = int(said.readline())
+            for number in FORWARDED:
+                signal.signal(number, lambda number, _: os.kill(program, number))
+            status = int(said.readline())
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
+        os.kill(os.getpid(), -status)
+    return status
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
