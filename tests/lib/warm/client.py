@@ -10,18 +10,20 @@ import socket
 import sys
 from pathlib import Path
 
+# Nobody here gives a program a descriptor beyond: a file with a passphrase is number 3.
+DESCRIPTORS = range(10)
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(place: str, arguments: list[str]) -> int:
+    # A closed one stays closed there. Asked before the socket takes a number.
+    given = [number for number in DESCRIPTORS if _is_open(number)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.connect(place)
         environment = [f"{name}={value}" for name, value in os.environ.items()]
         parts = [str(Path.cwd()), str(len(arguments)), *arguments, *environment]
         told = os.fsencode("\0".join(parts))
-        # A closed descriptor stays closed there.
-        standard = [number for number in range(3) if _is_open(number)]
-        socket.send_fds(server, [bytes([len(standard), *standard]) + len(told).to_bytes(8, "big")], standard)
+        socket.send_fds(server, [bytes([len(given), *given]) + len(told).to_bytes(8, "big")], given)
         server.sendall(told)
         with server.makefile("rb") as said:
             program = int(said.readline())

@@ -6,6 +6,7 @@ python server.py SOCKET         ends when its standard input does
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import io
@@ -19,6 +20,9 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+
+# Descriptors: that a client gives at most, and above all that are open.
+_MOST, _ABOVE = 16, 1_000
 
 
 def _import_all() -> None:
@@ -56,16 +60,16 @@ def serve(place: str) -> None:
 
 def _keep(client: socket.socket) -> bool:
     """Run a program in a process of its own and tell its client how it ended; True in that process."""
-    head, standard, _, _ = socket.recv_fds(client, 64, 3)
+    head, given, _, _ = socket.recv_fds(client, 64, _MOST)
     numbers, length = head[1 : 1 + head[0]], int.from_bytes(head[1 + head[0] :], "big")
     with client.makefile("rb") as said:
         told = os.fsdecode(said.read(length)).split("\0")
     program = os.fork()
     if program == 0:
         client.close()
-        _become(told, dict(zip(numbers, standard, strict=True)))
+        _become(told, dict(zip(numbers, given, strict=True)))
         return True
-    for descriptor in standard:
+    for descriptor in given:
         os.close(descriptor)
     client.sendall(b"%d\n" % program)
     watched = os.pidfd_open(program)
@@ -79,19 +83,18 @@ def _keep(client: socket.socket) -> bool:
     os._exit(0)
 
 
-def _become(told: list[str], standard: dict[int, int]) -> None:
+def _become(told: list[str], given: dict[int, int]) -> None:
     """Take on folder, arguments, environment and descriptors."""
     folder, count, *rest = told
     sys.argv = rest[: int(count)]
     os.environ.clear()
     os.environ.update(pair.partition("=")[::2] for pair in rest[int(count) :])
     os.chdir(folder)
-    for number in range(3):
-        if number in standard:
-            os.dup2(standard[number], number)
-        else:
-            os.close(number)
-    for descriptor in standard.values():
+    # Out of the way of the numbers that they get.
+    kept = {number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, _ABOVE) for number, descriptor in given.items()}
+    os.closerange(0, _ABOVE)
+    for number, descriptor in kept.items():
+        os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin = _text(0, "r", "surrogateescape")
     sys.stdout = _text(1, "w", "surrogateescape")
