@@ -30,7 +30,7 @@ KEYLESS = (
     ("          - {property: subject, value: person}\n          - {property: mask, value: token}\n", DROPPED),
     ("          - {property: capabilities, value: [join]}\n", ""),
     ("      - {property: latest, value: settled_on}\n", ""),
-    ("          - {property: mask, value: identity}\n", DROPPED),
+    ("          - {property: identifier, value: true}\n          - {property: mask, value: identity}\n", DROPPED),
     ("{property: sharing, value: conditional}", "{property: sharing, value: unconditional}"),
     ("{property: opening, value: conditional}", "{property: opening, value: unconditional}"),
     *CONDITIONS,
@@ -60,6 +60,10 @@ def test_no_steward_makes_data_about_people_data_about_nobody(pier: Pier) -> Non
     """Without its key nothing counts the people of a group, and groups of one would stand in a cube."""
     before = shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")
     keyless = edited(NEXT, *KEYLESS)
+    named = edited(
+        NEXT, *KEYLESS[:4], ("{property: mask, value: identity}", "{property: mask, value: drop}"), *KEYLESS[5:]
+    )
+    assert codes(contracts.read(named)) == ["contract-identifier-without-subject"], "it names one of them"
     assert isinstance(contracts.read(keyless), Dataset), "as new data it could be described"
     assert codes(describe(pier.house, keyless, "hrss-officer")) == ["contract-key-dropped"]
     assert (shelf.find("pension_enrolment"), shelf.snapshot_of("pension_enrolment")) == before

@@ -316,6 +316,9 @@ def test_two_edits_that_only_together_are_wrong() -> None:
     no_subject = edited((15, "[person]", "[]"))
     assert ("contract-identity-without-subject", 46) in problems_of(no_subject)
     assert ("contract-latest-without-person", 28) in problems_of(no_subject)
+    # Who says that data on people is about nobody would see groups of one, unless it names one of them.
+    dropped = edited((15, "[person]", "[]"), (46, "identity", "drop"))
+    assert ("contract-identifier-without-subject", 45) in problems_of(dropped)
     summed_band = edited((86, "[group]", "[aggregate]"))
     assert problems_of(summed_band) == [("contract-aggregate-generalised", 86)]
     kept_date = edited((52, "generalise", "keep"), (53, "{property: generaliser, value: year}", "{property: identifier, value: false}"))  # fmt: skip

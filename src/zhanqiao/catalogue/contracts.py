@@ -320,6 +320,10 @@ def _check_subjects(line: int, draft: _Draft, reading: Reading) -> None:
             reading.wrong("contract-subject-not-declared", entry.line_of("subject"), path, subject=kind.value)
         if entry.item.mask is Mask.IDENTITY and not declared:
             reading.wrong("contract-identity-without-subject", entry.line_of("mask"), entry.at("mask"))
+        elif entry.item.identifier and not declared:
+            # Whom it identifies, the rows are about: uncounted, they would come out one by one.
+            path = entry.at("identifier")
+            reading.wrong("contract-identifier-without-subject", entry.line_of("identifier"), path)
     # A column whose kind could not be read, or is not the declared one, may be the one that is meant.
     if any("subject" in entry.unread or entry.item.subject not in {None, *declared} for entry in draft.entries):
         return

@@ -38,6 +38,12 @@ def add(
         f"已编目：{dataset.zh}（{dataset.name} {dataset.version}），{len(dataset.items)} 个信息项",
         f"Described: {dataset.en} ({dataset.name} {dataset.version}), {len(dataset.items)} items",
     )
+    if not dataset.subject_kinds:
+        call.say(
+            "数据集不涉及任何主体：再小的分组也会显示。若涉及个人或企业，请立即以更正后的契约重新编目，再入库。",
+            "About nobody, it says: groups are shown however small. If it is about people or enterprises, describe it anew "
+            "before it is loaded.",
+        )
 
 
 @command(app)

@@ -251,6 +251,13 @@ ROWS: dict[str, Rule] = {
         "Set the mask to drop, or declare subjectKinds and the column that identifies the subject.",
         "请将脱敏方式设为 drop，或声明 subjectKinds 及标识主体的列。",
     ),
+    "contract-identifier-without-subject": _contract(
+        "an identifier of somebody stands in a dataset that says to be about nobody.",
+        "数据集声明不涉及任何主体，却含有直接标识。",
+        "Declare subjectKinds and the column that identifies the subject, so that groups are counted in people. A column that "
+        "identifies none of them, like an office's telephone, is no identifier.",
+        "请声明 subjectKinds 及标识主体的列，以便按主体计数保护分组。不标识任何主体的列（如单位电话）不设 identifier。",
+    ),
     # --- capabilities -----------------------------------------------------------------------------
     "contract-capability-without-mask": _contract(
         "nothing is stored under the mask {mask}, so {capabilities} could not be given.",
