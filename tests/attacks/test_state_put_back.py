@@ -356,7 +356,7 @@ def swept_by_nobody(pier: Pier, _: Path) -> None:
 
 
 ATTACKS: dict[Callable[[Pier, Path], None], str] = {
-    answer_of_an_older_snapshot: "statistics.certified by bank-analyst, .*: dataset-changed",
+    answer_of_an_older_snapshot: "statistics.released by bank-analyst, .*: snapshot-superseded",
     answer_under_another_description: "statistics.released by bank-analyst, .*: dataset-changed",
     answer_handed_out_again: "statistics.repeated by rival-analyst, .*: agreement-unknown",
     ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",

@@ -246,6 +246,7 @@ def test_a_release_is_an_envelope_and_the_event_that_says_to_whom_it_went(pier: 
     assert record.index == envelope.index
     said = json.loads(event.leaf)
     assert (said["kind"], said["by"], said["request"]) == ("statistics.released", "bank-analyst", left.request)
+    assert said["facts"].pop("permitted") <= said["time"]
     assert said["facts"] == {
         "envelope": {"index": envelope.index, "digest": digest_bytes(envelope.leaf)},
         "memo": digest_bytes(record.memo),

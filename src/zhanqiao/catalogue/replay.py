@@ -6,16 +6,18 @@ And by which of them each answer was read.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zhanqiao.catalogue import shelf
 from zhanqiao.catalogue.models import ContractRow, HighWaterRow, SnapshotRow, StandingRow
-from zhanqiao.ledger.entries import CERTIFIED, RELEASED, RESERVED, LedgerDamaged, LoggedEvent
+from zhanqiao.ledger.entries import CERTIFIED, RELEASED, LedgerDamaged, LoggedEvent
 from zhanqiao.ledger.replay import Comparison, Facts, second
-from zhanqiao.policy.decide import PERMIT_LIFE
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Reason
+
+# A publication is dated when it begins to wait for the state, for which nobody waits longer than half as long.
+_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class ShelfReplay:
         self._snapshots: dict[str, _Snapshot] = {}
         self._marks: dict[str, int] = {}
         self._replaced: dict[str, datetime] = {}  # snapshots that were published before the one that is
-        self._begun: dict[str, datetime] = {}  # when a request that is not released yet was charged
         self._certified: Mapping[str, str] = {}  # the snapshots of the envelope that a release stands behind
 
     def described(self, names: Collection[str]) -> dict[str, Dataset]:
@@ -61,14 +62,12 @@ class ShelfReplay:
 
     def take(self, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
         """Judge what the event says, then do it once more."""
-        if event.kind.endswith(RESERVED):
-            self._begun[event.request] = event.time
-            return ()
         if event.kind.endswith(CERTIFIED):
+            # Its release is the next entry: `ledger.audit` has seen to that.
             self._certified = _texts(facts["snapshot"])
-            return self._judge_snapshots(self._begun.pop(event.request, event.time))
+            return ()
         if event.kind.endswith(RELEASED):
-            return self._judge_read(facts)
+            return [*self._judge_read(facts), *self._judge_snapshots(datetime.fromisoformat(str(facts["permitted"])))]
         said = _texts(facts)
         if reasons := self._judge(event.kind, said):
             return reasons
@@ -79,18 +78,23 @@ class ShelfReplay:
         """Judge under which descriptions the answer was read: they say what is a figure, and what a subject."""
         read = _texts(facts["read"])
         names = sorted(read.keys() | self._certified.keys())
-        standing = {name: self._standing[name].contract for name in names if name in self._standing}
-        return [Reason("dataset-changed", {"dataset": name}) for name in names if read.get(name) != standing.get(name)]
+        return [
+            Reason("dataset-changed", {"dataset": name}) for name in names if not self._stands(name, read.get(name))
+        ]
 
-    def _judge_snapshots(self, at: datetime) -> Sequence[Reason]:
-        """Judge which snapshots answered: the published ones, or such as were while a permit of `at` could be made."""
+    def _stands(self, dataset: str, contract: str | None) -> bool:
+        standing, row = self._standing.get(dataset), self._snapshots.get(self._certified.get(dataset, ""))
+        return standing is not None and row is not None and {standing.contract, row.contract} == {contract}
+
+    def _judge_snapshots(self, permitted: datetime) -> Sequence[Reason]:
+        """Judge which snapshots answered: each the published one of its dataset when the permit was made."""
 
         def stood(dataset: str, snapshot: str) -> bool:
             row, replaced = self._snapshots.get(snapshot), self._replaced.get(snapshot)
-            return row is not None and row.dataset == dataset and (replaced is None or at - replaced <= PERMIT_LIFE)
+            return row is not None and row.dataset == dataset and (replaced is None or permitted - replaced <= _WAIT)
 
         strange = [dataset for dataset, snapshot in self._certified.items() if not stood(dataset, snapshot)]
-        return [Reason("dataset-changed", {"dataset": dataset}) for dataset in strange]
+        return [Reason("snapshot-superseded", {"dataset": dataset}) for dataset in strange]
 
     def _judge(self, kind: str, said: Mapping[str, str]) -> Sequence[Reason]:
         match kind:

@@ -8,7 +8,7 @@ anew, because masks and bounds of the former contract protected the former snaps
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -229,6 +229,12 @@ def publish(tx: Recording, snapshot: Snapshot) -> None:
     standing = StandingRow.objects.filter(pk=snapshot.dataset, contract_id=snapshot.contract_digest)
     if standing.update(snapshot_id=snapshot.id) != 1:
         raise ContractMoved(f"couldn't publish {snapshot.dataset}: its contract changed since the batch was read")
+
+
+def contracts_of(snapshots: Mapping[str, str]) -> dict[str, str]:
+    """Return under which contract each dataset's snapshot was loaded; nothing of one that is not here, or not of it."""
+    rows = SnapshotRow.objects.filter(id__in=snapshots.values()).values_list("id", "dataset", "contract_id")
+    return {dataset: contract for name, dataset, contract in rows if snapshots.get(dataset) == name}
 
 
 def segments_digest(segments: Sequence[str]) -> str:

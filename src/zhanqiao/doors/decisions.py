@@ -292,5 +292,6 @@ def _sealing(
         withheld=[],
         commitment=commitment,
         service=service.name,
+        permitted=permit.expires - decide.PERMIT_LIFE,
         read={name: dataset.digest for name, dataset in datasets.items()},
     )

@@ -7,12 +7,13 @@
                memo. COMMIT is the point of no return. Then tiles, checkpoint and certificate, each repeatable.
 
 A crash after `reserve` leaves the charge spent and the request repeatable; a crash after `hand_over`'s commit is
-answered from the memo. The same request id gets the same bytes and no second charge.
+answered from the memo. The same request id gets the same bytes and no second charge; the log says to whom they went
+again (`<door>.repeated`).
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -74,7 +75,9 @@ class Sealing:
     contract    digest of the one that the question was judged by: beside the certificate in the log, not in it
     commitment  to the exact result before protection, under the auditor's key
     pack        rule pack under which the answer was protected
-    read        dataset -> digest of the contract that it was read under: both have to stand still when the answer leaves
+    read        dataset -> digest of the contract that it was read under: both have to stand still when the answer leaves,
+                and the snapshot has to be one that was loaded under it
+    permitted   when the permit was made: which snapshot was the published one then, the audit asks
     """
 
     purpose: str
@@ -84,10 +87,11 @@ class Sealing:
     rules: list[dict[str, object]]
     withheld: list[dict[str, object]]
     commitment: str
+    read: dict[str, str]
+    permitted: datetime
     service: str | None = None
     rung: str | None = None
     pack: str = RULE_PACK
-    read: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -285,7 +289,8 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
         facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(covered)) or "-"}
         raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
     now = {name: dataset.digest for name, dataset in shelf.among(sealing.read).items()}
-    if moved := [dataset for dataset, contract in sealing.read.items() if now.get(dataset) != contract]:
+    loaded = shelf.contracts_of(sealing.snapshot)
+    if moved := [name for name, contract in sealing.read.items() if {now.get(name), loaded.get(name)} != {contract}]:
         raise _TurnedDown(Refusal(tuple(Reason("dataset-changed", {"dataset": dataset}) for dataset in moved)))
 
 
@@ -300,8 +305,15 @@ def _what_it_answers(asked: Asked) -> bytes:
 
 
 def _release(asked: Asked, answer: bytes, salt: bytes, memo: bytes, sealing: Sealing, tx: Recording) -> None:
+    assert sealing.read.keys() == sealing.snapshot.keys(), "whatever answers was read under a contract"
+    permitted = sealing.permitted.isoformat(timespec="seconds")
     tx.release(
-        Event(f"{asked.door.value}.released", asked.by, asked.id, {"contract": sealing.contract, "read": sealing.read}),
+        Event(
+            f"{asked.door.value}.released",
+            asked.by,
+            asked.id,
+            {"contract": sealing.contract, "read": sealing.read, "permitted": permitted},
+        ),
         _predicate(asked, sealing, tx.at),
         certificate.canonical_digest(salt, answer),
         memo,

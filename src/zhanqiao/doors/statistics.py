@@ -92,6 +92,7 @@ def _sealing(
         commitment=exact.commitment,
         pack=exact.rules.pack,
         rung="cube",
+        permitted=permit.expires - decide.PERMIT_LIFE,
         read={permit.statement.dataset: dataset.digest},
     )
 

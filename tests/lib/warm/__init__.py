@@ -2,19 +2,21 @@
 """A Python interpreter that has already imported the product, and forks for each program that a test starts.
 
 Most of what a command costs is imports, and tests start some thousand. `python(...)` takes what an interpreter takes and
-returns the argument list of a client that behaves as the program does: its own arguments, folder, environment and
-descriptors, its own process, which dies as it dies. What a test must see from the very first instruction (a signal to
+returns the argument list of a client that behaves as the program does: its own arguments, folder, umask, environment and
+descriptors, its own process, which dies as it dies (but without the client's limits, session and group). What a test must see from the very first instruction (a signal to
 the process at any moment, a poor encoding, a trace of system calls, the console script itself) is started `cold`.
 """
 
 import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
+_OWN = os.getpid()
 _HERE = Path(__file__).parent
 # Where a shell finds a `zhanqiao` that is started warm, if `variables` are in its environment.
 BIN = _HERE / "bin"
@@ -54,9 +56,8 @@ def place() -> str:
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
     assert server.stdin is not None
-    if server.pid and os.getpid() == _OWN:
-        server.stdin.close()
-        server.wait()
-
-
-_OWN = os.getpid()
+    if os.getpid() != _OWN:  # a fork of ours
+        return
+    server.stdin.close()
+    server.wait()
+    shutil.rmtree(Path(place()).parent, ignore_errors=True)

@@ -4,6 +4,7 @@
 python -I -S client.py SOCKET [-c TEXT | FILE] ARGUMENT ...
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,19 +22,26 @@ def main(place: str, arguments: list[str]) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.connect(place)
         environment = [f"{name}={value}" for name, value in os.environ.items()]
-        parts = [str(Path.cwd()), str(len(arguments)), *arguments, *environment]
+        umask = os.umask(0)
+        os.umask(umask)
+        parts = [str(Path.cwd()), str(umask), str(len(arguments)), *arguments, *environment]
         told = os.fsencode("\0".join(parts))
         socket.send_fds(server, [bytes([len(given), *given]) + len(told).to_bytes(8, "big")], given)
         server.sendall(told)
         with server.makefile("rb") as said:
             program = int(said.readline())
             for number in FORWARDED:
-                signal.signal(number, lambda number, _: os.kill(program, number))
+                signal.signal(number, lambda number, _: _tell(program, number))
             status = int(said.readline())
     if status < 0:
         signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
         os.kill(os.getpid(), -status)
     return status
+
+
+def _tell(program: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(program, number)
 
 
 def _is_open(number: int) -> bool:

@@ -85,7 +85,8 @@ def _keep(client: socket.socket) -> bool:
 
 def _become(told: list[str], given: dict[int, int]) -> None:
     """Take on folder, arguments, environment and descriptors."""
-    folder, count, *rest = told
+    folder, umask, count, *rest = told
+    os.umask(int(umask))
     sys.argv = rest[: int(count)]
     os.environ.clear()
     os.environ.update(pair.partition("=")[::2] for pair in rest[int(count) :])

@@ -447,8 +447,15 @@ ROWS: dict[str, Rule] = {
     "dataset-changed": Rule(
         en="The dataset {dataset} was described anew while it was asked for.",
         zh="数据集 {dataset} 在请求期间重新编目。",
-        remedy_en="Ask again once it is loaded under its new contract.",
-        remedy_zh="请在其按新契约入库后重新请求。",
+        remedy_en="Ask again, with the same --request, once it is loaded under its new contract: what was charged stays so.",
+        remedy_zh="请在其按新契约入库后以相同的 --request 重新请求，不重复计次。",
+        http_status=409,
+    ),
+    "snapshot-superseded": Rule(
+        en="The answer was read from a snapshot of {dataset} that was not the published one.",
+        zh="该答复所用的 {dataset} 快照并非当时发布的快照。",
+        remedy_en="Have the audit administrator look at the state and the ledger.",
+        remedy_zh="请由审计管理员核查状态库与账本。",
         http_status=409,
     ),
     "dataset-code-taken": Rule(

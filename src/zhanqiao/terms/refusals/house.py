@@ -131,8 +131,8 @@ ROWS: dict[str, Rule] = {
         http_status=500,
     ),
     "ledger-older": Rule(
-        en="A version whose acts carry no proof began this log, so nobody can tell who acted: {cause}.",
-        zh="本账本由不记录操作凭证的旧版本建立，无法核对操作者：{cause}。",
+        en="An older version wrote this log and did not say in it what an audit judges by: {cause}.",
+        zh="本账本由旧版本写入，未记录审计所需的内容：{cause}。",
         remedy_en="Found a new deployment with `zhanqiao init`, and load and agree again; keep this one as it is.",
         remedy_zh="请用 `zhanqiao init` 建立新部署，重新归集数据、签订协议；本部署请原样保留。",
         exit_status=FAULT,
