@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from zhanqiao.catalogue.items import NAME, NAME_WANTED, Entry, read_custom, read_item
 from zhanqiao.catalogue.plain_yaml import Mapping, Node, compose
@@ -144,6 +145,8 @@ def text_of(content: str | bytes) -> str:
     return content.decode("utf-8-sig") if isinstance(content, bytes) else content
 
 
+# One that is described is read by whoever checks the right to, by the shelf, and once more from what was kept.
+@lru_cache(maxsize=128)
 def parse(text: str) -> Dataset | Refusal:
     """Read a contract; a refusal names every problem with its line."""
     # (1) A text of bearable size. One that has no UTF-8 form has no digest either.
