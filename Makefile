@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
-# One more than there are cores: a third of a test's time it waits for the disk to sync.
+# One more than there are cores: a third of a test's time it waits for the disk to sync. Handed out one by one, so that
+# none of them ends long after the others.
 WORKERS := $(shell expr $(CORES) + 1)
+TESTED := -n $(WORKERS) --maxschedchunk 1
 
 # Tests start hundreds of commands; each would compile the product anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
@@ -48,10 +50,10 @@ demo: $(VENV)/core.done
 
 test: $(VENV)/spark.done
 	@tools/judges
-	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
+	@$(BIN)/pytest $(TESTED) -m "not slow"
 
 test-slow: $(VENV)/spark.done $(VENV)/bundle.done
-	@$(BIN)/pytest -n $(WORKERS) -m slow
+	@$(BIN)/pytest $(TESTED) -m slow
 
 # The threat table of SECURITY.md, a figure for each row; FULL=1 runs the long attacks as well.
 threats: $(VENV)/spark.done

@@ -16,6 +16,11 @@ import django
 
 django.setup()
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 

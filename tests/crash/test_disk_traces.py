@@ -41,6 +41,7 @@ from zhanqiao.vault.house import House
 FULL = os.environ.get("EXPLORE") == "full"
 SEED = int(os.environ.get("SEED", "1"))
 pytestmark = [
+    pytest.mark.first,
     pytest.mark.skipif(strace() is None, reason="strace is not here, or may not trace"),
     pytest.mark.timeout(7_200 if FULL else 300),
 ]
@@ -131,7 +132,7 @@ def explored_command(settled: Settled, name: str, some: int, share: tuple[int, i
 def test_some_disks_of_an_answer_open(settled_pier):
     found = explored_command(settled_pier, "ask", 1, (0, 32))
     assert found.broken == 0, found.named
-    assert found.opened > 10
+    assert found.opened > 5
 
 
 @pytest.mark.slow

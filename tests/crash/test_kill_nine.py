@@ -27,7 +27,7 @@ from zhanqiao.desk.configuration import utc_now
 DYING = Path(__file__).parents[1] / "lib" / "dying"
 KILLED = -signal.SIGKILL
 FULL = os.environ.get("EXPLORE") == "full"
-BY_DAY = 6  # of each command, and those around its commits
+BY_DAY = 4  # of each command, and those around its commits
 NAMES = ("ask", "decide", "load")
 
 
@@ -82,6 +82,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.first
 @pytest.mark.parametrize("command", NAMES)
 def test_a_command_that_is_killed_leaves_nothing_half_done(settled_pier, tmp_path, command) -> None:
     steps = _steps(settled_pier, tmp_path, command)

@@ -69,8 +69,10 @@ def _told(shared: Path, lang: str) -> Told:
 
 def _run_by_day(path: Path) -> object:
     """READMEs and tutorials in every test run; how-tos, which take longer together, with the slow ones."""
-    slow = [pytest.mark.slow] if path.parent.name == "howto" else []
-    return pytest.param(path, marks=slow, id=str(path.relative_to(ROOT)))
+    marks = [pytest.mark.slow] if path.parent.name == "howto" else []
+    # A README's demo is the one that the other pages of its language wait for.
+    marks += [pytest.mark.first] if path.name.startswith("README") else []
+    return pytest.param(path, marks=marks, id=str(path.relative_to(ROOT)))
 
 
 @pytest.mark.parametrize("path", [_run_by_day(path) for path in PAGES])
