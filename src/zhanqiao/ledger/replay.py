@@ -100,20 +100,9 @@ def compare_state(events: Iterable[LoggedEvent], replays: Sequence[Replay]) -> N
 def _taken(replay: Replay, event: LoggedEvent, facts: Facts) -> Sequence[Reason]:
     try:
         return replay.take(event, facts)
-    except _Unsaid as lacking:
+    except KeyError as lacking:
         # The leaf is signed as it is: who wrote it did not say so yet.
         raise LedgerOlder(f"entry {event.index}, {event.kind}, does not say {lacking}") from lacking
-
-
-class _Unsaid(Exception):  # noqa: N818  the name says what is so
-    """An event does not say a fact that it is judged by."""
-
-
-class _Said(dict[str, object]):
-    """What an event says. What it lacks is told apart from what any other mapping of a replay lacks, a fault of ours."""
-
-    def __missing__(self, name: str) -> object:
-        raise _Unsaid(repr(name))
 
 
 def _facts_of(event: LoggedEvent) -> Facts:
@@ -121,4 +110,4 @@ def _facts_of(event: LoggedEvent) -> Facts:
     if event.is_envelope:
         said = json.loads(base64.b64decode(str(said["payload"])))
     facts = said.get("predicate" if event.is_envelope else "facts")
-    return _Said(facts) if isinstance(facts, dict) else _Said()
+    return facts if isinstance(facts, dict) else {}
