@@ -5,6 +5,7 @@ What is expected is computed here from the delivered rows, in plain Python with 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -97,6 +98,21 @@ def test_remainders_are_told_and_not_what_they_hold(pier: Pier) -> None:
     assert answer.answer["withheld"] == withheld
     assert predicate(answer)["withheld"] == [{"public_code": "too-small-or-dominated", "groups": 4}]
     assert released(pier.ask(BY_DISTRICT)).answer["withheld"] == []
+
+
+def test_a_group_by_a_later_dimension_alone_is_told_to_be_a_part(pier: Pier) -> None:
+    """Of those born in 1952 some stand alone in their district; who reads their number must not take it for all."""
+    statement = "SELECT birth_year, count(*) AS people FROM pension_enrolment GROUP BY birth_year"
+    answer = released(pier.ask(statement))
+    shown = {row[0]: row[1] for row in rows_of(answer)}  # type: ignore[index]
+    born = Counter(row.born.year for row in WAGES if row.born)
+    assert shown[1950] < born[1950]
+    assert sum(shown.values()) == len(WAGES)
+    assert answer.answer["withheld"] == [{"rule": "parts-in-remainder", "groups": 1}]
+    one = released(pier.ask(statement.replace(" GROUP", " WHERE district = '市南区' GROUP")))
+    assert one.answer["withheld"] == [{"rule": "too-small-or-dominated", "groups": 1}], "of one district it is whole"
+    two = released(pier.ask(statement.replace(" GROUP", " WHERE district IN ('市南区', '市北区') GROUP")))
+    assert two.answer["withheld"] == [{"rule": "parts-in-remainder", "groups": 1}]
 
 
 @pytest.mark.parametrize(

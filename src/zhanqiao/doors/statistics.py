@@ -15,6 +15,7 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.doors import release
 from zhanqiao.doors.release import Asked, Release, Sealing
 from zhanqiao.policy import decide, guard
+from zhanqiao.policy.guard.cubes import are_whole
 from zhanqiao.policy.ir import Average, Count, CountUnits, Dim, Output, Sum
 from zhanqiao.policy.permits import AnswerPermit
 from zhanqiao.terms.agreements import Door, Grant
@@ -109,7 +110,8 @@ def _evaluate(
     statement = permit.statement
     atoms = exact.table.to_pylist()
     remainders = sum(any(atom[dim] is None for dim in statement.dims) for atom in atoms)
-    counted = (("too-small-or-dominated", remainders), ("filter-leaves-out-remainder", exact.undecided))
+    merged = "too-small-or-dominated" if are_whole(statement, permit.cube) else "parts-in-remainder"
+    counted = ((merged, remainders), ("filter-leaves-out-remainder", exact.undecided))
     withheld: list[dict[str, object]] = [{"rule": rule, "groups": groups} for rule, groups in counted if groups]
     table: dict[str, object] = {
         "status": "released",

@@ -35,6 +35,10 @@ _WITHHELD = {
         "过小、被个别主体支配或无此项值的分组已并入“其余”",
         "Groups that were too small, dominated or without a value joined the remainder 其余.",
     ),
+    "parts-in-remainder": (
+        "各组只计其足够大的部分，其余部分已并入“其余”：每组可能少于其总数。按立方体靠前的维度分组，则各组完整",
+        "Each group counts only those parts of it that are large enough; its other parts joined the remainder 其余, so it may be less than all of the group. Whole groups are those by the first dimensions of the dataset's cube.",
+    ),
     "filter-leaves-out-remainder": (
         "“其余”中有的行可能符合条件，有的不符合，故全部未计入：各行合计可能少于符合条件的总数",
         "The remainder 其余 may hold rows that meet the condition and rows that do not, so none of it is counted: what is shown may be less than all that meet it.",
@@ -145,6 +149,8 @@ def _show_table(call: Asking, answer: dict[str, object]) -> None:
         [str(column["name"]) for column in columns],
         [["-" if cell is None else str(cell) for cell in row] for row in rows],
     )
+    if not rows:
+        call.say("没有已发布的分组符合条件", "No published group meets the condition.")
     for entry in withheld:
         call.say(*_WITHHELD[str(entry["rule"])])
 
