@@ -40,7 +40,7 @@ $(VENV)/bundle.done: requirements/bundle.txt $(VENV)/core.done
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bundle.txt
 	@touch $@
 
-# One file that installs the product on a machine without network: docs/howto/install-offline.md.
+# One file that installs the product on a machine without network: docs/decisions/0010-offline-bundle.md.
 bundle: $(VENV)/bundle.done
 	@$(BIN)/python tools/bundle.py
 
@@ -89,4 +89,4 @@ locks:
 	    requirements/$$set.in -o requirements/$$set.txt; done
 
 clean:
-	@rm -rf $(VENV) build dist docs/_build demo-home bench/latest.json
+	@rm -rf $(VENV) build dist docs/_build demo-home demo-home-city bench/latest.json

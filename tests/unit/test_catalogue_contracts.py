@@ -402,12 +402,23 @@ def test_a_dataset_has_items() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "\ufeff", "---\n...\n"])
 def test_an_empty_file_is_no_contract(text: str) -> None:
-    assert problems_of(text)[0][0] in {"contract-not-yaml", "contract-type-wrong"}
+    assert problems_of(text)[0][0] in {"contract-not-yaml", "contract-not-described"}
 
 
 @pytest.mark.parametrize("text", ["just words", "[1, 2]", "42", "null", "- a\n- b\n"])
 def test_a_contract_is_a_mapping(text: str) -> None:
-    assert problems_of(text) == [("contract-type-wrong", 1)]
+    assert problems_of(text) == [("contract-not-described", 1)]
+
+
+def test_of_a_file_of_rows_nothing_is_repeated() -> None:
+    """Somebody gives the delivery instead of its description: what it holds is data."""
+    rows = "身份证号,姓名\n370202196001010018,参保人一\n370202196001010026,参保人二\n"
+    refusal = contracts.parse(rows)
+    assert isinstance(refusal, Refusal)
+    said = " ".join(reason.message(lang) + reason.remedy(lang) for reason in refusal.reasons for lang in ("zh", "en"))
+    assert "3702" not in said
+    assert "参保人" not in said
+    assert "intake load" in said
 
 
 def test_a_yaml_bomb_is_refused_before_it_expands() -> None:

@@ -186,9 +186,12 @@ class _Draft:
 
 
 def _read_contract(tree: Node, reading: Reading) -> _Draft | None:
-    top = reading.mapping(tree, "contract", _TOP)
-    if top is None:
+    if not isinstance(tree, Mapping):
+        # A file of rows by mistake: of that nothing is repeated.
+        reading.wrong("contract-not-described", tree.line, "contract")
         return None
+    top = reading.mapping(tree, "contract", _TOP)
+    assert top is not None, "a mapping"
     draft = _Draft()
     readers: dict[str, tuple[str, Callable[[Node, str], object]]] = {
         "apiVersion": ("", lambda node, path: reading.code(node, path, _ApiVersion)),

@@ -215,8 +215,8 @@ ROWS: dict[str, Rule] = {
     "draft-not-yaml": Rule(
         "Line {line}: this is no plain YAML: {problem}.",
         "第 {line} 行：不是规范的 YAML：{problem}。",
-        "Write plain mappings, lists and values; no tags, anchors or repeated keys.",
-        "请使用普通的映射、列表和值，不用标签、锚点或重复的键。",
+        "Write plain mappings, lists and values, with a half-width : and a space after each key; no tags, anchors or repeated keys.",
+        "请使用普通的映射、列表和值，键后用半角冒号加空格；不用标签、锚点或重复的键。",
         http_status=400,
     ),
     "draft-text-invisible": Rule(

@@ -35,8 +35,14 @@ ROWS: dict[str, Rule] = {
     "contract-not-yaml": _contract(
         "this is no YAML: {problem}.",
         "不是有效的 YAML：{problem}。",
-        "Correct the line; names with : # [ ] {{ }} stand in quotes.",
-        "请更正该行；含有 : # [ ] {{ }} 的内容须加引号。",
+        "Correct the line or the one before it: a colon is the half-width : with a space after it; names with : # [ ] {{ }} stand in quotes.",
+        "请更正该行或其前一行：冒号须为半角 : 且其后留空格；含有 : # [ ] {{ }} 的内容须加引号。",
+    ),
+    "contract-not-described": _contract(
+        "this is no description: a contract consists of lines `key: value`.",
+        "不是数据契约：契约由“键: 值”各行组成。",
+        "Describe the dataset as the reference of contracts shows; a file of rows is loaded with `zhanqiao intake load DATASET FILE`.",
+        "请按数据契约参考编写；数据文件请用 `zhanqiao intake load DATASET FILE` 装载。",
     ),
     "contract-yaml-not-plain": _contract(
         "a contract is plain YAML, without {problem}.",
