@@ -280,6 +280,12 @@ def role_given_by_nobody(pier: Pier, _: Path) -> None:
         done(register.give_role(pier.house.book, "rival-analyst", Role.OFFICER, "bank-officer"))
 
 
+def reinstated_by_nobody(pier: Pier, _: Path) -> None:
+    done(register.dismiss(pier.house.book, "rival-analyst", "sysadmin"))
+    with holding("bank-officer", Role.SYSTEM_ADMIN):
+        done(register.reinstate(pier.house.book, "rival-analyst", "bank-officer"))
+
+
 def resident_admitted_by_one(pier: Pier, _: Path) -> None:
     book = pier.house.book
     new = NewOrganisation("new", OrganisationKind.RESIDENT, "新入驻")
@@ -381,6 +387,7 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     question_with_a_key_that_was_replaced: "statistics.reserved by bank-analyst, .*: act-unproven",
     consent_withdrawn_with_a_key_of_ones_own: "consent.withdrawn by app, .*: act-unproven",
     role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
+    reinstated_by_nobody: "identity.person-reinstated by bank-officer, .*: role-missing",
     resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
     witness_named_by_nobody: "ledger.witness-added by bank-officer, .*: role-missing",

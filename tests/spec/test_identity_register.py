@@ -9,7 +9,9 @@ from zhanqiao.identity.admission import CRITERIA
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
+from zhanqiao.identity.replay import RegisterReplay
 from zhanqiao.ledger.dsse import key_id_of
+from zhanqiao.ledger.replay import compare_state
 
 EVIDENCE = {criterion.code: f"doc {criterion.code}" for criterion in CRITERIA}
 
@@ -127,6 +129,18 @@ def test_a_resident_may_leave_by_itself_but_not_throw_another_out(town: Town):
 def test_who_was_dismissed_acts_no_more(town: Town):
     done(register.dismiss(town.book, "secadmin", "sysadmin"))
     assert codes(register.give_role(town.book, "bank-officer", Role.ANALYST, "secadmin")) == ["person-inactive"]
+
+
+def test_who_was_dismissed_by_mistake_comes_back_without_roles(town: Town):
+    """One person alone neither lets somebody go and come back with power, nor keeps anybody out for good."""
+    done(register.dismiss(town.book, "bank-officer", "sysadmin"))
+    assert codes(register.reinstate(town.book, "bank-officer", "secadmin")) == ["role-missing"]
+    back = done(register.reinstate(town.book, "bank-officer", "sysadmin"))
+    assert (back.active, back.roles) == (True, frozenset())
+    assert codes(register.reinstate(town.book, "bank-officer", "sysadmin")) == ["person-active"]
+    assert codes(register.reinstate(town.book, "nobody", "sysadmin")) == ["person-unknown"]
+    done(register.give_role(town.book, "bank-officer", Role.OFFICER, "secadmin"))
+    compare_state(town.book.events(), [RegisterReplay()])
 
 
 def test_a_replaced_key_takes_every_role_and_keeps_what_was_sealed_checkable(town: Town):

@@ -147,3 +147,7 @@ def test_whoever_left_acts_no_more(resident: Shell):
     assert resident.run("people", "dismiss", "gone", by="sys")["active"] is False
     draft = resident.file("draft.yaml", DRAFT)
     assert "person-inactive" in resident.refused("agreement", "draft", draft, by="gone")
+    marked = {one["id"]: one["active"] for one in resident.run("people", "show")["people"]}
+    assert [name for name, active in marked.items() if not active] == ["gone"]
+    back = resident.run("people", "reinstate", "gone", by="sys")
+    assert (back["active"], back["roles"]) == (True, [])

@@ -123,6 +123,11 @@ def check_role(person: Person, role: Role) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
+def check_dismissed(person: Person) -> tuple[Reason, ...]:
+    """Say why a person cannot be reinstated."""
+    return (Reason("person-active", {"person": person.id}),) if person.active else ()
+
+
 def check_acts(person: Person, role: Role, organisation: str | None = None) -> tuple[Reason, ...]:
     """Give every reason why `person` cannot act in `role` (for `organisation`, where one is named)."""
     reasons = []

@@ -5,7 +5,7 @@
     afterwards        a system administrator makes accounts, a security administrator gives and takes roles
 
 An account without roles can do nothing, and nobody is both administrators: so each power takes two people. Replacing a
-key takes every role away, for the same reason: who put a key of his own in another's place would gain nothing.
+key takes every role away, and so does reinstating a dismissed person, for the same reason: who put a key of his own in another's place would gain nothing.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from zhanqiao.identity.bindings import organisation_binding, person_binding
 from zhanqiao.identity.directory import check_actor, find_organisation, find_person
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.natural_person import name_of
-from zhanqiao.identity.people import CODED, Organisation, OrganisationKind, Person, Role, check_role
+from zhanqiao.identity.people import CODED, Organisation, OrganisationKind, Person, Role, check_dismissed, check_role
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.public_key import read_public_key
@@ -150,6 +150,23 @@ def dismiss(book: Book, person: str, by: str) -> Person | Refusal:
             return note_refusal(tx, "identity.dismiss", by, person, reasons)
         PersonRow.objects.filter(pk=person).update(active=False)
         tx.add(Event("identity.person-dismissed", by, facts={"person": person}))
+        return _known_person(person)
+
+
+def reinstate(book: Book, person: str, by: str) -> Person | Refusal:
+    """Let a dismissed person act again, without a role; a security administrator gives them again.
+
+    Nobody has two accounts: without this, one dismissed by mistake would keep its natural person out for good.
+    """
+    with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person)]
+        if (found := find_person(person)) is not None:
+            reasons += check_dismissed(found)
+        if reasons:
+            return note_refusal(tx, "identity.reinstate", by, person, reasons)
+        PersonRow.objects.filter(pk=person).update(active=True)
+        RoleRow.objects.filter(person_id=person).delete()
+        tx.add(Event("identity.person-reinstated", by, facts={"person": person}))
         return _known_person(person)
 
 

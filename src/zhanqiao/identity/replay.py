@@ -18,7 +18,7 @@ from zhanqiao.identity.consent_keys import check_registrar
 from zhanqiao.identity.directory import Directory, check_actor
 from zhanqiao.identity.keys import DEMO
 from zhanqiao.identity.models import ConsentKeyRow, EvidenceRow, KeyRow, OrganisationRow, PersonRow, RoleRow
-from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_role
+from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_dismissed, check_role
 from zhanqiao.identity.residents import check_admission
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, LoggedEvent, proving_key
@@ -150,6 +150,10 @@ class RegisterReplay:
                 ]
             case "identity.person-dismissed":
                 return [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
+            case "identity.person-reinstated":
+                person = self._person(said["person"])
+                dismissed = _known("person", said, self._people) if person is None else check_dismissed(person)
+                return [*self._check_by(event, Role.SYSTEM_ADMIN), *dismissed]
             case "identity.key-replaced":
                 reasons = [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
                 return [*reasons, *self._check_key(said["key"])]
@@ -250,6 +254,9 @@ class RegisterReplay:
                 self._take_key(said["key"], said["person"], at)
             case "identity.person-dismissed":
                 self._people[said["person"]] = replace(self._people[said["person"]], active=False)
+            case "identity.person-reinstated":
+                self._people[said["person"]] = replace(self._people[said["person"]], active=True)
+                self._take_roles(said["person"])
             case "identity.role-given":
                 self._roles[said["person"], said["role"]] = None
                 self._held.add((said["person"], said["role"]))
@@ -286,6 +293,9 @@ class RegisterReplay:
         former = self._in_use[person]
         self._keys[former] = replace(self._keys[former], until=at)
         self._take_key(key, person, at)
+        self._take_roles(person)
+
+    def _take_roles(self, person: str) -> None:
         self._roles = {held: None for held in self._roles if held[0] != person}
 
     def comparisons(self) -> Iterator[Comparison]:

@@ -104,6 +104,12 @@ def dismiss(call: Call, person: PersonArgument) -> None:
     _show_person(call, call.unwrap(register.dismiss(call.house.book, person, call.by)))
 
 
+@command(app, acts=True)
+def reinstate(call: Call, person: PersonArgument) -> None:
+    """Let a dismissed person act again; roles have to be given again. 复职。"""
+    _show_person(call, call.unwrap(register.reinstate(call.house.book, person, call.by)))
+
+
 @command(app)
 def show(call: Call) -> None:
     """List organisations and their people. 查看机构与人员。"""
@@ -115,7 +121,14 @@ def show(call: Call) -> None:
                     {"id": o.id, "kind": o.kind, "name": o.name, "admission": o.admission} for o in organisations
                 ],
                 "people": [
-                    {"id": p.id, "organisation": p.organisation.id, "name": p.name, "roles": p.roles} for p in people
+                    {
+                        "id": p.id,
+                        "organisation": p.organisation.id,
+                        "name": p.name,
+                        "roles": p.roles,
+                        "active": p.active,
+                    }
+                    for p in people
                 ],
             }
         )
@@ -127,7 +140,7 @@ def show(call: Call) -> None:
     show_line()
     show_table(
         ["人员", "机构", "角色", "姓名"] if call.lang == "zh" else ["person", "organisation", "roles", "name"],
-        [[one.id, one.organisation.id, " ".join(sorted(one.roles)), one.name] for one in people],
+        [[one.id, one.organisation.id, _roles_of(call, one), one.name] for one in people],
     )
 
 
@@ -179,10 +192,19 @@ def _show_person(call: Call, one: Person) -> None:
         shown = {"person": one.id, "organisation": one.organisation.id, "roles": one.roles, "active": one.active}
         show_data({"status": "registered", **shown, "key": key_id_of(one.key)})
         return
-    roles = " ".join(sorted(one.roles)) or "-"
-    left = "" if one.active else ("，已离任" if call.lang == "zh" else ", has left")
+    roles, left = " ".join(sorted(one.roles)) or "-", _left(call, one)
     call.say(
         f"{one.id}（{one.organisation.id}）：角色 {roles}{left}",
         f"{one.id} of {one.organisation.id}: roles {roles}{left}",
         mark=DONE_MARK,
     )
+
+
+def _roles_of(call: Call, one: Person) -> str:
+    return " ".join(sorted(one.roles)) + _left(call, one)
+
+
+def _left(call: Call, one: Person) -> str:
+    if one.active:
+        return ""
+    return "，已离任" if call.lang == "zh" else ", has left"

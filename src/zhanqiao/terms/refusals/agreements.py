@@ -117,6 +117,13 @@ ROWS: dict[str, Rule] = {
         "Let a person of that organisation do it.",
         "请由该机构的人员操作。",
     ),
+    "person-active": Rule(
+        "{person} was not dismissed.",
+        "{person} 未离任。",
+        "Reinstate only whom `zhanqiao people show` marks as dismissed.",
+        "仅可恢复 `zhanqiao people show` 中标为已离任的人员。",
+        http_status=409,
+    ),
     "person-inactive": Rule(
         "{person} has left and acts no more.",
         "{person} 已离任，不能再操作。",
