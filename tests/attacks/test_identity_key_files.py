@@ -44,6 +44,13 @@ def test_a_plain_key_file_is_not_used(shell: Shell):
     assert shell.refused(*ACT, "--key", "plain.pem") == ["key-file-needs-passphrase"]
 
 
+def test_a_file_that_is_no_key_is_called_so(shell: Shell):
+    """Somebody names the public half, or the file of the passphrase: another passphrase would not help."""
+    (shell.folder / "no.pem").write_text("public key 00ff", encoding="utf-8")
+    (shell.folder / "no.pem").chmod(0o600)
+    assert shell.refused(*ACT, "--key", "no.pem") == ["key-file-unreadable"]
+
+
 def test_a_key_file_that_others_can_read_is_not_used(shell: Shell):
     shell.make_key("open")
     (shell.folder / "open.pem").chmod(0o644)

@@ -35,6 +35,8 @@ MIN_PASSPHRASE = 12
 _MAX_FILE_BYTES = 4_096
 _COSTS = (32_768, 8, 1)
 _PUBLIC = re.compile(r"[0-9a-f]{64}")
+# How a key begins that lies open, as only the demo uses one; and how one that is locked.
+_PLAIN = b"-----BEGIN PRIVATE KEY-----"
 _HEAD = re.compile(rb"\Azhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\n")
 
 
@@ -99,6 +101,8 @@ def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed2551
     if mode & 0o077:
         return refuse("key-file-readable-by-others", file=path.name)
     head = _HEAD.match(content)
+    if head is None and not content.startswith(_PLAIN):
+        return refuse("key-file-unreadable", file=path.name)
     if head is None and profile != DEMO:
         return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
     if head is not None and passphrase is None:

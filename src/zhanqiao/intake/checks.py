@@ -28,9 +28,15 @@ CODES: dict[str, tuple[str, str]] = {
     "unfinished": ("the last line has no end and may be cut off", "最后一行没有换行，可能不完整"),
     "blank": ("no value at all", "整行为空"),
     "required": ("a required value is missing", "缺少必填值"),
-    "type": ("not of the item's type or form", "类型或格式不符"),
+    "type": (
+        "not of the item's type or form (days: 2026-11-25, 2026/11/25, 20261125)",
+        "类型或格式不符（日期写作 2026-11-25、2026/11/25 或 20261125）",
+    ),
     "date": ("a day that does not exist", "日期不存在"),
-    "scale": ("more digits than the item stores", "数字位数超限"),
+    "scale": (
+        "more digits than the item stores (multipleOf in its contract)",
+        "数字位数超限（见数据契约的 multipleOf）",
+    ),
     "range": ("outside the declared range", "超出取值范围"),
     "length": ("longer than declared", "超过最大长度"),
     "pattern": ("not of the declared pattern", "不符合规定格式"),

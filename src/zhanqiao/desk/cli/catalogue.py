@@ -136,13 +136,13 @@ def _show_one(call: Call, dataset: Dataset) -> None:
         return
     show_line(bold(dataset.zh), f"  {dataset.en}  ({dataset.name} {dataset.version})")
     show_table(
-        ["信息项", "名称", "类型", "级别", "脱敏", "能力", "值域"]
+        ["信息项", "表头", "类型", "级别", "脱敏", "能力", "值域"]
         if call.lang == "zh"
-        else ["item", "name", "type", "level", "mask", "capabilities", "domain"],
+        else ["item", "header", "type", "level", "mask", "capabilities", "domain"],
         [
             [
                 item.name,
-                item.zh,
+                item.header,
                 item.type.value,
                 item.level.value,
                 item.mask.value,
@@ -163,6 +163,7 @@ def _item_data(item: Item) -> dict[str, object]:
     return {
         "name": item.name,
         "zh": item.zh,
+        "header": item.header,
         "type": item.type,
         "level": item.level,
         "mask": item.mask,

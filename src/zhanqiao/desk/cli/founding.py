@@ -44,6 +44,17 @@ def init(
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)
     if as_json:
-        show_data({"status": "founded", "home": str(home), "profile": profile, "origin": origin})
+        show_data({"status": "founded", "home": str(home), "city": city, "profile": profile, "origin": origin})
         return
-    say(language(lang), f"已在 {home} 建立部署", f"A deployment stands in {home}")
+    spoken = language(lang)
+    say(
+        spoken,
+        f"已在 {home} 建立部署：城市 {city}，运行模式 {profile}，账本 {origin}（账本名称不可更改）",
+        f"A deployment stands in {home}: city {city}, profile {profile}, log {origin} (for good)",
+    )
+    if settle is None:
+        say(
+            spoken,
+            "下一步：zhanqiao people found FILE，登记首批机构与人员",
+            "Next: zhanqiao people found FILE registers the first organisations and people",
+        )
