@@ -202,6 +202,8 @@ CLASSES: dict[str, list[tuple[str, set[str]]]] = {
         ("SELECT count(*) {P} WHERE shown_only = 'x'", {"statement-no-capability"}),
         ("SELECT asked_only, count(*) {P} GROUP BY asked_only", {"statement-no-capability"}),
         ("SELECT count(*) {P} WHERE district = '火星区'", {"statement-literal-domain"}),
+        ("SELECT count(*) {P} WHERE paid = '0-12'", {"statement-literal-domain"}),
+        ("SELECT count(*) {P} WHERE paid >= '[12,)'", {"statement-not-ordered"}),
         ("SELECT error('x') {P}", {"form-function"}),
         ("SELECT 1 / 0 {P}", {"form-arithmetic"}),
     ],

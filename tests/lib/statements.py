@@ -2,6 +2,7 @@
 """A described dataset, a grant and the two parsers, for tests that put statements to the guard. No data anywhere."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from lib.described import dataset
 from zhanqiao.policy import guard
@@ -46,6 +47,15 @@ PENSION = dataset(
     item("birth_year", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.YEAR),
     item("since", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.MONTH),
     item("quarter", LogicalType.DATE, FILTER, GROUP, COMPARE, mask=Mask.GENERALISE, generaliser=Generaliser.QUARTER),
+    item(
+        "paid",
+        LogicalType.INTEGER,
+        FILTER,
+        GROUP,
+        mask=Mask.GENERALISE,
+        generaliser=Generaliser.BAND,
+        grid=(Decimal(12),),
+    ),
     item("district", LogicalType.STRING, FILTER, GROUP, domain=("市南区", "市北区", "崂山区")),
     item("sex", LogicalType.STRING, FILTER, GROUP),
     item("rank", LogicalType.INTEGER, FILTER, GROUP),
@@ -61,7 +71,7 @@ PENSION = dataset(
             ("district", "birth_year", "sex", "rank", "shown_only", "asked_only"),
             ("contribution_base", "months"),
         ),
-        CubeSpec("by_month", ("since", "quarter"), ()),
+        CubeSpec("by_month", ("since", "quarter", "paid"), ()),
         CubeSpec("by_district", ("district",), ("contribution_base",)),
     ),
 )

@@ -260,6 +260,7 @@ SLIPS: list[tuple[int, str, str, str] | tuple[int, str, str, str, int]] = [
     (65, "[市南区, 市北区, 李沧区, 崂山区]", "[]", "contract-domain-size"),
     (65, "[市南区, 市北区, 李沧区, 崂山区]", "市南区", "contract-type-wrong"),
     (66, "[filter, group]", "[filter, group, compare]", "contract-compare-unordered"),
+    (86, "[group]", "[group, filter, compare]", "contract-compare-unordered"),
     (66, "[filter, group]", "[filter, group, join]", "contract-join-without-subject"),
     # measures
     (71, "minimum: 0, maximum: 100000, ", "", "contract-aggregate-without-bounds", 74),

@@ -390,7 +390,10 @@ def _capabilities_fit_the_level(entry: Entry, item: Item, reading: Reading) -> N
         None,
         Generaliser.REGION,
     }
-    if Capability.COMPARE in item.capabilities and unordered:
+    if Capability.COMPARE in item.capabilities and item.generaliser is Generaliser.BAND:
+        # What is stored is the band's label; of two labels none is less.
+        reading.wrong("contract-compare-unordered", line, path, type=Generaliser.BAND.value)
+    elif Capability.COMPARE in item.capabilities and unordered:
         reading.wrong("contract-compare-unordered", line, path, type=item.type.value)
 
 

@@ -12,8 +12,6 @@ names, and the direct identifiers apart; nothing of the rest goes on.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -146,14 +144,8 @@ def _banded(item: Item, column: pa.Array) -> pa.Array:
     scale = item.scale if item.type is LogicalType.NUMBER else 0
     steps = np.array([int(step.scaleb(scale)) for step in item.grid], np.int64)
     places = np.searchsorted(steps, _scaled(column), side="right")
-    labels = pa.array(band_labels(item.grid), pa.string()).take(pa.array(places.astype(np.int32)))
+    labels = pa.array(item.bands, pa.string()).take(pa.array(places.astype(np.int32)))
     return pc.if_else(column.is_valid(), labels, pa.scalar(None, pa.string())) if column.null_count else labels
-
-
-def band_labels(grid: tuple[Decimal, ...]) -> list[str]:
-    """Return the labels in order: below the first step, each step, from the last one on."""
-    texts = [format(step, "f") for step in grid]
-    return [f"[,{texts[0]})", *(f"[{low},{high})" for low, high in pairwise(texts)), f"[{texts[-1]},)"]
 
 
 def _scaled(column: pa.Array) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ code is written for a new one.
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from zhanqiao.terms.subjects import SubjectKind
 
@@ -147,6 +148,14 @@ class Item:
         if Capability.AGGREGATE in self.capabilities:
             return Level.MEASURE
         return Level.DIM
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The labels of a band in order: below the first step, each step, from the last one on; none of other items."""
+        if self.generaliser is not Generaliser.BAND:
+            return ()
+        texts = [format(step, "f") for step in self.grid]
+        return (f"[,{texts[0]})", *(f"[{low},{high})" for low, high in pairwise(texts)), f"[{texts[-1]},)")
 
     @property
     def stored(self) -> bool:

@@ -147,7 +147,7 @@ def _show_one(call: Call, dataset: Dataset) -> None:
                 item.level.value,
                 item.mask.value,
                 " ".join(sorted(item.capabilities)) or "-",
-                "、".join(item.domain[:_SHOWN_VALUES]) + (" …" if len(item.domain) > _SHOWN_VALUES else ""),
+                _shown_values(item.bands or item.domain),
             ]
             for item in dataset.items
         ],
@@ -157,6 +157,10 @@ def _show_one(call: Call, dataset: Dataset) -> None:
             f"立方体 {cube.name}：维度 {', '.join(cube.dims)}；度量 {', '.join(cube.measures) or '无'}",
             f"cube {cube.name}: dimensions {', '.join(cube.dims)}; measures {', '.join(cube.measures) or 'none'}",
         )
+
+
+def _shown_values(values: tuple[str, ...]) -> str:
+    return "、".join(values[:_SHOWN_VALUES]) + (" …" if len(values) > _SHOWN_VALUES else "")
 
 
 def _item_data(item: Item) -> dict[str, object]:
@@ -169,5 +173,5 @@ def _item_data(item: Item) -> dict[str, object]:
         "mask": item.mask,
         "grade": item.grade,
         "capabilities": item.capabilities,
-        "domain": item.domain,
+        "domain": item.bands or item.domain,
     }

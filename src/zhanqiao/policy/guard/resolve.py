@@ -47,6 +47,11 @@ def stored_type(item: Item) -> LogicalType:
     return LogicalType.INTEGER if item.generaliser is Generaliser.YEAR else LogicalType.STRING
 
 
+def _known_values(item: Item) -> tuple[str, ...]:
+    """Return the values that the contract says a stored item has; none where it does not say."""
+    return item.domain if item.generaliser is None else item.bands
+
+
 def is_ordered(item: Item) -> bool:
     """Whether `<` says something about an item's stored values: whole numbers, months, quarters."""
     return stored_type(item) is LogicalType.INTEGER or item.generaliser in _FORMS
@@ -231,8 +236,8 @@ class _Resolving:
             )
         elif form is not None and not form.fullmatch(str(value)):
             self._refuse("statement-literal-form", item=item.name, value=str(value), sample=sample)
-        elif item.domain and item.generaliser is None and value not in item.domain:
-            self._refuse("statement-literal-domain", item=item.name, value=str(value), domain=listed(item.domain))
+        elif (known := _known_values(item)) and value not in known:
+            self._refuse("statement-literal-domain", item=item.name, value=str(value), domain=listed(known))
 
     # --- small things ---
 
