@@ -73,7 +73,8 @@ def commands_page() -> str:
         "# Commands 命令",
         "",
         "Generated from the command line itself. Exit status: 0 done, 1 fault, 2 usage, 3 refused (the reasons stand on",
-        "standard output, as data with `--json`), 4 not found. `ZHANQIAO_HOME` stands for `--home`.",
+        "standard output, as data with `--json`), 4 not found, 130 interrupted (repeat a request under its number).",
+        "`ZHANQIAO_HOME` stands for `--home`.",
         "",
     ]
     for name, command in _commands("zhanqiao", typer.main.get_command(app)):

@@ -70,6 +70,15 @@ def test_without_its_published_keys_a_deployment_does_not_open(home, content):
     assert "public/trust.txt" in said
 
 
+@pytest.mark.parametrize("content", [b"", b"zhanqiao.test/other+00000000+AAAA\n"], ids=["empty", "another"])
+def test_another_key_is_not_published_as_the_logs(home, content):
+    """Witnesses take it from there."""
+    (home / "public" / "log.vkey").write_bytes(content)
+    said = command_refused(home, "ledger", "show")
+    assert "keys-differ" in said
+    assert "public/log.vkey" in said
+
+
 def test_a_lost_state_is_not_replaced_by_an_empty_one(home):
     for path in home.glob("state.sqlite3*"):
         path.unlink()

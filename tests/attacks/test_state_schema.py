@@ -64,8 +64,42 @@ def test_an_index_that_is_gone_is_named(house):
         audit(house)
 
 
-def test_a_damaged_index_is_found_by_the_examination(house):
-    """Rows are whole then, so that an audit, which reads them, has nothing to say."""
+def test_numbers_that_are_used_up_are_named(house):
+    """No row takes the next one, so that nothing could be suspended any more."""
+    change(house.home, f"INSERT INTO sqlite_sequence VALUES ('agreements_hold', {(1 << 63) - 1})")
+    with pytest.raises(LedgerDamaged, match="the numbers of agreements_hold are used up"):
+        audit(house)
+    assert damaged(house.home)
+
+
+def test_an_entry_before_the_first_is_named(house):
+    """No replay reads it, and it spoke for a request that nobody was charged for."""
+    with house.book.recording(Event("test.happened", "host")):
+        pass
+    columns = 'kind, "by", request, time, leaf'
+    change(house.home, f'INSERT INTO ledger_entry ("index", {columns}) SELECT -1, {columns} FROM ledger_entry')
+    with pytest.raises(LedgerDamaged, match="entry -1 stands before the first"):
+        audit(house)
+
+
+def test_an_index_that_says_other_than_its_rows_is_found(pier):
+    """Doors read what a person holds from the index alone: edited there, it gave a role that no row says."""
+    change(pier.home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    file = state.file_of(pier.home)
+    with state.reading(pier.home) as held:
+        (root,) = held.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_identity_role_1'"
+        ).fetchone()
+    content, place = bytearray(file.read_bytes()), slice((root - 1) * PAGE, root * PAGE)
+    page = bytes(content[place])
+    assert page.count(b"secadminsecadmin") == 1
+    content[place] = page.replace(b"secadminsecadmin", b"secadminsysadmin")
+    file.write_bytes(content)
+    with pytest.raises(LedgerDamaged, match="contradicts itself"):
+        audit(pier.house)
+
+
+def test_a_damaged_index_is_found(house):
     with house.book.recording(Event("test.happened", "host")):
         pass
     change(house.home, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -76,6 +110,8 @@ def test_a_damaged_index_is_found_by_the_examination(house):
     content[here : here + PAGE] = content[there : there + PAGE]
     state.file_of(house.home).write_bytes(content)
     assert len(damaged(house.home)) == 1
+    with pytest.raises(LedgerDamaged, match="contradicts itself"):
+        audit(house)
 
 
 @pytest.mark.parametrize("row", ["agreements", "catalogue"])

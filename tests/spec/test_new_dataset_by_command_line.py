@@ -264,6 +264,8 @@ def test_what_is_missing_on_the_way_is_said(shell: Shell) -> None:
     some = shell.file("some.csv", "树种,树高（米）\n")
     missing = shell.run("intake", "load", "no_such_dataset", some, "--as", "li-officer", status=4)
     assert [reason["code"] for reason in missing["reasons"]] == ["unknown-dataset"]
+    missing = shell.run("intake", "drop", "no_such_dataset", "--as", "li-officer", status=4)
+    assert [reason["code"] for reason in missing["reasons"]] == ["unknown-dataset"]
     stranger = shell.run("catalogue", "add", shell.file("foreign.odcs.yaml", TREES), "--as", "market-steward", status=3)
     assert [reason["code"] for reason in stranger["reasons"]] == ["not-of-organisation"]
     broken = TREES.replace("logicalType: string", "logicalType: tree").replace("value: keep", "value: kept")

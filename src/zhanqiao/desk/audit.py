@@ -11,7 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
-from zhanqiao.desk import schema, seats
+from zhanqiao.desk import schema, seats, state
 from zhanqiao.desk.columns import check_columns
 from zhanqiao.desk.configuration import Deployment
 from zhanqiao.identity.directory import check_actor, check_steward
@@ -96,6 +96,9 @@ def audit(house: House, settings: Deployment | None = None) -> int:
     # A trigger or a view would be met by nothing below.
     if (differing := schema.difference()) is not None:
         raise LedgerDamaged(f"couldn't audit: the state's schema was changed: {differing}")
+    # Doors read an index where there is one, and the replays below the rows: both have to say the same.
+    if (said := state.damaged(house.home)) is not None:
+        raise LedgerDamaged(f"couldn't audit: the state's file contradicts itself: {said}")
     with _rows_as_damage():
         check_columns()
         entries = house.book.audit()

@@ -33,7 +33,7 @@ def named(fault: Exception) -> Refusal | None:
         case OSError():
             return _without_disk(fault)
         case DatabaseError():
-            return _without_state(fault)
+            return without_state(fault)
         case _:
             return None
 
@@ -49,7 +49,8 @@ def _without_disk(cause: OSError) -> Refusal | None:
             return None
 
 
-def _without_state(cause: DatabaseError) -> Refusal:
+def without_state(cause: DatabaseError) -> Refusal:
+    """Return the sentence for a state that could not be read or written."""
     if is_busy(cause):
         return refuse("state-busy")
     if is_full(cause):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connections
 
-from zhanqiao.desk import state
+from zhanqiao.desk import damage, state
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
@@ -43,6 +43,8 @@ def found(
     try:
         with durable.needing_room():
             home.mkdir(parents=True, exist_ok=True)
+        if not state.has_room(home):
+            raise durable.full()
         home.chmod(0o700)
         house = _build(home, deployment, clock)
         refusal = settle(house) if settle is not None else None
@@ -133,6 +135,8 @@ def open_as(
     # SQLite would make an empty one.
     if not state.file_of(home).is_file():
         return refuse("state-damaged", cause=f"{state.file_of(home).name} is missing")
+    if not state.has_room(home):
+        return refuse("disk-full")
     state.use(home)
     from zhanqiao.ledger.book import Book
     from zhanqiao.ledger.keys import open_keys
@@ -145,7 +149,7 @@ def open_as(
         keyring = Keyring.open(home / "keys" / "vault")
     except (OSError, ValueError, TypeError, KeyFault) as fault:
         return refuse("keys-unreadable", cause=str(fault))
-    if (differing := _unpublished(home / "public" / "trust.txt", keys)) is not None:
+    if (differing := _unpublished(home / "public", keys)) is not None:
         return refuse("keys-differ", cause=differing)
     # Asked last: to ask opens the state, and what is another's is not touched.
     if (refusal := _of_another_version(upgrading=upgrading)) is not None:
@@ -178,7 +182,7 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
     try:
         gap = state.schema_gap()
     except DatabaseError as cause:
-        return refuse("state-busy") if state.is_busy(cause) else refuse("state-damaged", cause=str(cause))
+        return damage.without_state(cause)
     if gap is None:
         return None
     if gap.unknown:
@@ -201,13 +205,18 @@ def publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> 
     durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
 
 
-def _unpublished(path: Path, keys: "LogKeys") -> str | None:
+def _unpublished(folder: Path, keys: "LogKeys") -> str | None:
     """Say why the keys cannot be the published ones; None when they are."""
     from zhanqiao.ledger.keys import differing_key
     from zhanqiao.ledger.trust import Trust
 
+    path = folder / "trust.txt"
     try:
         differing = differing_key(keys, Trust.parse(path.read_bytes()))
+        path = folder / "log.vkey"
+        named = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as fault:
         return f"public/{path.name} cannot be used: {fault}"
-    return None if differing is None else f"public/{path.name} does not hold the key in keys/ledger/{differing}"
+    if differing is not None:
+        return f"public/trust.txt does not hold the key in keys/ledger/{differing}"
+    return None if named == keys.log.vkey else "public/log.vkey does not name the log's key"

@@ -20,6 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 Schema = Mapping[str, tuple[str, str | None]]
 
 _STATE = "default"
+_MOST_ROWS = 1 << 53
 
 
 def difference() -> str | None:
@@ -28,7 +29,7 @@ def difference() -> str | None:
     if (odd := _odd(held, made)) is not None:
         return odd
     other = next((name for name in sorted(made) if held[name] != made[name]), None)
-    return None if other is None else f"{other} is not the one that this version makes"
+    return _used_up() if other is None else f"{other} is not the one that this version makes"
 
 
 def contradiction(done: Iterable[str]) -> str | None:
@@ -38,6 +39,14 @@ def contradiction(done: Iterable[str]) -> str | None:
     except InconsistentMigrationHistory as cause:
         return str(cause)
     return _odd(_defined(connections[_STATE]), _made(frozenset(done)))
+
+
+def _used_up() -> str | None:
+    """Say which table takes no further row: SQLite numbers them, and behind the highest number nothing is suspended."""
+    with connections[_STATE].cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_sequence WHERE typeof(seq) <> 'integer' OR seq > %s", [_MOST_ROWS])
+        found = cursor.fetchone()
+    return None if found is None else f"the numbers of {str(found[0])[:80]} are used up, and nobody wrote so many rows"
 
 
 def _odd(held: Schema, made: Schema) -> str | None:

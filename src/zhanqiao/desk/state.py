@@ -3,6 +3,7 @@
 
 import os
 import pkgutil
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,23 +24,37 @@ def prepare() -> None:
     django.setup()
 
 
+# Less, and SQLite maps a file that cannot grow: the process is killed when it writes there, and can say nothing.
+_ROOM_BYTES = 128 << 10
+
+
+def has_room(folder: Path) -> bool:
+    """Tell whether the disk has so much room left that a state on it can be opened."""
+    return shutil.disk_usage(folder).free >= _ROOM_BYTES
+
+
 def is_busy(error: DatabaseError) -> bool:
     """Tell whether the state could not be had because another process holds it; nothing is wrong with it then."""
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    # The low byte names the error, the rest its variety.
-    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+    return _code(error) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_full(error: DatabaseError) -> bool:
     """Tell whether the state could not be written because the disk is full; what was begun was rolled back."""
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE)
+    code = _code(error)
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 def is_failing(error: DatabaseError) -> bool:
     """Tell whether the disk under the state did not read, write or sync; what was begun may last or may not."""
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR
+    return _code(error) & 0xFF == sqlite3.SQLITE_IOERR
+
+
+def _code(error: BaseException) -> int:
+    """Return SQLite's code behind an error (the low byte names the error, the rest its variety); 0 when it is none of its."""
+    cause: BaseException | None = error
+    while cause is not None and not hasattr(cause, "sqlite_errorcode"):
+        cause = cause.__cause__  # migrations wrap what the database wraps
+    return 0 if cause is None else int(cause.sqlite_errorcode)
 
 
 def use(home: Path) -> None:

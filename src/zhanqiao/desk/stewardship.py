@@ -49,7 +49,7 @@ def sweep(house: House, by: str) -> dict[str, int] | Refusal:
 def drop(house: House, dataset: str, by: str) -> tuple[str, ...] | Refusal:
     """Drop the superseded snapshots of a dataset, once nobody is at work, if `by` runs the platform."""
     if shelf.find(dataset) is None:
-        return refuse("unknown-dataset", dataset=dataset)
+        return refuse("unknown-dataset", dataset=dataset, **meant(dataset, [one.name for one in shelf.all()]))
     if reasons := check_actor(by, Role.SYSTEM_ADMIN):
         return _refused(house, "intake.drop", by, dataset, reasons)
     dropped = intake.drop_superseded(house, dataset, by, against=lambda: check_actor(by, Role.SYSTEM_ADMIN))

@@ -176,6 +176,9 @@ def _check_claims(claims: list[_Claim]) -> None:
 
 def _check_rows() -> None:
     """Find rows that no entry speaks of. The columns by which they are found were checked just before."""
+    # Read by no replay, and yet it would speak for others.
+    if (index := Entry.objects.filter(index__lt=0).values_list("index", flat=True).first()) is not None:
+        raise LedgerDamaged(f"couldn't audit: entry {index} stands before the first")
     spoken_of = Entry.objects.filter(request=OuterRef("pk"))
     released = Exists(spoken_of.filter(kind__endswith=RELEASED))
     reserved = Exists(spoken_of.filter(kind__endswith=RESERVED))

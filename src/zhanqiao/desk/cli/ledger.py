@@ -25,7 +25,9 @@ command(app)(witnesses.cosign)
 def show(
     call: Call,
     start: Annotated[int, typer.Option("--from", min=0, help="First entry to show. 起始序号。")] = 0,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many entries at the most. 最多条数。")] = 50,
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=1_000_000, help="How many entries at the most. 最多条数。")
+    ] = 50,
     kind: Annotated[
         str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released. 事件类型。")
     ] = "",

@@ -114,7 +114,10 @@ _CHECKED = {
     "state": ("平台状态", "platform state"),
     "ledger": ("账本", "ledger"),
     "clock": ("时钟", "clock"),
-    "vault": ("库房", "vault: engine, and all that is published"),
+    "vault": (
+        "库房：引擎可用，已发布文件齐全（未逐一打开）",
+        "vault: engine, and each published file is there (not opened)",
+    ),
     "witnesses": ("见证方", "witnesses, where there are any"),
     "backup": ("备份", "backup"),
 }
