@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lib.vault_cases import (
@@ -21,8 +21,10 @@ from lib.vault_cases import (
     batch,
     clustered_rows,
     engine,
+    row,
     statement,
 )
+from zhanqiao.policy.guard.cubes import are_whole
 from zhanqiao.policy.ir import And, Compare, Not, Operator, Or, Predicate, Within
 from zhanqiao.terms.datasets import CubeSpec, Dataset, Item
 from zhanqiao.vault.cubes import Leaf, Units, cube_schema, exact_of, item_of, protect, subject_keys
@@ -191,6 +193,29 @@ def test_no_set_of_roll_ups_isolates_fewer_than_ten(rows, data):
     for one, other in combinations(cohorts, 2):
         for isolated in (one & other, one - other, other - one):
             assert not isolated or min(persons[key] for key in isolated) >= 10
+
+
+# Three whose district nobody wrote are too few for a remainder: it takes in the twelve of 1950 as well.
+TOO_FEW = [row(n, district="市南区", birth_year=1950) for n in range(12)]
+TOO_FEW += [row(12 + n, district="市南区", birth_year=1951) for n in range(14)] + [row(26 + n) for n in range(3)]
+PINS = st.fixed_dictionaries({}, optional={dim: LITERALS[dim] for dim in CUBE.dims})
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(rows=clustered_rows(), dims=st.lists(st.sampled_from(CUBE.dims), unique=True), pins=PINS)
+@example(rows=TOO_FEW, dims=["district"], pins={})
+def test_a_group_of_which_nothing_is_said_holds_all_that_is_of_it(rows, dims, pins):
+    equal = tuple(Compare(dim, Operator.EQ, value) for dim, value in pins.items())
+    asked = statement(dims, (And(equal) if len(equal) > 1 else equal[0]) if equal else None)
+    chosen = ReferenceEngine()
+    cube = chosen.cube(BY_PERSON, CUBE, [chosen.load(BY_PERSON, "s1", [batch(BY_PERSON, rows)])])
+    answer = chosen.opened(BY_PERSON, CUBE, cube).answer(asked)
+    groups = answer.table.to_pylist()
+    said = answer.undecided or any(group[dim] is None for group in groups for dim in dims)
+    for group in groups:
+        values = {dim: group[dim] for dim in dims} | pins
+        if are_whole(asked, CUBE) or not said:
+            assert None in values.values() or group["rows"] == sum(values.items() <= one.items() for one in rows)
 
 
 def _inside(where: Predicate | None, atom: dict[str, object], chosen: ReferenceEngine) -> bool:

@@ -36,8 +36,8 @@ _WITHHELD = {
         "Groups that were too small, dominated or without a value joined the remainder 其余.",
     ),
     "parts-in-remainder": (
-        "各组只计其足够大的部分，其余部分已并入“其余”：每组可能少于其总数。按立方体靠前的维度分组，则各组完整",
-        "Each group counts only those parts of it that are large enough; its other parts joined the remainder 其余, so it may be less than all of the group. Whole groups are those by the first dimensions of the dataset's cube.",
+        "各组只计其足够大的部分，其余部分已并入“其余”：每组可能少于其总数。按立方体的全部维度分组（或以 = 限定），则各组完整",
+        "Each group counts only those parts of it that are large enough; its other parts joined the remainder 其余, so it may be less than all of the group. Whole groups are those that name, or fix by =, every dimension of the dataset's cube.",
     ),
     "filter-leaves-out-remainder": (
         "“其余”中有的行可能符合条件，有的不符合，故全部未计入：各行合计可能少于符合条件的总数",

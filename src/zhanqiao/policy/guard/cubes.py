@@ -32,12 +32,10 @@ def grouped(statement: Statement | Parsed) -> list[str]:
 def are_whole(statement: Statement, cube: CubeSpec) -> bool:
     """Tell whether each group that is shown holds all that is of it.
 
-    Small atoms give up the cube's last dimension first. So within one value of the dimensions before, a group is whole or
-    in the remainder; over several of them it is what stands alone under each, and the rest of it is not.
+    What joins the remainder is an atom of the cube: one value of every dimension. So a group of all dimensions is whole or
+    in the remainder; one of fewer may have atoms in it, also by the first ones, where a remainder took one in to be safe.
     """
-    fixed = {*grouped(statement), *_pinned(statement.where)}
-    deepest = max((cube.dims.index(dim) for dim in grouped(statement)), default=0)
-    return fixed.issuperset(cube.dims[:deepest])
+    return {*grouped(statement), *_pinned(statement.where)}.issuperset(cube.dims)
 
 
 def _pinned(where: Predicate | None) -> set[str]:
