@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from lib.town import codes
-from zhanqiao.desk import state
+from zhanqiao.desk import damage, state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.doctor import examine
@@ -64,12 +64,31 @@ def test_an_index_that_is_gone_is_named(house):
         audit(house)
 
 
-def test_numbers_that_are_used_up_are_named(house):
+@pytest.mark.parametrize(
+    ("table", "edit"),
+    [
+        ("agreements_hold", f"INSERT INTO sqlite_sequence VALUES ('agreements_hold', {(1 << 63) - 1})"),
+        ("agreements_hold", "INSERT INTO sqlite_sequence VALUES ('agreements_hold', 'many')"),
+        ("django_migrations", f"UPDATE django_migrations SET id = {(1 << 63) - 1} WHERE id = 1"),
+    ],
+)
+def test_numbers_that_are_used_up_are_named(house, table, edit):
     """No row takes the next one, so that nothing could be suspended any more."""
-    change(house.home, f"INSERT INTO sqlite_sequence VALUES ('agreements_hold', {(1 << 63) - 1})")
-    with pytest.raises(LedgerDamaged, match="the numbers of agreements_hold are used up"):
+    change(house.home, edit)
+    with pytest.raises(LedgerDamaged, match=f"the numbers of {table} are used up"):
         audit(house)
-    assert damaged(house.home)
+    assert damaged(house.home) == [f"the numbers of {table} are used up"]
+
+
+def test_a_state_that_is_held_is_busy_and_not_damaged(house, monkeypatch):
+    change(house.home, "")
+    monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "timeout", 0.05)
+    with closing(sqlite3.connect(state.file_of(house.home), isolation_level=None)) as held:
+        held.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError) as met:
+            audit(house)
+    assert codes(damage.named(met.value)) == ["state-busy"]
 
 
 def test_an_entry_before_the_first_is_named(house):

@@ -93,12 +93,14 @@ def audit(house: House, settings: Deployment | None = None) -> int:
 
     settings  those that the house was opened under, where their file has not got its name yet; else it is read
     """
+    # Doors read an index where there is one, and the replays below the rows: both have to say the same.
+    if (said := state.contradiction()) is not None:
+        raise LedgerDamaged(f"couldn't audit: the state's file contradicts itself: {said}")
     # A trigger or a view would be met by nothing below.
     if (differing := schema.difference()) is not None:
         raise LedgerDamaged(f"couldn't audit: the state's schema was changed: {differing}")
-    # Doors read an index where there is one, and the replays below the rows: both have to say the same.
-    if (said := state.damaged(house.home)) is not None:
-        raise LedgerDamaged(f"couldn't audit: the state's file contradicts itself: {said}")
+    if (table := schema.used_up()) is not None:
+        raise LedgerDamaged(f"couldn't audit: the numbers of {table} are used up, and nobody wrote so many rows")
     with _rows_as_damage():
         check_columns()
         entries = house.book.audit()

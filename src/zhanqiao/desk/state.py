@@ -29,8 +29,9 @@ _ROOM_BYTES = 128 << 10
 
 
 def has_room(folder: Path) -> bool:
-    """Tell whether the disk has so much room left that a state on it can be opened."""
-    return shutil.disk_usage(folder).free >= _ROOM_BYTES
+    """Tell whether the disk has so much room left that a state on it can be opened; one that tells no size may have."""
+    usage = shutil.disk_usage(folder)
+    return not usage.total or usage.free >= _ROOM_BYTES
 
 
 def is_busy(error: DatabaseError) -> bool:
@@ -76,13 +77,20 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def damaged(home: Path) -> str | None:
-    """Say what is wrong with the file by SQLite's own check of every page, row and index; None when nothing is."""
-    try:
-        with reading(home) as connection:
-            [(said,), *_] = connection.execute("PRAGMA integrity_check(1)").fetchall()
-    except sqlite3.Error as cause:
-        said = str(cause)
+def contradiction() -> str | None:
+    """Say what SQLite's own check of every page, row and index finds in the state that is in use; None when nothing.
+
+    Raises DatabaseError where another process holds it, or the disk does not read it: then nothing is known.
+    """
+    # On a connection of its own, which reads the file and not what this process has read of it before.
+    with closing(connections["default"].copy()) as beside, beside.cursor() as cursor:
+        try:
+            cursor.execute("PRAGMA integrity_check(1)")
+            [(said,), *_] = cursor.fetchall()
+        except DatabaseError as cause:
+            if is_busy(cause) or is_full(cause) or is_failing(cause):
+                raise
+            said = str(cause)
     return None if said == "ok" else said.splitlines()[-1]
 
 

@@ -134,7 +134,7 @@ def _memory(_home: Path) -> Iterator[Reason]:
 
 def _state(house: House) -> Iterator[Reason]:
     """SQLite's own check, the journal mode on which a crash counts, and that nothing is defined that we did not make."""
-    if (said := state.damaged(house.home)) is not None:
+    if (said := state.contradiction()) is not None:
         yield Reason("state-damaged", {"cause": said})
         return
     with state.reading(house.home) as connection:
@@ -143,6 +143,8 @@ def _state(house: House) -> Iterator[Reason]:
         yield Reason("state-damaged", {"cause": f"its journal is {mode}, not wal"})
     if (differing := schema.difference()) is not None:
         yield Reason("state-damaged", {"cause": differing})
+    elif (table := schema.used_up()) is not None:
+        yield Reason("state-damaged", {"cause": f"the numbers of {table} are used up"})
 
 
 def _ledger(house: House) -> Iterable[Reason]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from zhanqiao.desk import damage, state
+from zhanqiao.desk import damage
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
@@ -128,8 +128,6 @@ def _restored(
 def _proven(
     house: House, settings: Deployment, manifest: Manifest, file: str, newest: bytes | None
 ) -> Restored | Refusal:
-    if (said := state.damaged(house.home)) is not None:
-        return refuse("backup-malformed", file=file, cause=f"its state is damaged: {said}")
     try:
         entries = audit(house, settings)
         if newest is not None and (refusal := _behind(house, newest)) is not None:
