@@ -53,21 +53,31 @@ def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
     assert "999 rows read, 999 published" in str(enough["said"]), "the first had published nothing"
 
 
-@pytest.mark.parametrize("free_kb", [0, 2, 64, 135])
-def test_a_question_on_a_full_disk(pier, tmp_path, free_kb):
-    words = ("ask", STATEMENT, "--agreement", pier.agreements["few"], "--as", "bank-analyst", "--lang", "en")
-    full, enough = on_a_disk_with(free_kb, pier.home, tmp_path, *words, "--request", "a" * 32)
+@pytest.mark.parametrize("free_kb", [0, 2, 64])
+def test_a_question_on_a_disk_on_which_nothing_is_opened(pier, tmp_path, free_kb):
+    full, enough = _asked_on_a_disk_with(free_kb, pier, tmp_path)
     assert full["status"] == 1
     assert "disk-full" in str(full["said"])
-    # Where nothing could be opened nothing was begun.
-    assert free_kb < 128 or f"--request {'a' * 32}" in str(full["said"])
     assert enough["status"] == 0
 
 
+def test_a_question_that_the_disk_has_no_room_for_is_repeated_under_its_number(pier, tmp_path):
+    full, enough = _asked_on_a_disk_with(135, pier, tmp_path)
+    assert full["status"] == 1
+    assert "disk-full" in str(full["said"])
+    assert f"--request {'a' * 32}" in str(full["said"])
+    assert enough["status"] == 0
+
+
+def _asked_on_a_disk_with(free_kb, pier, tmp_path):
+    words = ("ask", STATEMENT, "--agreement", pier.agreements["few"], "--as", "bank-analyst", "--lang", "en")
+    return on_a_disk_with(free_kb, pier.home, tmp_path, *words, "--request", "a" * 32)
+
+
 @pytest.mark.parametrize("profile", ["demo", "laptop"])
-@pytest.mark.parametrize("free_kb", [0, 60, 150, 330])
+@pytest.mark.parametrize("free_kb", [0, 60, 150, 330, 520])
 def test_a_founding_on_a_full_disk(tmp_path, free_kb, profile):
-    """Nothing is left of it, so that it can be repeated as it stands."""
+    """Nothing is left of it, so that it can be repeated as it stands. With 520 kB all is written, and does not open."""
     (tmp_path / "empty").mkdir()
     full, enough = on_a_disk_with(free_kb, tmp_path / "empty", tmp_path, "init", "--profile", profile, "--lang", "en")
     assert (full["status"], full["holds"]) == (1, ["home"])

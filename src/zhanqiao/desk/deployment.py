@@ -107,7 +107,9 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     (home / "vault").mkdir(mode=0o700)
     write_settings(home / SETTINGS_FILE, deployment)
     house = open_house(home, clock)
-    assert isinstance(house, House)
+    if isinstance(house, Refusal):
+        # All that was just written opens; what can be lacking since is room.
+        raise durable.full()
     return house
 
 
@@ -210,13 +212,14 @@ def _unpublished(folder: Path, keys: "LogKeys") -> str | None:
     from zhanqiao.ledger.keys import differing_key
     from zhanqiao.ledger.trust import Trust
 
-    path = folder / "trust.txt"
     try:
-        differing = differing_key(keys, Trust.parse(path.read_bytes()))
-        path = folder / "log.vkey"
-        named = path.read_text(encoding="utf-8").strip()
+        differing = differing_key(keys, Trust.parse((folder / "trust.txt").read_bytes()))
     except (OSError, ValueError) as fault:
-        return f"public/{path.name} cannot be used: {fault}"
+        return f"public/trust.txt cannot be used: {fault}"
     if differing is not None:
         return f"public/trust.txt does not hold the key in keys/ledger/{differing}"
+    try:
+        named = (folder / "log.vkey").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as fault:
+        return f"public/log.vkey cannot be used: {fault}"
     return None if named == keys.log.vkey else "public/log.vkey does not name the log's key"

@@ -157,8 +157,8 @@ ROWS: dict[str, Rule] = {
     "disk-full": Rule(
         en="The disk is full. Nothing was half published: what was not finished is as it was before.",
         zh="磁盘已满。没有只发布了一半的内容：未完成的操作均未生效。",
-        remedy_en="Free some space and repeat. A request that was given a number is repeated under that number.",
-        remedy_zh="请释放空间后重试。已有编号的请求请以原编号重复。",
+        remedy_en="Free some space and repeat; with less than 128 kB left nothing is opened, not even to drop what is not needed. A request that was given a number is repeated under that number.",
+        remedy_zh="请释放空间后重试；剩余空间不足 128 kB 时不打开任何内容，清理命令亦然，请先以其他方式释放空间。已有编号的请求请以原编号重复。",
         exit_status=FAULT,
         http_status=507,
     ),
