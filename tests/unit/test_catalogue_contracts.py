@@ -406,7 +406,7 @@ def test_an_empty_file_is_no_contract(text: str) -> None:
     assert problems_of(text)[0][0] in {"contract-not-yaml", "contract-not-described"}
 
 
-@pytest.mark.parametrize("text", ["just words", "[1, 2]", "42", "null", "- a\n- b\n"])
+@pytest.mark.parametrize("text", ["just words", "[1, 2]", "42", "null", "- a\n- b\n", "张三: 370202195001010011\n"])
 def test_a_contract_is_a_mapping(text: str) -> None:
     assert problems_of(text) == [("contract-not-described", 1)]
 
@@ -448,11 +448,11 @@ def test_size_is_bounded() -> None:
 
 def test_the_number_of_values_and_of_reasons_is_bounded() -> None:
     assert problems_of("schema: [" + "1," * 60_000 + "]") == [("contract-yaml-not-plain", 1)]
-    many = "".join(f"k{n}: 1\n" for n in range(MAX_REASONS * 2))
+    many = "kind: DataContract\n" + "".join(f"k{n}: 1\n" for n in range(MAX_REASONS * 2))
     result = contracts.parse(many)
     assert isinstance(result, Refusal)
     assert len(result.reasons) == MAX_REASONS + 1
-    assert result.reasons[-1].facts == {"count": str(MAX_REASONS + 9)}
+    assert result.reasons[-1].facts == {"count": str(MAX_REASONS + 8)}
 
 
 @pytest.mark.parametrize("content", [GOOD.encode("gb18030"), GOOD.encode("utf-16"), b"a: \xff\n", b"a: 1\nb: \xc3("])

@@ -3,6 +3,7 @@
 
 import os
 import secrets
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -117,6 +118,15 @@ def test_bands_of_integers():
         "[18,60)",
         "[60,)",
     ]
+
+
+def test_the_labels_of_bands_are_listed_in_order_and_others_have_none():
+    band = item(
+        "x", LogicalType.INTEGER, Mask.GENERALISE, generaliser=Generaliser.BAND, grid=(Decimal(18), Decimal(60))
+    )
+    assert band.bands == ("[,18)", "[18,60)", "[60,)")
+    assert replace(band, grid=(Decimal("0.5"),)).bands == ("[,0.5)", "[0.5,)")
+    assert replace(band, generaliser=Generaliser.YEAR).bands == ()
 
 
 def test_generalising_works_on_slices():

@@ -77,6 +77,7 @@ WHERES = [
         And((Compare("since", GE, "2020-01"), Compare("since", LT, "2021-01"))),
     ),
     ("since BETWEEN '2020-01' AND '2020-01'", Compare("since", EQ, "2020-01")),
+    ("paid = '[12,)'", Compare("paid", EQ, "[12,)")),
     ("quarter > '2020Q1'", Compare("quarter", GT, "2020Q1")),
     ("sex = '女' OR district = '市南区'", Or((Compare("district", EQ, "市南区"), Compare("sex", EQ, "女")))),
     ("sex = '女' AND (sex = '女' OR sex = '男')", Compare("sex", EQ, "女")),

@@ -145,28 +145,32 @@ def text_of(content: str | bytes) -> str:
     return content.decode("utf-8-sig") if isinstance(content, bytes) else content
 
 
-# One that is described is read by whoever checks the right to, by the shelf, and once more from what was kept.
-@lru_cache(maxsize=128)
 def parse(text: str) -> Dataset | Refusal:
     """Read a contract; a refusal names every problem with its line."""
-    # (1) A text of bearable size. One that has no UTF-8 form has no digest either.
+    # A text of bearable size: only such a one is kept in memory. One that has no UTF-8 form has no digest either.
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
         return refuse("contract-not-utf8", line=str(text.count("\n", 0, error.start) + 1))
     if len(content) > MAX_BYTES:
         return refuse("contract-too-large", size=str(len(content)), limit=str(MAX_BYTES))
-    # (2) Plain YAML.
+    return _parse(text, digest_bytes(content))
+
+
+# A contract that is being described is read three times: to check the right to, to shelve it, and as it was kept.
+@lru_cache(maxsize=128)
+def _parse(text: str, digest: str) -> Dataset | Refusal:
+    # (1) Plain YAML.
     reading = Reading()
     tree, flaws = compose(text)
     for flaw in flaws:
         reading.wrong(flaw.code, flaw.line, "contract", problem=flaw.detail)
-    # (3) and (4) Known keys, typed values, sound items; (5) whether they fit together.
+    # (2) and (3) Known keys, typed values, sound items; (4) whether they fit together.
     draft = None if tree is None else _read_contract(tree, reading)
     if (refusal := reading.refusal()) is not None:
         return refusal
     assert draft is not None, "a contract without a problem was read"
-    return draft.dataset(digest_bytes(content))
+    return draft.dataset(digest)
 
 
 @dataclass
@@ -186,8 +190,8 @@ class _Draft:
 
 
 def _read_contract(tree: Node, reading: Reading) -> _Draft | None:
-    if not isinstance(tree, Mapping):
-        # A file of rows by mistake: of that nothing is repeated.
+    if not isinstance(tree, Mapping) or _TOP.read.isdisjoint(tree.entries):
+        # A file of rows by mistake, or of keys that are data: of that nothing is repeated.
         reading.wrong("contract-not-described", tree.line, "contract")
         return None
     top = reading.mapping(tree, "contract", _TOP)

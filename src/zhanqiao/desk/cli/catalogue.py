@@ -136,13 +136,13 @@ def _show_one(call: Call, dataset: Dataset) -> None:
         return
     show_line(bold(dataset.zh), f"  {dataset.en}  ({dataset.name} {dataset.version})")
     show_table(
-        ["信息项", "表头", "类型", "级别", "脱敏", "能力", "值域"]
+        ["信息项", "名称", "类型", "级别", "脱敏", "能力", "值域"]
         if call.lang == "zh"
-        else ["item", "header", "type", "level", "mask", "capabilities", "domain"],
+        else ["item", "name", "type", "level", "mask", "capabilities", "domain"],
         [
             [
                 item.name,
-                item.header,
+                _shown_name(call, item),
                 item.type.value,
                 item.level.value,
                 item.mask.value,
@@ -159,6 +159,13 @@ def _show_one(call: Call, dataset: Dataset) -> None:
         )
 
 
+def _shown_name(call: Call, item: Item) -> str:
+    """The item's name, and the header of its column where that is another."""
+    if item.header == item.zh:
+        return item.zh
+    return f"{item.zh}（表头 {item.header}）" if call.lang == "zh" else f"{item.zh} (header {item.header})"
+
+
 def _shown_values(values: tuple[str, ...]) -> str:
     return "、".join(values[:_SHOWN_VALUES]) + (" …" if len(values) > _SHOWN_VALUES else "")
 
@@ -173,5 +180,6 @@ def _item_data(item: Item) -> dict[str, object]:
         "mask": item.mask,
         "grade": item.grade,
         "capabilities": item.capabilities,
-        "domain": item.bands or item.domain,
+        "domain": item.domain,
+        "bands": item.bands,
     }

@@ -49,7 +49,13 @@ def stored_type(item: Item) -> LogicalType:
 
 def _known_values(item: Item) -> tuple[str, ...]:
     """Return the values that the contract says a stored item has; none where it does not say."""
-    return item.domain if item.generaliser is None else item.bands
+    match item.generaliser:
+        case None:
+            return item.domain
+        case Generaliser.BAND:
+            return item.bands
+        case _:  # years, months, regions: their form is checked
+            return ()
 
 
 def is_ordered(item: Item) -> bool:
