@@ -66,11 +66,11 @@ def _cpu(who: int) -> float:
 
 def _children() -> float:
     """Return the CPU seconds of ended and of living children, these to a hundredth (proc(5): fields 14 to 17)."""
-    ticks = 0
+    ended, ticks = _cpu(resource.RUSAGE_CHILDREN), 0
     for pid in " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it ended, and is among those
         ticks += sum(map(int, fields[11:15]))
-    return _cpu(resource.RUSAGE_CHILDREN) + ticks / os.sysconf("SC_CLK_TCK")
+    return ended + ticks / os.sysconf("SC_CLK_TCK")

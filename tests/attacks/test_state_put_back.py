@@ -286,6 +286,12 @@ def reinstated_by_nobody(pier: Pier, _: Path) -> None:
         done(register.reinstate(pier.house.book, "rival-analyst", "bank-officer"))
 
 
+def reinstated_who_never_left(pier: Pier, _: Path) -> None:
+    """It would take every role of somebody who was not dismissed."""
+    with rewritten("identity_person", "active", False, "id = 'rival-analyst'"):
+        done(register.reinstate(pier.house.book, "rival-analyst", "sysadmin"))
+
+
 def resident_admitted_by_one(pier: Pier, _: Path) -> None:
     book = pier.house.book
     new = NewOrganisation("new", OrganisationKind.RESIDENT, "新入驻")
@@ -388,6 +394,7 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     consent_withdrawn_with_a_key_of_ones_own: "consent.withdrawn by app, .*: act-unproven",
     role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
     reinstated_by_nobody: "identity.person-reinstated by bank-officer, .*: role-missing",
+    reinstated_who_never_left: "identity.person-reinstated by sysadmin, .*: person-active",
     resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
     witness_named_by_nobody: "ledger.witness-added by bank-officer, .*: role-missing",

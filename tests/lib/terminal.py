@@ -44,6 +44,12 @@ class Shell:
         assert ran.returncode == status, ran.stdout + ran.stderr
         return json.loads(ran.stdout) if status in {0, 1, 3, 4} or ran.stdout.startswith("{") else {}
 
+    def printed(self, *words: str) -> str:
+        """Type a command that anybody may give; return what people read of it."""
+        words = (*command_line(*words), "--home", "pier")
+        ran = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=120, check=True)
+        return ran.stdout
+
     def make_key(self, name: str) -> str:
         """Let somebody make a key file; return the public half."""
         words = command_line("people", "key", "new", f"{name}.pem", "--passphrase-fd", "0", "--json")

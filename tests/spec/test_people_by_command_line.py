@@ -149,5 +149,6 @@ def test_whoever_left_acts_no_more(resident: Shell):
     assert "person-inactive" in resident.refused("agreement", "draft", draft, by="gone")
     marked = {one["id"]: one["active"] for one in resident.run("people", "show")["people"]}
     assert [name for name, active in marked.items() if not active] == ["gone"]
+    assert "officer, dismissed" in resident.printed("people", "show", "--lang", "en")
     back = resident.run("people", "reinstate", "gone", by="sys")
     assert (back["active"], back["roles"]) == (True, [])

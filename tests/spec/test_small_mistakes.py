@@ -60,6 +60,21 @@ def test_a_list_that_was_cut_says_where_it_goes_on(pier: Pier) -> None:
     assert "There are more" not in whole.output
 
 
+def test_a_table_without_rows_says_why(pier: Pier) -> None:
+    statement = BY_DISTRICT.replace(" GROUP", " WHERE birth_year = 1900 GROUP")
+    asked = ("--agreement", pier.agreements["few"], "--as", "bank-analyst", "--home", str(pier.home), "--lang", "en")
+    assert "No published group meets the condition." in typed("ask", statement, *asked).output
+
+
+def test_a_founding_says_what_stands_and_what_comes_next(tmp_path: Path) -> None:
+    ran = typed("init", "--home", str(tmp_path / "new"), "--city", "青岛", "--profile", "laptop", "--lang", "en")
+    stands, then = ran.output.splitlines()
+    assert stands == (
+        f"A deployment stands in {tmp_path / 'new'}: city 青岛, profile laptop, log zhanqiao/log (its name can never change)"
+    )
+    assert then.startswith("Next: zhanqiao people found FILE")
+
+
 @pytest.mark.parametrize("origin", ["a b", "a+b", ""])
 def test_a_log_of_an_impossible_name_leaves_nothing(tmp_path: Path, origin: str) -> None:
     ran = typed("init", "--home", str(tmp_path / "new"), "--origin", origin, "--json")

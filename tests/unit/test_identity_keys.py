@@ -91,6 +91,16 @@ def test_what_is_no_key_is_said_to_be_none(tmp_path: Path, content: bytes):
     assert code(read_key_file(tmp_path / "none", passphrase=None, profile="demo")) == "key-file-missing"
 
 
+def test_what_stands_before_a_key_is_passed_over(tmp_path: Path):
+    """As some tools write it: a bag of attributes first."""
+    path, key = tmp_path / "wang.key", make_key()
+    write_key_file(path, key, passphrase=None, profile="demo")
+    path.write_bytes(b"Bag Attributes\n    friendlyName: wang\n" + path.read_bytes())
+    read = read_key_file(path, passphrase=None, profile="demo")
+    assert isinstance(read, Ed25519PrivateKey)
+    assert public_bytes(read) == public_bytes(key)
+
+
 def test_another_kind_of_key_is_no_key(tmp_path: Path):
     path = tmp_path / "wang.key"
     path.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -35,8 +35,9 @@ MIN_PASSPHRASE = 12
 _MAX_FILE_BYTES = 4_096
 _COSTS = (32_768, 8, 1)
 _PUBLIC = re.compile(r"[0-9a-f]{64}")
-# How a key begins that lies open, as only the demo uses one; and how one that is locked.
-_PLAIN = b"-----BEGIN PRIVATE KEY-----"
+# What every PEM of a private key says, whatever stands before it; without it a file is no key, locked or not.
+_PLAIN = b"PRIVATE KEY-----"
+# How our locked key begins. One without this lies open, as only the demo uses it.
 _HEAD = re.compile(rb"\Azhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\n")
 
 
@@ -101,7 +102,7 @@ def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed2551
     if mode & 0o077:
         return refuse("key-file-readable-by-others", file=path.name)
     head = _HEAD.match(content)
-    if head is None and not content.startswith(_PLAIN):
+    if head is None and _PLAIN not in content:
         return refuse("key-file-unreadable", file=path.name)
     if head is None and profile != DEMO:
         return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))

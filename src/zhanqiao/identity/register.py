@@ -5,7 +5,8 @@
     afterwards        a system administrator makes accounts, a security administrator gives and takes roles
 
 An account without roles can do nothing, and nobody is both administrators: so each power takes two people. Replacing a
-key takes every role away, and so does reinstating a dismissed person, for the same reason: who put a key of his own in another's place would gain nothing.
+key takes every role away, and so does reinstating a dismissed person, for the same reason: one administrator alone, who
+put a key of his own in another's place or brought an accomplice back, would gain nothing.
 """
 
 import hashlib

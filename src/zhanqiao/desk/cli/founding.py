@@ -50,7 +50,7 @@ def init(
     say(
         spoken,
         f"已在 {home} 建立部署：城市 {city}，运行模式 {profile}，账本 {origin}（账本名称不可更改）",
-        f"A deployment stands in {home}: city {city}, profile {profile}, log {origin} (for good)",
+        f"A deployment stands in {home}: city {city}, profile {profile}, log {origin} (its name can never change)",
     )
     if settle is None:
         say(

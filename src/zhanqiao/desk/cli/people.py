@@ -192,19 +192,19 @@ def _show_person(call: Call, one: Person) -> None:
         shown = {"person": one.id, "organisation": one.organisation.id, "roles": one.roles, "active": one.active}
         show_data({"status": "registered", **shown, "key": key_id_of(one.key)})
         return
-    roles, left = " ".join(sorted(one.roles)) or "-", _left(call, one)
+    roles = _roles_of(call, one)
     call.say(
-        f"{one.id}（{one.organisation.id}）：角色 {roles}{left}",
-        f"{one.id} of {one.organisation.id}: roles {roles}{left}",
+        f"{one.id}（{one.organisation.id}）：角色 {roles}",
+        f"{one.id} of {one.organisation.id}: roles {roles}",
         mark=DONE_MARK,
     )
 
 
 def _roles_of(call: Call, one: Person) -> str:
-    return " ".join(sorted(one.roles)) + _left(call, one)
+    return (" ".join(sorted(one.roles)) or "-") + _left(call, one)
 
 
 def _left(call: Call, one: Person) -> str:
     if one.active:
         return ""
-    return "，已离任" if call.lang == "zh" else ", has left"
+    return "，已离任" if call.lang == "zh" else ", dismissed"
