@@ -19,6 +19,12 @@ from lib.pier import WAGES, citizen_id, write_wages
 STATEMENT = "SELECT district, count(*) AS n FROM pension_enrolment GROUP BY district"
 _ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
 
+
+def slowly(*free_kb: int) -> list[object]:
+    """Leave these to `make test-slow`: each takes two commands on a disk of its own."""
+    return [pytest.param(free, marks=pytest.mark.slow) for free in free_kb]
+
+
 pytestmark = pytest.mark.skipif(
     shutil.which("unshare") is None
     or subprocess.run([*_ALONE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True).returncode
@@ -39,7 +45,7 @@ def on_a_disk_with(free_kb: int, home: Path, tmp_path: Path, *words: str, given:
     return runs
 
 
-@pytest.mark.parametrize("free_kb", [0, 64, 300, 600])
+@pytest.mark.parametrize("free_kb", [0, *slowly(64, 300), 600])
 def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
     rows = [
         WAGES[0]._replace(id=citizen_id(number, WAGES[0].born), name=f"参保人{number:09d}") for number in range(999)
@@ -53,7 +59,7 @@ def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
     assert "999 rows read, 999 published" in str(enough["said"]), "the first had published nothing"
 
 
-@pytest.mark.parametrize("free_kb", [0, 2, 64])
+@pytest.mark.parametrize("free_kb", [*slowly(0, 2), 64])
 def test_a_question_on_a_disk_on_which_nothing_is_opened(pier, tmp_path, free_kb):
     full, enough = _asked_on_a_disk_with(free_kb, pier, tmp_path)
     assert full["status"] == 1
@@ -75,7 +81,7 @@ def _asked_on_a_disk_with(free_kb, pier, tmp_path):
 
 
 @pytest.mark.parametrize("profile", ["demo", "laptop"])
-@pytest.mark.parametrize("free_kb", [0, 60, 150, 330, 520])
+@pytest.mark.parametrize("free_kb", [*slowly(0, 60), 150, *slowly(330), 520])
 def test_a_founding_on_a_full_disk(tmp_path, free_kb, profile):
     """Nothing is left of it, so that it can be repeated as it stands. With 520 kB all is written, and does not open."""
     (tmp_path / "empty").mkdir()
@@ -86,7 +92,7 @@ def test_a_founding_on_a_full_disk(tmp_path, free_kb, profile):
     assert "home/zhanqiao.toml" in enough["holds"]
 
 
-@pytest.mark.parametrize("free_kb", [0, 3])
+@pytest.mark.parametrize("free_kb", [*slowly(0), 3])
 def test_nothing_is_called_damaged_that_only_has_no_room(pier, tmp_path, free_kb):
     full, enough = on_a_disk_with(free_kb, pier.home, tmp_path, "ledger", "audit", "--lang", "en")
     assert full["status"] == 1
