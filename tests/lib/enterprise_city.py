@@ -19,6 +19,7 @@ from zhanqiao.scenarios.city.departments.police import police
 from zhanqiao.scenarios.city.departments.tax import tax
 from zhanqiao.scenarios.city.enterprises import Enterprises, build_enterprises, link_representatives
 from zhanqiao.scenarios.city.people import People, build_people
+from zhanqiao.scenarios.city.shards import Shard
 from zhanqiao.terms.datasets import Dataset, Generaliser
 from zhanqiao.terms.services import Evidence, Operation, Value
 
@@ -32,15 +33,17 @@ class EnterpriseCity:
     enterprises: Enterprises
     dice: np.random.Generator
     today: np.datetime64
+    shard: Shard
 
 
 def build(people: int, seed: int) -> EnterpriseCity:
-    dice = np.random.default_rng(seed)
+    shard = Shard(seed)
+    dice = shard.dice("enterprise city")
     today = np.datetime64(TODAY)
-    everybody = build_people(people, dice, today)
-    enterprises = build_enterprises(people, dice, today)
+    everybody = build_people(people, shard, today)
+    enterprises = build_enterprises(people, shard, today)
     adults = np.flatnonzero(everybody.alive & (everybody.ages(today) >= 22))
-    return EnterpriseCity(everybody, link_representatives(enterprises, adults, dice), dice, today)
+    return EnterpriseCity(everybody, link_representatives(enterprises, adults, dice), dice, today, shard)
 
 
 def deliveries(city: EnterpriseCity) -> dict[str, pa.Table]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from zhanqiao.scenarios.city.city import City, build_city
 from zhanqiao.scenarios.city.delivery import OFFICES, city_contracts
+from zhanqiao.scenarios.city.shards import Shard
 from zhanqiao.terms.datasets import Dataset
 
 TODAY = date(2026, 11, 25)
@@ -17,7 +18,7 @@ SEED = 11
 
 @cache
 def city() -> City:
-    return build_city(PEOPLE, SEED, TODAY)
+    return build_city(PEOPLE, Shard(SEED), TODAY)
 
 
 @cache

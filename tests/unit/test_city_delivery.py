@@ -13,11 +13,12 @@ import pytest
 from stdnum.cn import ric, uscc
 
 from lib.whole_city import TODAY, contracts
-from zhanqiao.scenarios.city import Manifest, scenario, write_city
+from zhanqiao.scenarios.city import Manifest, scenario, shards, write_city
 from zhanqiao.scenarios.city.city import build_city
 from zhanqiao.scenarios.city.delivery import OFFICES, Delivered
 from zhanqiao.scenarios.city.dirt import KINDS, LEAST, MOST
 from zhanqiao.scenarios.city.lives import EMPLOYEE_PENSIONER
+from zhanqiao.scenarios.city.shards import Shard
 from zhanqiao.terms.subjects import SubjectKind
 
 PEOPLE, SEED = 6_000, 4
@@ -159,7 +160,7 @@ def test_a_large_dataset_comes_in_parts(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_truth_stands_apart_and_is_true(folder: Path, manifest: Manifest) -> None:
     assert all(name.startswith("deliveries/") for delivered in manifest.datasets for name in delivered.files)
-    city = build_city(PEOPLE, SEED, TODAY)
+    city = build_city(PEOPLE, Shard(SEED), TODAY)
     truth = truth_of(folder, "pensioners")
     rows = np.flatnonzero(city.lives.insurance >= EMPLOYEE_PENSIONER)
     assert [row["citizen_id"] for row in truth] == city.people.citizen_id[rows].tolist()
@@ -191,3 +192,61 @@ def test_no_dead_pensioner_has_a_sign_of_life_after_death(folder: Path, manifest
 
 def test_a_hamlet_can_be_delivered(tmp_path: Path) -> None:
     assert write_city(tmp_path, 40, 1, date(2024, 2, 29)).rows
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    folder = tmp_path_factory.mktemp("sharded")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shards, "MOST_PEOPLE", 1_500)
+        return folder, write_city(folder, 4_000, SEED, TODAY)
+
+
+def test_a_city_of_shards_is_of_the_same_bytes_too(sharded, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(shards, "MOST_PEOPLE", 1_500)
+    write_city(tmp_path, 4_000, SEED, TODAY)
+    assert digest(tmp_path) == digest(sharded[0])
+
+
+def test_shards_are_as_equal_as_can_be() -> None:
+    sizes = [people for _, people in shards.shards_of(1_208_000, SEED)]
+    assert sum(sizes) == 1_208_000
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= shards.MOST_PEOPLE
+
+
+def test_a_city_of_shards_is_delivered_whole(sharded) -> None:
+    folder, manifest = sharded
+    assert sorted(delivered.dataset for delivered in manifest.datasets) == sorted(contracts())
+    for delivered in manifest.datasets:
+        assert len(rows_of(folder, delivered)) == delivered.rows
+        assert delivered.files[0].endswith(".1.1.csv")
+
+
+def test_no_shard_gives_what_another_gave(sharded) -> None:
+    """Beyond the planted dirt, which copies rows; two shards that dealt alike would have a third of all in common."""
+    folder, manifest = sharded
+    given = {(dataset.name, item.header) for dataset in contracts().values() for item in dataset.items if item.unique}
+    given |= {("transit_card", "卡号"), ("professional_title", "证书编号"), ("degree_certificate", "证书编号")}
+    given |= {("enterprise_registration", "企业名称"), ("enterprise_real_estate", "不动产单元号")}
+    for name, header in sorted(given):
+        delivered = manifest.of(name)
+        place = [item.header for item in contracts()[name].items].index(header)
+        values = [row[place] for row in rows_of(folder, delivered) if len(row) > place and row[place]]
+        assert len(values) - len(set(values)) <= sum(delivered.dirty.values()), (name, header)
+    for name, key in (("pensioners", "citizen_id"), ("enterprises", "uscc")):
+        ids = [row[key] for row in truth_of(folder, name)]
+        assert len(set(ids)) == len(ids)
+    assert len(truth_of(folder, "enterprises")) == 3 * (4_000 // 3 // 12)
+
+
+def test_a_certificate_of_ownership_is_of_one_home(sharded) -> None:
+    """A couple stands twice under one number, in one place: where another shard had it too, it would lie in two."""
+    folder, manifest = sharded
+    headers = [item.header for item in contracts()["real_estate_ownership"].items]
+    number, lies = headers.index("不动产权证号"), headers.index("坐落")
+    places: dict[str, set[str]] = {}
+    for row in rows_of(folder, manifest.of("real_estate_ownership")):
+        if len(row) == len(headers) and row[number].startswith("鲁("):
+            places.setdefault(row[number].partition(")")[2], set()).add(row[lies])
+    assert all(len(some) == 1 for some in places.values())

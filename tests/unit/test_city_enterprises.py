@@ -10,6 +10,7 @@ from stdnum.cn import uscc
 from lib.enterprise_city import EnterpriseCity, build, contracts, deliveries
 from zhanqiao.scenarios.city.conduct import conduct_of
 from zhanqiao.scenarios.city.enterprises import ACTIVE, REGIONS, build_enterprises
+from zhanqiao.scenarios.city.shards import Shard
 from zhanqiao.terms.datasets import Dataset, LogicalType
 from zhanqiao.terms.subjects import SubjectKind
 
@@ -57,10 +58,17 @@ def test_names_are_chinese_and_given_once(city: EnterpriseCity) -> None:
     assert all(name.startswith("青岛") and name.endswith("有限公司") and "\0" not in name for name in names)
 
 
+def test_names_of_the_largest_cities_are_given_once() -> None:
+    """What is dealt to the last of very many shards lies beyond all names of two and three characters."""
+    names = build_enterprises(600, Shard(1, 699_999, 700_000), np.datetime64("2026-11-25")).name.tolist()
+    assert len(set(names)) == len(names) == 50
+    assert all(len(name.removeprefix("青岛").removesuffix("有限公司")) >= 6 and "\0" not in name for name in names)
+
+
 def test_same_dice_same_city(tables: dict[str, pa.Table]) -> None:
     again = deliveries(build(60_000, seed=7))
     assert all(again[name].equals(table) for name, table in tables.items())
-    other = build_enterprises(60_000, np.random.default_rng(8), np.datetime64("2026-11-25"))
+    other = build_enterprises(60_000, Shard(8), np.datetime64("2026-11-25"))
     assert set(other.uscc.tolist()) != _codes(tables["enterprise_registration"])
 
 

@@ -11,6 +11,7 @@ from lib.whole_city import PEOPLE, SEED, TODAY, city
 from zhanqiao.scenarios.city.city import build_city
 from zhanqiao.scenarios.city.enterprises import ACTIVE
 from zhanqiao.scenarios.city.people import CENSUS, DISTRICTS, FEMALE
+from zhanqiao.scenarios.city.shards import Shard
 
 NOW = np.datetime64(TODAY)
 
@@ -34,7 +35,7 @@ def test_an_id_tells_birth_and_sex() -> None:
 
 
 def test_ids_stay_unique_where_people_crowd_on_few_days() -> None:
-    crowd = build_city(400, 3, TODAY)
+    crowd = build_city(400, Shard(3), TODAY)
     assert len(set(crowd.people.citizen_id.tolist())) == 400
 
 
@@ -120,14 +121,14 @@ def test_pensioners_are_old_and_insured() -> None:
 
 
 def test_same_seed_same_city_another_seed_another_one() -> None:
-    again = build_city(PEOPLE, SEED, TODAY)
+    again = build_city(PEOPLE, Shard(SEED), TODAY)
     assert (again.people.citizen_id == city().people.citizen_id).all()
     assert (again.people.name == city().people.name).all()
     assert (again.homes.price == city().homes.price).all()
-    other = build_city(PEOPLE, SEED + 1, TODAY)
+    other = build_city(PEOPLE, Shard(SEED + 1), TODAY)
     assert not (other.people.citizen_id == city().people.citizen_id).all()
 
 
 @pytest.mark.parametrize("people", [1, 2, 13, 60])
 def test_a_hamlet_is_a_city_too(people: int) -> None:
-    assert len(build_city(people, 5, date(2024, 2, 29)).people) == people
+    assert len(build_city(people, Shard(5), date(2024, 2, 29)).people) == people

@@ -3,6 +3,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,18 +14,18 @@ from zhanqiao.terms.services import Service
 _DRAWN = {"正常发放", "暂停发放"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Score:
     """How silent certification did. Shares are of the living on the roster.
 
     missed      living, not certified although a source of life signs has one of the last twelve months
     """
 
-    living: int
-    certified: int
-    dead: int
-    dead_certified: int
-    missed: int
+    living: int = 0
+    certified: int = 0
+    dead: int = 0
+    dead_certified: int = 0
+    missed: int = 0
 
     @property
     def coverage(self) -> float:
@@ -34,27 +35,28 @@ class Score:
 def score(city: Path, results: list[dict[str, object]], service: Service, today: date) -> Score:
     """Compare the outcomes with what is true."""
     outcome = {str(result["id"]): result.get("outcome") for result in results}
-    with (city / "truth" / "pensioners.csv").open(encoding="utf-8", newline="") as file:
-        truth = [row for row in csv.DictReader(file) if row["citizen_id"] in outcome]
-    living = [row for row in truth if row["alive"] == "true"]
-    dead = [row for row in truth if row["alive"] != "true"]
     positive = [trace.dataset for trace in service.traces if not trace.negative]
-    since = date(today.year - 1, today.month, today.day).isoformat()
-    missed = [
-        row
-        for row in living
-        if outcome[row["citizen_id"]] != "certified" and any(row.get(source, "") >= since for source in positive)
-    ]
-    certified = sum(outcome[row["citizen_id"]] == "certified" for row in living)
-    dead_certified = sum(outcome[row["citizen_id"]] == "certified" for row in dead)
-    return Score(len(living), certified, len(dead), dead_certified, len(missed))
+    # A text, and no date: a year before 29 February there is none.
+    since = f"{today.year - 1}{today:-%m-%d}"
+    score = Score()
+    for row in _rows(city / "truth" / "pensioners.csv", "utf-8"):
+        if row["citizen_id"] not in outcome:
+            continue
+        certified = outcome[row["citizen_id"]] == "certified"
+        if row["alive"] == "true":
+            score.living += 1
+            score.certified += certified
+            score.missed += not certified and any(row[source] >= since for source in positive)
+        else:
+            score.dead += 1
+            score.dead_certified += certified
+    return score
 
 
 def roster_ids(city: Path) -> list[str]:
     """Return the identifiers of the pension agency's own list, in its order, each once."""
     rows = _delivered(city, "pension_roster")
-    ids = [row["公民身份号码"] for row in rows if row.get("领取状态") in _DRAWN]
-    return list(dict.fromkeys(ids))
+    return list(dict.fromkeys(row["公民身份号码"] for row in rows if row.get("领取状态") in _DRAWN))
 
 
 def example_enterprise(city: Path) -> str:
@@ -67,12 +69,14 @@ def example_enterprise(city: Path) -> str:
     )
 
 
-def _delivered(city: Path, dataset: str) -> list[dict[str, str]]:
-    """Read a delivery as its department has it."""
+def _delivered(city: Path, dataset: str) -> Iterator[dict[str, str]]:
+    """Read a delivery as its department has it, row by row: that of a large city is larger than the memory."""
     manifest = json.loads((city / "deliveries" / "manifest.json").read_text(encoding="utf-8"))
     delivery = next(one for one in manifest["datasets"] if one["dataset"] == dataset)
-    rows: list[dict[str, str]] = []
     for name in delivery["files"]:
-        with (city / name).open(encoding=delivery["encoding"], newline="") as file:
-            rows += csv.DictReader(file)
-    return rows
+        yield from _rows(city / name, delivery["encoding"])
+
+
+def _rows(path: Path, encoding: str) -> Iterator[dict[str, str]]:
+    with path.open(encoding=encoding, newline="") as file:
+        yield from csv.DictReader(file)

@@ -8,6 +8,7 @@ is opened at two places only, to score what the platform did without it.
 import shutil
 import time
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,17 +23,46 @@ from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
 
 _PERSONAS_HOME = Path("demo-home")
+_PEOPLE = 100_000
+# Citizen ids have 499 serials for one region, day and sex; a city of more could run out of them.
+_MOST_PEOPLE = 15_000_000
 # Lies in a city folder that the demo made: only such a folder is ever removed.
 _MARK = ".zhanqiao-demo-city"
 
 app = typer.Typer()
 
 
+class Scale(StrEnum):
+    """Cities that have a name."""
+
+    ARTICLE = "article"
+
+    @property
+    def people(self) -> int:
+        """How many people it takes: the open catalogue then holds the 12.16 million records of the published system."""
+        return {Scale.ARTICLE: 1_208_000}[self]
+
+
 @app.command()
 def demo(
     people: Annotated[
-        int, typer.Option("--people", min=5_000, help="Inhabitants of the synthetic city. 城市人口。")
-    ] = 100_000,
+        int | None,
+        typer.Option(
+            "--people",
+            min=5_000,
+            max=_MOST_PEOPLE,
+            show_default=f"{_PEOPLE}",
+            help="Inhabitants of the synthetic city. 城市人口。",
+        ),
+    ] = None,
+    scale: Annotated[
+        Scale | None,
+        typer.Option(
+            "--scale",
+            help="Instead of --people: as many as give the records of the published system, 12.16 million. "
+            "以公开报道的规模（1216 万条数据）代替 --people。",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed builds the same city. 种子。")] = 1,
     day: Annotated[
         datetime | None,
@@ -50,6 +80,9 @@ def demo(
 ) -> None:
     """Tell the whole story on a synthetic city; print what left and why. 一个城市的完整演示。"""
     spoken = language(lang)
+    if people and scale:
+        raise typer.BadParameter("--people and --scale both say how large the city is: give one of them")
+    inhabitants = scale.people if scale else people or _PEOPLE
     behind = seconds_since(day.date()) if day else 0
     if behind < 0:
         raise typer.BadParameter("the city's day lies ahead: certificates of the future are not valid")
@@ -61,15 +94,15 @@ def demo(
         refused(house, spoken, as_json=False)
     city.mkdir(exist_ok=True)
     (city / _MARK).touch()
-    story = Story(house, city, people, seed, legal_day(house.clock()))
+    story = Story(house, city, inhabitants, seed, legal_day(house.clock()))
     for number, stage in enumerate(demo_story.STAGES, start=1):
         _chapter(number, stage, story, spoken)
     seconds = time.monotonic() - started
     show_line()
     say(
         spoken,
-        f"演示结束，用时 {seconds:.1f} 秒（{people:,} 人，种子 {seed}）。部署在 {home}，城市数据在 {story.city_folder}。",
-        f"That was the demo: {seconds:.1f} s for {people:,} people, seed {seed}. The deployment is in {home}, "
+        f"演示结束，用时 {seconds:.1f} 秒（{inhabitants:,} 人，种子 {seed}）。部署在 {home}，城市数据在 {story.city_folder}。",
+        f"That was the demo: {seconds:.1f} s for {inhabitants:,} people, seed {seed}. The deployment is in {home}, "
         f"the city's files are in {story.city_folder}.",
     )
     if story.failures:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the departments of the city really send: CSV files in their own encodings and spellings, with dirt in them.
 
-    deliveries/<department>/<dataset>.csv     or several parts, `<dataset>.1.csv`, where there are many rows
+    deliveries/<department>/<dataset>.csv     or several parts, `<dataset>.1.csv`, where there are many rows; of a city
+                                              built in shards, parts of each shard, `<dataset>.1.1.csv`
     deliveries/manifest.json                  for each dataset its files, encoding, rows and planted dirt by kind
     truth/                                    the planted truth, apart (`truth.py`)
 
@@ -9,8 +10,12 @@ The same people, seed and day give the same bytes.
 """
 
 import json
+import multiprocessing
+import os
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.resources import files
 from io import BytesIO
@@ -24,7 +29,7 @@ import pyarrow.csv as pcsv
 from numpy.typing import NDArray
 
 from zhanqiao.catalogue.contracts import parse
-from zhanqiao.scenarios.city.city import City, build_city, dice_of
+from zhanqiao.scenarios.city.city import City, build_city
 from zhanqiao.scenarios.city.departments.civil_affairs import civil_affairs
 from zhanqiao.scenarios.city.departments.court import court
 from zhanqiao.scenarios.city.departments.credit import credit
@@ -38,7 +43,8 @@ from zhanqiao.scenarios.city.departments.real_estate import real_estate
 from zhanqiao.scenarios.city.departments.tax import tax
 from zhanqiao.scenarios.city.departments.transport import transport
 from zhanqiao.scenarios.city.dirt import plant
-from zhanqiao.scenarios.city.truth import newest_days, write_truth
+from zhanqiao.scenarios.city.shards import Shard, shards_of
+from zhanqiao.scenarios.city.truth import Truth, newest_days, truth_of, write_truth
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Refusal
 
@@ -123,35 +129,72 @@ def city_contracts() -> dict[str, Dataset]:
     return found
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What was delivered of one shard, and what is true of it."""
+
+    datasets: list[Delivered]
+    truth: Truth
+
+
 def write_city(folder: Path, people: int, seed: int, today: date) -> Manifest:
-    """Write the deliveries of all departments, and the truth apart; return what was written."""
-    city = build_city(people, seed, today)
+    """Write the deliveries of all departments, and the truth apart; return what was written.
+
+    The shards of a large city are built by as many processes as there are cores; each takes about 0.7 GB.
+    """
+    shards = shards_of(people, seed)
+    if len(shards) == 1:
+        written = [_write_shard(folder, people, shards[0][0], today)]
+    else:
+        # A fresh interpreter each: forking would copy the locks of threads that run here.
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
+            jobs = [processes.submit(_write_shard, folder, count, shard, today) for shard, count in shards]
+            written = [job.result() for job in jobs]
+    together = zip(*(shard.datasets for shard in written), strict=True)
+    manifest = Manifest(people, seed, today.isoformat(), tuple(map(_merged, together)))
+    (folder / "deliveries" / "manifest.json").write_text(manifest.json(), "utf-8")
+    write_truth(folder / "truth", [shard.truth for shard in written])
+    return manifest
+
+
+def _write_shard(folder: Path, people: int, shard: Shard, today: date) -> _Written:
+    city = build_city(people, shard, today)
     contracts = city_contracts()
     delivered: list[Delivered] = []
     traces: dict[str, NDArray[np.datetime64]] = {}
     for office in OFFICES:
         for name, table in office.datasets(city.seen_by(office.name)).items():
-            delivered.append(_deliver(folder / "deliveries", office, contracts[name], table, seed))
+            delivered.append(_deliver(folder / "deliveries", office, contracts[name], table, shard))
             if contracts[name].latest is not None:
                 traces[name] = newest_days(city, contracts[name], table)
-    manifest = Manifest(people, seed, today.isoformat(), tuple(delivered))
-    (folder / "deliveries" / "manifest.json").write_text(manifest.json(), "utf-8")
-    write_truth(folder / "truth", city, traces)
-    return manifest
+    return _Written(delivered, truth_of(city, traces))
 
 
-def _deliver(folder: Path, office: Office, dataset: Dataset, table: pa.Table, seed: int) -> Delivered:
-    dirtied = plant(_lines(table, office), dataset, dice_of(seed, f"dirt of {dataset.name}"), office.day)
+def _merged(shards: tuple[Delivered, ...]) -> Delivered:
+    """Return what the shards delivered of one dataset as one delivery."""
+    dirty = sum((Counter(shard.dirty) for shard in shards), Counter())
+    names = tuple(name for shard in shards for name in shard.files)
+    return replace(shards[0], files=names, rows=sum(shard.rows for shard in shards), dirty=dict(sorted(dirty.items())))
+
+
+def _deliver(folder: Path, office: Office, dataset: Dataset, table: pa.Table, shard: Shard) -> Delivered:
+    dirtied = plant(_lines(table, office), dataset, shard.dice(f"dirt of {dataset.name}"), office.day)
     header = ",".join(table.column_names).encode() + b"\n"
     (folder / office.name).mkdir(parents=True, exist_ok=True)
     parts = _parts(dirtied.lines)
     names = []
     for number, part in enumerate(parts, start=1):
-        name = f"{office.name}/{dataset.name}{f'.{number}' if len(parts) > 1 else ''}.csv"
+        name = f"{office.name}/{dataset.name}{_part_mark(shard, number, len(parts))}.csv"
         (folder / name).write_bytes(_encoded(header + part, office))
         names.append(f"deliveries/{name}")
     rows = table.num_rows + sum(dirtied.dirty.values())
     return Delivered(dataset.name, office.name, tuple(names), office.encoding, rows, dirtied.dirty)
+
+
+def _part_mark(shard: Shard, part: int, parts: int) -> str:
+    if shard.of > 1:
+        return f".{shard.number + 1}.{part}"
+    return f".{part}" if parts > 1 else ""
 
 
 def _lines(table: pa.Table, office: Office) -> bytes:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zhanqiao.scenarios.city.shards import Shard
+
 PEOPLE_PER_ENTERPRISE = 12
 
 # Administrative codes of Qingdao's districts (GB/T 2260), in the order of `people.DISTRICTS`.
@@ -104,8 +106,9 @@ class Enterprises:
         return len(self.uscc)
 
 
-def build_enterprises(people: int, dice: np.random.Generator, today: np.datetime64) -> Enterprises:
-    """Return the enterprises of a city of so many people on that day; representatives are linked afterwards."""
+def build_enterprises(people: int, shard: Shard, today: np.datetime64) -> Enterprises:
+    """Return the enterprises of a shard of so many people on that day; representatives are linked afterwards."""
+    dice = shard.dice("enterprises")
     count = max(people // PEOPLE_PER_ENTERPRISE, 1)
     district = dice.choice(len(REGIONS), count, p=_DISTRICT_WEIGHTS / _DISTRICT_WEIGHTS.sum()).astype(np.int8)
     shares = np.array([industry.share for industry in INDUSTRIES])
@@ -119,8 +122,8 @@ def build_enterprises(people: int, dice: np.random.Generator, today: np.datetime
     status, closed = _fates(founded, today, dice)
     risk = _risk(industry, age, headcount, dice)
     return Enterprises(
-        uscc=_codes(district, dice),
-        name=_names(industry, dice),
+        uscc=_codes(district, shard),
+        name=_names(industry, shard.dealt(dice.permutation(count)), dice),
         district=district,
         industry=industry,
         status=status,
@@ -173,16 +176,16 @@ def _risk(
     return np.asarray(1 / (1 + np.exp(-weight)))
 
 
-def _codes(district: NDArray[np.int8], dice: np.random.Generator) -> NDArray[np.str_]:
-    count = len(district)
+def _codes(district: NDArray[np.int8], shard: Shard) -> NDArray[np.str_]:
+    count, register = len(district), shard.dice_of_all("codes")
     values = np.empty((count, 18), dtype=np.int64)
     values[:, :2] = 9, 1  # market regulator, enterprise
     regions = np.array([[int(digit) for digit in code] for code in REGIONS.values()])
     values[:, 2:8] = regions[district]
     values[:, 8:11] = [_CODE_ALPHABET.index(letter) for letter in "MA3"]  # codes issued since 2015
     # A stride coprime to 31**5 visits every five-character serial once: no code is given twice.
-    stride = 31 * int(dice.integers(1, 31**4)) + 1
-    serial = (int(dice.integers(31**5)) + stride * np.arange(count, dtype=np.int64)) % 31**5
+    stride = 31 * int(register.integers(1, 31**4)) + 1
+    serial = (int(register.integers(31**5)) + stride * shard.dealt(np.arange(count, dtype=np.int64))) % 31**5
     for column in range(15, 10, -1):
         serial, values[:, column] = np.divmod(serial, 31)
     values[:, 16] = _organisation_check(values[:, 8:16])
@@ -197,16 +200,14 @@ def _organisation_check(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(check == 10, _CODE_ALPHABET.index("X"), check)
 
 
-def _names(industry: NDArray[np.int8], dice: np.random.Generator) -> NDArray[np.str_]:
-    # A permutation of serials: the first make two-character trade names, all others three. No name is given twice
-    # (below ten million people).
+def _names(industry: NDArray[np.int8], serial: NDArray[np.int64], dice: np.random.Generator) -> NDArray[np.str_]:
+    """Return names of which none is given twice, as no serial is: the first have two characters, then three, then four."""
     base = len(_BRAND)
-    serial = dice.permutation(len(industry))
-    short = serial < base**2
-    rest = np.where(short, serial, serial - base**2)
-    letters = np.stack([rest // base % base, rest % base, rest // base**2 % base], axis=1)
-    brand = _text(letters, _BRAND)
-    brand[short] = brand[short].astype("U2")
+    brand = np.full(len(serial), "", "U4")
+    for length in (2, 3, 4):
+        letters = np.stack([serial // base**place % base for place in (1, 0, 2, 3)[:length]], axis=1)
+        brand = np.where((brand == "") & (serial >= 0) & (serial < base**length), _text(letters, _BRAND), brand)
+        serial = serial - base**length
     words = [entry.words for entry in INDUSTRIES]
     table = np.array([[entry[i % len(entry)] for i in range(12)] for entry in words])
     word = table[industry, dice.integers(12, size=len(industry))]

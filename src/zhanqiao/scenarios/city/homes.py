@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from zhanqiao.scenarios.city.lives import Lives
 from zhanqiao.scenarios.city.people import YEAR, People
+from zhanqiao.scenarios.city.shards import Shard
 
 # How a home was paid for.
 CASH, BANK, FUND, BOTH = range(4)
@@ -65,8 +66,9 @@ class Homes:
         return np.where((self.finance == BANK) | (self.finance == BOTH), rest // 100_000 * 100_000, 0)
 
 
-def build_homes(people: People, lives: Lives, today: np.datetime64, dice: np.random.Generator) -> Homes:
+def build_homes(people: People, lives: Lives, today: np.datetime64, shard: Shard) -> Homes:
     """Return the homes: most households own one, some own two; owners are adults who live or died lately."""
+    dice = shard.dice("homes")
     adults = np.flatnonzero(people.ages(today) >= _BUYING_AGE + 4)
     # One owner per household: the first adult in an order that chance makes.
     adults = dice.permutation(adults)
@@ -94,7 +96,7 @@ def build_homes(people: People, lives: Lives, today: np.datetime64, dice: np.ran
         loan=loan,
         years=dice.choice((10, 15, 20, 25, 30), count, p=(0.1, 0.15, 0.25, 0.15, 0.35)),
         joint=(people.spouse[owner] >= 0) & (dice.random(count) < 0.6),
-        number=dice.permutation(count) + 1,
+        number=shard.dealt(dice.permutation(count)) + 1,
     )
 
 

@@ -3,7 +3,7 @@
 
 Districts have the shares, and ages and sexes the shape, of Qingdao in the seventh census (2020). Those who died in the
 last three years are among them, with the day: a pension office, a hospital and the civil affairs bureau each know a
-part of that. Ids are valid (GB 11643) and never given twice. All follows from the dice that are passed in.
+part of that. Ids are valid (GB 11643) and never given twice. All follows from the shard's dice.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from zhanqiao.scenarios.city.enterprises import REGIONS
 from zhanqiao.scenarios.city.families import Families, Lifespans, build_families
 from zhanqiao.scenarios.city.names import people_names
 from zhanqiao.scenarios.city.regions import ELSEWHERE, birth_regions
+from zhanqiao.scenarios.city.shards import Shard
 
 DISTRICTS = tuple(REGIONS)
 SEXES = ("男", "女")
@@ -79,8 +80,9 @@ class People:
         return ages(self.birth, day)
 
 
-def build_people(people: int, dice: np.random.Generator, today: np.datetime64) -> People:
+def build_people(people: int, shard: Shard, today: np.datetime64) -> People:
     """Return so many people as they are on that day, in households, still without employers."""
+    dice = shard.dice("people")
     district = dice.choice(len(DISTRICTS), people, p=CENSUS / CENSUS.sum()).astype(np.int8)
     band = dice.choice(len(_AGES), people, p=_AGES / _AGES.sum())
     age = band * 5 + dice.random(people) * 5
@@ -90,7 +92,7 @@ def build_people(people: int, dice: np.random.Generator, today: np.datetime64) -
     death = _deaths(age, sex, today, dice)
     families = build_families(Lifespans(birth, sex == FEMALE, district, np.where(np.isnat(death), today, death)), dice)
     return People(
-        citizen_id=citizen_ids(_registered(district, birth, dice), birth, sex == FEMALE),
+        citizen_id=citizen_ids(_registered(district, birth, dice), birth, sex == FEMALE, shard),
         name=people_names(birth, sex == FEMALE, dice),
         birth=birth,
         sex=sex,

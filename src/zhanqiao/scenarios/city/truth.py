@@ -6,7 +6,8 @@ pensioners.csv    for everybody who draws or drew a pension: alive or dead since
 enterprises.csv   for every enterprise: latent risk, and whether it defaults in the coming twelve months
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ from numpy.typing import NDArray
 from zhanqiao.scenarios.city.city import City
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.subjects import SubjectKind
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a city, or of one shard of it."""
+
+    pensioners: pa.Table
+    enterprises: pa.Table
 
 
 def newest_days(city: City, dataset: Dataset, table: pa.Table) -> NDArray[np.datetime64]:
@@ -61,8 +70,14 @@ def enterprises(city: City) -> pa.Table:
     )
 
 
-def write_truth(folder: Path, city: City, traces: Mapping[str, NDArray[np.datetime64]]) -> None:
-    """Write the truth into a folder of its own."""
+def truth_of(city: City, traces: Mapping[str, NDArray[np.datetime64]]) -> Truth:
+    """Return everything that is written down of the truth."""
+    return Truth(pensioners(city, traces), enterprises(city))
+
+
+def write_truth(folder: Path, shards: Sequence[Truth]) -> None:
+    """Write the truth of all shards into a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in (("pensioners", pensioners(city, traces)), ("enterprises", enterprises(city))):
+    for name in ("pensioners", "enterprises"):
+        table = pa.concat_tables(getattr(shard, name) for shard in shards)
         pcsv.write_csv(table, folder / f"{name}.csv", pcsv.WriteOptions(quoting_style="none", quoting_header="none"))

@@ -27,7 +27,7 @@ def education(city: City) -> dict[str, pa.Table]:
     )
     # Specialised colleges give no bachelor's degree: those who seem to are at an ordinary university.
     school[(lives.degree[rows] > SPECIALIST) & (school == 2)] = 1
-    number = pa.array((city.dice.permutation(len(rows)) + 10_000_000).astype("U8"))
+    number = pa.array((city.shard.dealt(city.dice.permutation(len(rows))) + 10_000_000).astype("U8"))
     year = pa.array((lives.graduated[rows].astype("datetime64[Y]").astype(np.int64) + 1970).astype("U4"))
     table = pa.table(
         {

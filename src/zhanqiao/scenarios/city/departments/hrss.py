@@ -361,7 +361,7 @@ def _titles(city: City) -> pa.Table:
     educated = city.people.alive & (age >= 26) & (city.lives.degree >= SPECIALIST)
     rows = sample(city, educated, 0.28)
     level = np.minimum(city.dice.poisson(np.clip((age[rows] - 26) / 13, 0, 1.6)), len(TITLE_LEVELS) - 1)
-    number = np.char.add("鲁职", city.dice.permutation(len(rows)).astype("U7"))
+    number = np.char.add("鲁职", city.shard.dealt(city.dice.permutation(len(rows))).astype("U8"))
     return pa.table(
         {
             "公民身份号码": ids(city, rows),

@@ -54,7 +54,7 @@ def _ownership(city: City, use: NDArray[np.int64]) -> pa.Table:
     home = np.concatenate([np.arange(len(homes)), spouses, parking])
     is_parking = np.arange(len(home)) >= len(homes) + len(spouses)
     owner = np.concatenate([homes.owner, city.people.spouse[homes.owner[spouses]], homes.owner[parking]])
-    number = pa.array((homes.number[home] + np.where(is_parking, len(homes), 0)).astype("U8"))
+    number = pa.array((homes.number[home] + np.where(is_parking, city.shard.of * len(homes), 0)).astype("U8"))
     year = pa.array((homes.acquired[home].astype("datetime64[Y]").astype(np.int64) + 1970).astype("U4"))
     road = labels(homes.number[home] % len(_ROADS), _ROADS)
     house = pa.array((homes.number[home] % 397 + 1).astype("U4"))
@@ -84,7 +84,7 @@ def _enterprise_property(city: City) -> pa.Table:
     lived = (city.today - enterprises.founded[rows]).astype(np.int64)
     acquired = enterprises.founded[rows] + (lived * dice.random(len(rows))).astype("timedelta64[D]")
     area = np.clip(dice.lognormal(np.log(600), 1.2, len(rows)), 30, 90_000) * 100
-    unit = pa.array((dice.permutation(len(rows)) + 100_000_000).astype("U9"))
+    unit = pa.array((city.shard.dealt(dice.permutation(len(rows))) + 100_000_000).astype("U9"))
     return pa.table(
         {
             "统一社会信用代码": codes(city, rows),

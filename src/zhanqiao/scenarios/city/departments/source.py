@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zhanqiao.scenarios.city.departments.columns import labels, texts
 from zhanqiao.scenarios.city.enterprises import INDUSTRIES, REGIONS, Enterprises
+from zhanqiao.scenarios.city.shards import Shard
 
 DISTRICTS = tuple(REGIONS)
 INDUSTRY_NAMES = tuple(industry.zh for industry in INDUSTRIES)
@@ -38,6 +39,8 @@ class City(Protocol):
     def enterprises(self) -> Enterprises: ...
     @property
     def dice(self) -> np.random.Generator: ...
+    @property
+    def shard(self) -> Shard: ...
     @property
     def today(self) -> np.datetime64: ...
 

@@ -77,7 +77,7 @@ def _holders(city: City) -> NDArray[np.int64]:
 def _cards(city: City, holders: NDArray[np.int64]) -> pa.Table:
     age = city.people.ages(city.today)[holders]
     kind = np.where(age >= 60, 1, np.where(age < 18, 2, np.where(city.dice.random(len(holders)) < 0.02, 3, 0)))
-    number = (city.dice.permutation(len(holders)) + 2_660_000_000).astype("U10")
+    number = (city.shard.dealt(city.dice.permutation(len(holders))) + 2_660_000_000).astype("U10")
     first = np.maximum(city.people.birth[holders] + np.timedelta64(7 * 365, "D"), np.datetime64("2013-01-01"))
     return pa.table(
         {
