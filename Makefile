@@ -12,7 +12,7 @@ TESTED := -n $(WORKERS) --maxschedchunk 1
 # Tests start hundreds of commands; each would compile the product anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo spark bundle test test-slow threats bench check docs reference format clean locks
+.PHONY: demo spark bundle test test-slow threats bench growth check docs reference format clean locks
 
 # What runs the product; a second is enough to see whether it is up to date.
 $(VENV)/core.done: requirements/core.txt pyproject.toml
@@ -64,6 +64,15 @@ threats: $(VENV)/spark.done
 bench: $(VENV)/spark.done
 	@$(BIN)/python -m bench
 
+$(VENV)/plots.done: requirements/plots.txt $(VENV)/core.done
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/plots.txt
+	@touch $@
+
+# What the demo costs at sizes up to ten million people, as figures and a picture; half an hour on a quiet machine.
+growth: $(VENV)/plots.done
+	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.growth_plot
+
 check: $(VENV)/dev.done
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -83,7 +92,7 @@ format: $(VENV)/dev.done
 
 # Needs `uv`; see DEVELOPERS.md.
 locks:
-	@for set in dev core spark bundle; do \
+	@for set in dev core spark bundle plots; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	    --custom-compile-command "see DEVELOPERS.md" $$(test $$set = dev || echo "-c requirements/dev.txt") \
 	    requirements/$$set.in -o requirements/$$set.txt; done
