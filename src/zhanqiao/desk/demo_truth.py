@@ -39,14 +39,14 @@ def score(city: Path, results: list[dict[str, object]], service: Service, today:
     # A text, and no date: a year before 29 February there is none.
     since = f"{today.year - 1}{today:-%m-%d}"
     score = Score()
-    for row in _rows(city / "truth" / "pensioners.csv", "utf-8"):
-        if row["citizen_id"] not in outcome:
+    for who, alive, *newest in _columns(city / "truth" / "pensioners.csv", "utf-8", "citizen_id", "alive", *positive):
+        if who not in outcome:
             continue
-        certified = outcome[row["citizen_id"]] == "certified"
-        if row["alive"] == "true":
+        certified = outcome[who] == "certified"
+        if alive == "true":
             score.living += 1
             score.certified += certified
-            score.missed += not certified and any(row[source] >= since for source in positive)
+            score.missed += not certified and max(newest) >= since
         else:
             score.dead += 1
             score.dead_certified += certified
@@ -55,28 +55,30 @@ def score(city: Path, results: list[dict[str, object]], service: Service, today:
 
 def roster_ids(city: Path) -> list[str]:
     """Return the identifiers of the pension agency's own list, in its order, each once."""
-    rows = _delivered(city, "pension_roster")
-    return list(dict.fromkeys(row["公民身份号码"] for row in rows if row.get("领取状态") in _DRAWN))
+    rows = _delivered(city, "pension_roster", "公民身份号码", "领取状态")
+    return list(dict.fromkeys(who for who, state in rows if state in _DRAWN))
 
 
 def example_enterprise(city: Path) -> str:
     """Return an enterprise that stands in the register: the first one that paid tax."""
-    paid = {row["统一社会信用代码"] for row in _delivered(city, "tax_payment")}
-    return next(
-        row["统一社会信用代码"]
-        for row in _delivered(city, "enterprise_registration")
-        if row["统一社会信用代码"] in paid
-    )
+    paid = set(_delivered(city, "tax_payment", "统一社会信用代码"))
+    return next(code for (code,) in _delivered(city, "enterprise_registration", "统一社会信用代码") if (code,) in paid)
 
 
-def _delivered(city: Path, dataset: str) -> Iterator[dict[str, str]]:
-    """Read a delivery as its department has it, row by row: that of a large city is larger than the memory."""
+def _delivered(city: Path, dataset: str, *headers: str) -> Iterator[tuple[str, ...]]:
+    """Read columns of a delivery as its department has it, row by row: that of a large city is larger than the memory."""
     manifest = json.loads((city / "deliveries" / "manifest.json").read_text(encoding="utf-8"))
     delivery = next(one for one in manifest["datasets"] if one["dataset"] == dataset)
     for name in delivery["files"]:
-        yield from _rows(city / name, delivery["encoding"])
+        yield from _columns(city / name, delivery["encoding"], *headers)
 
 
-def _rows(path: Path, encoding: str) -> Iterator[dict[str, str]]:
+def _columns(path: Path, encoding: str, *headers: str) -> Iterator[tuple[str, ...]]:
+    """Read columns of one file; a row that ends before the last of them is passed over."""
     with path.open(encoding=encoding, newline="") as file:
-        yield from csv.DictReader(file)
+        rows = csv.reader(file)
+        names = next(rows)
+        places = [names.index(header) for header in headers]
+        for row in rows:
+            if len(row) > max(places):
+                yield tuple(row[place] for place in places)

@@ -213,8 +213,10 @@ def read_answer(content: bytes) -> str:
         raise Unsound("answer-too-large", bytes=len(content), limit=MAX_ANSWER_BYTES)
     try:
         match exact_json(content):
-            case {"answer": dict(answer), "salt": str(salt), **more} if not more and _SALT.fullmatch(salt):
-                return answer_digest(bytes.fromhex(salt), answer)
+            case {"answer": dict(), "salt": str(salt), **more} if not more and _SALT.fullmatch(salt):
+                # It is in its canonical form, and so is the answer in it.
+                answer = content[len(b'{"answer":') : -len(f',"salt":"{salt}"}}')]
+                return canonical_digest(bytes.fromhex(salt), answer)
     except ValueError as cause:
         raise Unsound("answer-malformed", cause=cause) from cause
     raise Unsound("answer-malformed", cause="it holds not just a salt and an answer")

@@ -8,11 +8,13 @@ about what was signed. So nothing here is lenient. All raise ValueError.
 import base64
 import binascii
 import json
-
-from zhanqiao.terms.canonical import canonical
+from itertools import pairwise
 
 # Whoever nests deeper wants to exhaust a stack. Both verifiers hold the same bound.
 _MAX_DEPTH = 64
+# What every reader of JSON holds exactly (RFC 7493), and how long that is with a sign.
+_MOST_NUMBER = 2**53 - 1
+_MOST_DIGITS = 17
 
 
 def exact_base64(text: str) -> bytes:
@@ -41,12 +43,16 @@ def exact_decimal(text: str, highest: int) -> int:
 
 
 def exact_json(content: bytes) -> object:
-    """Read canonical JSON (RFC 8785) without fractions; anything that is not its own canonical form is refused."""
+    """Read canonical JSON (RFC 8785) without fractions; anything that is not its own canonical form is refused.
+
+    Names are in their order, numbers in their range, and the rest prints as it was read: so the answer about a city's
+    pensioners, hundreds of megabytes, is read in seconds. That this is `canonical`, tests prove by comparison.
+    """
     try:
-        value = json.loads(content.decode("utf-8"), parse_float=_no_number, parse_constant=_no_number)
+        value = _READER.decode(content.decode("utf-8"))
         if _depth(value) > _MAX_DEPTH:
             raise ValueError(f"JSON nested deeper than {_MAX_DEPTH}")
-        again = canonical(value)
+        again = _PRINTER.encode(value).encode("utf-8")
     except RecursionError as cause:
         raise ValueError("JSON nested too deep") from cause
     if again != content:
@@ -56,6 +62,28 @@ def exact_json(content: bytes) -> object:
 
 def _no_number(text: str) -> object:
     raise ValueError(f"a number that is no integer: {text[:20]}")
+
+
+def _whole_number(text: str) -> int:
+    number = int(text) if len(text) <= _MOST_DIGITS else _MOST_NUMBER + 1
+    if abs(number) > _MOST_NUMBER:
+        raise ValueError(f"a number beyond {_MOST_NUMBER}")
+    return number
+
+
+def _in_order(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object whose names stand in the order of their UTF-16 units, none of them twice."""
+    names = [name.encode("utf-16-be") for name, _ in pairs]
+    if any(one >= other for one, other in pairwise(names)):
+        raise ValueError("JSON whose names are not in canonical order")
+    return dict(pairs)
+
+
+# No fraction, no NaN; what these two take and give is RFC 8785's but for numbers and the order of names.
+_READER = json.JSONDecoder(
+    parse_float=_no_number, parse_constant=_no_number, parse_int=_whole_number, object_pairs_hook=_in_order
+)
+_PRINTER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def _depth(value: object) -> int:
