@@ -98,6 +98,8 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     from zhanqiao.ledger import keys as ledger_keys
     from zhanqiao.vault.keys import Keyring
 
+    # SQLite makes its files as open as the first of them is.
+    state.file_of(home).touch(mode=durable.PRIVATE)
     keys = ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
     with ledger_book.founding():
         call_command("migrate", verbosity=0)

@@ -61,6 +61,25 @@ _LOCKS = (
 )
 
 
+# What a connection that sees rows must refuse, as a person would say it -> a statement that would do it. `{folder}` is
+# one that the vault may write in.
+_REFUSED_ACTS = {
+    "read a file": "SELECT * FROM read_text('/etc/hostname')",
+    "list a folder": "SELECT * FROM glob('/*')",
+    "write a file": "COPY (SELECT 1) TO '{folder}/let-out.csv'",
+    "write a whole database": "EXPORT DATABASE '{folder}/let-out'",
+    "attach another database": "ATTACH '{folder}/let-in.duckdb' AS other",
+    "reach the network": "SELECT * FROM read_csv('http://127.0.0.1:9/let-out')",
+    "install an extension": "INSTALL spatial",
+    "load foreign code": "LOAD '{folder}/let-in.duckdb_extension'",
+    "keep a secret": "CREATE PERSISTENT SECRET let_out (TYPE http, BEARER_TOKEN 'none')",
+    "open its own locks": "SET enable_external_access = true",
+    "change its settings": "SET threads = 1",
+    "read a variable of the program": "SELECT * FROM within_reach",
+}
+# How the engine says that it may not, rather than that it cannot.
+_REFUSALS = (duckdb.PermissionException, duckdb.InvalidInputException, duckdb.CatalogException)
+
 _IN_MEMORY_MB = 256
 
 
@@ -118,6 +137,22 @@ def locked_down(
     finally:
         connection.close()
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def allowed(scratch: Path) -> list[str]:
+    """Try on a locked-down connection, which sees no rows, what one must refuse; return what it did not refuse."""
+    within_reach = pa.table({"row": [1]})  # noqa: F841  a connection would take it for a table, were it not locked
+    done = []
+    with locked_down(scratch) as connection, tempfile.TemporaryDirectory(prefix="tried-", dir=scratch) as folder:
+        for act, statement in _REFUSED_ACTS.items():
+            try:
+                connection.execute(statement.format(folder=folder)).fetchall()
+            except _REFUSALS:
+                continue
+            except duckdb.Error:
+                pass  # it tried
+            done.append(act)
+    return done
 
 
 def in_memory(tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:

@@ -143,6 +143,10 @@ class SegmentStore:
                     except duckdb.Error as fault:
                         raise shortage(fault) or VaultFault(f"couldn't open segment {name}: damaged") from None
 
+    def unsealed(self) -> list[str]:
+        """Return every segment that opens without a key."""
+        return [name for name in self.names() if _opens(self._path(name))]
+
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
         """Remove the segments that a snapshot brought, but for those kept; return which."""
         gone = [name for name in self.names() if brought_by(name) == (dataset, snapshot) and name not in kept]
@@ -185,6 +189,14 @@ class SegmentStore:
 
     def _key(self, name: str) -> bytes:
         return self.keyring.derived("segments", name)
+
+
+def _opens(path: Path) -> bool:
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error:
+        return False
+    return True
 
 
 class OverSegments:

@@ -36,7 +36,7 @@ from zhanqiao.terms.datasets import CubeSpec, Dataset
 from zhanqiao.terms.services import Evidence, Value
 from zhanqiao.terms.subjects import Subject, SubjectKind
 from zhanqiao.vault import crypt, cubes, evidence, identities, subjects, traces
-from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
+from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits, allowed
 from zhanqiao.vault.cubes import key_item
 from zhanqiao.vault.duckdb_engine import DuckDbEngine
 from zhanqiao.vault.engines import Engine, OpenCube, Read
@@ -184,6 +184,16 @@ class Vault:
             for kind in SubjectKind:
                 self._subjects.count(kind)
                 self._identities.prove(kind)
+
+    def allowed(self) -> list[str]:
+        """Return what a connection that sees rows does although it should refuse it; tried here, on one that sees none."""
+        with self.inside():
+            return allowed(self._scratch)
+
+    def unsealed(self) -> list[str]:
+        """Return the segments that open without a key."""
+        with self.inside():
+            return SegmentStore(self._folder / "segments", self._scratch, self._keyring).unsealed()
 
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.

@@ -36,6 +36,7 @@ _MODULES = {
     "decide": "doors",
     "verify": "verify",
     "ledger": "ledger",
+    "audit": "rights",
     "witness": "witness",
     "backup": "operation",
     "restore": "operation",

@@ -12,7 +12,6 @@ Whether each entry and each row is what was signed is `ledger audit`'s to say, w
 import os
 import resource
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
+from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.connection import locked_down
@@ -88,11 +88,7 @@ def _run(checks: Checks[T], subject: T) -> Iterator[Finding]:
 def _rights(home: Path) -> Iterator[Reason]:
     """The folder and each key file are their owner's alone, and the owner is who works here."""
     for path in [home, *(path for path in sorted((home / "keys").rglob("*")) if path.is_file())]:
-        found = path.stat()
-        if found.st_uid != os.geteuid():
-            yield Reason("owner-differs", {"path": _shown(path, home), "owner": str(found.st_uid)})
-        elif stat.S_IMODE(found.st_mode) & 0o077:
-            yield Reason("rights-too-wide", {"path": _shown(path, home), "mode": f"{stat.S_IMODE(found.st_mode):o}"})
+        yield from open_beside_owner(_shown(path, home), path.lstat(), os.geteuid())
 
 
 def _room(home: Path) -> Iterator[Reason]:

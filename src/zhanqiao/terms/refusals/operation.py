@@ -103,6 +103,48 @@ ROWS: dict[str, Rule] = {
         remedy_en="Run `chmod -R go=` on it.",
         remedy_zh="请对其执行 `chmod -R go=`。",
     ),
+    "right-linked": Rule(
+        en="{path} has another name, or is one for something else: by it others may reach what the folder keeps from them.",
+        zh="{path} 另有名称或指向别处：他人可能借此绕过目录权限。",
+        remedy_en="Find the other name (`find -samefile`), and put a file of its own here.",
+        remedy_zh="请用 `find -samefile` 找出另一名称，并在此处换成独立的文件。",
+    ),
+    "right-listed": Rule(
+        en="{path} carries an access list, which lets in more than its mode says.",
+        zh="{path} 设有访问控制列表，实际可访问者多于其权限位。",
+        remedy_en="Look at it with `getfacl`, and remove it with `setfacl -b`.",
+        remedy_zh="请用 `getfacl` 查看，并用 `setfacl -b` 移除。",
+    ),
+    "right-above": Rule(
+        en="Another user may write in {path}, and so put another folder where this deployment is.",
+        zh="其他用户可写 {path}，因而能在本部署处换上别的目录。",
+        remedy_en="Give it to root, and take writing from others (`chmod go-w`), or move the deployment.",
+        remedy_zh="请将其归 root 所有并取消他人写权限（`chmod go-w`），或迁移部署。",
+    ),
+    "right-engine": Rule(
+        en="The engine did what it must refuse: {act}.",
+        zh="计算引擎执行了本应拒绝的操作：{act}。",
+        remedy_en="Stop, and install the locked packages anew; this engine is not the one that was examined.",
+        remedy_zh="请停止使用并重新安装锁定版本的软件包；该引擎并非经过检验的版本。",
+    ),
+    "right-unsealed": Rule(
+        en="{path} opens without a key.",
+        zh="{path} 无需密钥即可打开。",
+        remedy_en="Stop, keep the file as evidence, and restore from backup: nobody here writes such a file.",
+        remedy_zh="请停止使用，保留该文件作为证据，并从备份恢复：本系统从不写出这样的文件。",
+    ),
+    "key-stray": Rule(
+        en="{path} is no key of the platform, and of nobody who is in service.",
+        zh="{path} 既非平台密钥，也不属于任何在岗人员。",
+        remedy_en="Find out who put it there, and remove it.",
+        remedy_zh="请查明由谁放置，并予移除。",
+    ),
+    "key-lies-open": Rule(
+        en="{path} is a person's key without a passphrase: whoever reads the file can act as that person.",
+        zh="{path} 是未加口令的人员密钥：读到该文件者即可冒用其身份。",
+        remedy_en="Replace it (`zhanqiao people key`), and let each person keep the new one.",
+        remedy_zh="请更换密钥（`zhanqiao people key`），新密钥由本人保管。",
+    ),
     "room-low": Rule(
         en="Little room is left on the disk: {free} MiB, {percent} %.",
         zh="磁盘剩余空间不足：{free} MiB，{percent} %。",

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rights monitored (数据库授权监控): what files, database, engine, keys and roles really allow, beside what was agreed.
+
+Agreements and roles say who may have answers, of what, through which door (`granted`). Nobody may do anything else, so
+each check looks for what opens something all the same. What it finds is a difference: a reason of the refusal table, and
+an alarm of the log (`platform.rights-differ`), which tells checks and codes and repeats no name of a file.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from zhanqiao.agreements import grants, lifecycle
+from zhanqiao.agreements.lifecycle import Agreement
+from zhanqiao.desk import schema
+from zhanqiao.desk.serving.plan import Plan, plan
+from zhanqiao.identity import directory
+from zhanqiao.identity.attempts import note_refusal
+from zhanqiao.identity.directory import check_actor, find_person
+from zhanqiao.identity.keys import DEMO, is_locked
+from zhanqiao.identity.people import HELD_IN, INCOMPATIBLE, Role
+from zhanqiao.terms.agreements import Door
+from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.vault.house import House
+
+AUDITED, DIFFER = "platform.rights-audited", "platform.rights-differ"
+_OTHERS, _OTHERS_WRITE = 0o077, 0o022
+_ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
+# What everybody may read, once the folder lets them in: hashes, checkpoints, public keys.
+_PUBLIC = ("public", "ledger/tile", "ledger/checkpoint")
+# The socket's folder is the gateway's to enter; `_socket` looks at it.
+_RUN = "run"
+_KEYS_OF_THE_PLATFORM = {"ledger/log.pem", "ledger/envelope.pem", "vault/kek.key", "vault/keyring.json"}
+_KEYS_OF_PEOPLE = "people"
+
+
+@dataclass(frozen=True)
+class Right:
+    """What one person may have through one door under one agreement."""
+
+    person: str
+    agreement: str
+    door: Door
+    datasets: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is allowed and was not agreed, and which check found it."""
+
+    check: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class RightsReport:
+    """What may be had by agreement, and what else can."""
+
+    granted: tuple[Right, ...]
+    differences: tuple[Difference, ...]
+
+
+def audit_rights(house: House, by: str) -> RightsReport | Refusal:
+    """Make every check, if `by` is an audit administrator, and log that it was made and what differs."""
+    if reasons := check_actor(by, Role.AUDIT_ADMIN):
+        with house.book.recording() as tx:
+            return note_refusal(tx, "audit.rights", by, "platform", reasons)
+    found = [Difference(name, reason) for name, check in _CHECKS.items() for reason in check(house)]
+    report = RightsReport(tuple(granted(house)), tuple(found))
+    counts = sorted(Counter((one.check, one.reason.code) for one in found).items())
+    facts: dict[str, object] = {"rights": len(report.granted)}
+    if counts:
+        facts["differences"] = [{"check": check, "code": code, "count": count} for (check, code), count in counts]
+    with house.book.recording(Event(DIFFER if counts else AUDITED, by, facts=facts)):
+        pass
+    house.book.publish()
+    return report
+
+
+def granted(house: House) -> Iterator[Right]:
+    """Return what people may have now: analysts of each organisation that has an agreement in force."""
+    at = house.clock()
+    for agreement in lifecycle.listing(at):
+        grant = grants.find_grant(agreement.id, at) if isinstance(agreement, Agreement) else None
+        if grant is None:
+            continue
+        analysts = [one for one in directory.people(grant.organisation) if one.holds(Role.ANALYST)]
+        for door in sorted(grant.doors):
+            services = tuple(sorted(grant.services)) if door is Door.DECISIONS else ()
+            for person in analysts:
+                yield Right(person.id, grant.agreement, door, tuple(sorted(grant.covers(door))), services)
+
+
+# --- what opens something all the same ---------------------------------------------------------------
+
+
+def _files(house: House) -> Iterator[Reason]:
+    """Every file is its owner's alone, under one name; what is public may be read, never written, by others."""
+    home, owner = house.home, house.home.stat().st_uid
+    for path in [home, *sorted(home.rglob("*"))]:
+        name = "." if path == home else path.relative_to(home).as_posix()
+        try:
+            found, listed = path.lstat(), os.listxattr(path, follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # work goes on meanwhile
+        if name.partition("/")[0] != _RUN:
+            yield from open_beside_owner(name, found, owner)
+        if any(one in listed for one in _ACCESS_LISTS):
+            yield Reason("right-listed", {"path": name})
+
+
+def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[Reason]:
+    """Say who else than its owner could read or write a file of a deployment, by its name there and its `lstat`."""
+    if found.st_uid != owner:
+        yield Reason("owner-differs", {"path": name, "owner": str(found.st_uid)})
+    if stat.S_ISLNK(found.st_mode) or (not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1):
+        yield Reason("right-linked", {"path": name})
+    public = any(name == one or name.startswith(f"{one}/") for one in _PUBLIC)
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISLNK(found.st_mode) and mode & (_OTHERS_WRITE if public else _OTHERS):
+        yield Reason("rights-too-wide", {"path": name, "mode": f"{mode:o}"})
+
+
+def _above(house: House) -> Iterator[Reason]:
+    """Nobody else can put another folder where this deployment's is."""
+    trusted = {0, house.home.stat().st_uid}
+    for folder in house.home.resolve().parents:
+        found = folder.stat()
+        # In a sticky folder only who made a name can give it to something else.
+        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
+        if shared or found.st_uid not in trusted:
+            yield Reason("right-above", {"path": str(folder)})
+
+
+def _socket(house: House) -> Iterator[Reason]:
+    """The vault worker's socket is its owner's and, by the folder's group, the gateway's."""
+    planned = plan(house.home)
+    if isinstance(planned, Refusal):
+        yield from planned.reasons
+    elif planned.socket.exists():
+        yield from _socket_of(planned)
+
+
+def _socket_of(planned: Plan) -> Iterator[Reason]:
+    folder = planned.socket.parent
+    found = folder.stat()
+    if found.st_uid != planned.owner.uid:
+        yield Reason("owner-differs", {"path": str(folder), "owner": str(found.st_uid)})
+    # Without a gateway of its own the folder's group lets nobody in.
+    allowed = 0o010 if planned.apart and found.st_gid == planned.gateway.gid else 0
+    if (mode := stat.S_IMODE(found.st_mode)) & _OTHERS & ~allowed:
+        yield Reason("rights-too-wide", {"path": str(folder), "mode": f"{mode:o}"})
+
+
+def _database(_house: House) -> Iterator[Reason]:
+    """Nothing is defined in the state that writes or shows rows beside the platform: SQLite has no other roles."""
+    if (differing := schema.difference()) is not None:
+        yield Reason("state-damaged", {"cause": differing})
+
+
+def _engine(house: House) -> Iterator[Reason]:
+    """The engine refuses, to a connection that sees rows, whatever is no query of its own tables; tried, not asked."""
+    for act in house.vault.allowed():
+        yield Reason("right-engine", {"act": act})
+    for segment in house.vault.unsealed():
+        yield Reason("right-unsealed", {"path": f"vault/segments/{segment}"})
+
+
+def _keys(house: House) -> Iterator[Reason]:
+    """The folder of keys holds the platform's own, and of people those who are in service, each under a passphrase."""
+    folder = house.home / "keys"
+    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+        name = path.relative_to(folder).as_posix()
+        if path.parent == folder / _KEYS_OF_PEOPLE:
+            person = find_person(path.stem)
+            if person is None or not person.active:
+                yield Reason("key-stray", {"path": f"keys/{name}"})
+            elif house.profile != DEMO and not is_locked(path):
+                yield Reason("key-lies-open", {"path": f"keys/{name}"})
+        elif name not in _KEYS_OF_THE_PLATFORM:
+            yield Reason("key-stray", {"path": f"keys/{name}"})
+
+
+def _roles(_house: House) -> Iterator[Reason]:
+    """Nobody holds roles together that exclude one another, or one that there is not where he works."""
+    for person in directory.people():
+        for held, role in combinations(sorted(person.roles), 2):
+            if frozenset({held, role}) in INCOMPATIBLE:
+                yield Reason("roles-incompatible", {"person": person.id, "held": held.value, "role": role.value})
+        for role in sorted(person.roles):
+            if (kind := person.organisation.kind) not in HELD_IN[role]:
+                kinds = ", ".join(sorted(HELD_IN[role]))
+                yield Reason("role-not-here", {"role": role.value, "kind": kind.value, "kinds": kinds})
+
+
+_CHECKS: dict[str, Callable[[House], Iterator[Reason]]] = {
+    "files": _files,
+    "above": _above,
+    "socket": _socket,
+    "database": _database,
+    "engine": _engine,
+    "keys": _keys,
+    "roles": _roles,
+}
+CHECKS = tuple(_CHECKS)
