@@ -127,8 +127,41 @@ def test_a_resident_may_leave_by_itself_but_not_throw_another_out(town: Town):
 
 
 def test_who_was_dismissed_acts_no_more(town: Town):
+    _second(town, Role.SECURITY_ADMIN)
     done(register.dismiss(town.book, "secadmin", "sysadmin"))
     assert codes(register.give_role(town.book, "bank-officer", Role.ANALYST, "secadmin")) == ["person-inactive"]
+
+
+def _second(town: Town, role: Role) -> None:
+    done(register.register_person(town.book, newcomer(organisation="runner"), "sysadmin"))
+    done(register.give_role(town.book, "new-person", role, "secadmin"))
+
+
+_GOES = {
+    "dismissed": lambda book, who: register.dismiss(book, who, "sysadmin"),
+    "role taken": lambda book, who: register.take_role(book, who, Role(who), "secadmin"),
+    "key replaced": lambda book, who: register.replace_key(book, who, public_bytes(make_key()), "sysadmin"),
+}
+
+
+@pytest.mark.parametrize("way", _GOES)
+@pytest.mark.parametrize("role", [Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN])
+def test_the_last_administrator_of_its_kind_does_not_go(town: Town, role, way):
+    """No way back would lead from there: nobody could make an account, or give it a role."""
+    before = directory.people()
+    assert codes(_GOES[way](town.book, role.value)) == ["administrator-last"]
+    assert directory.people() == before
+    _second(town, role)
+    done(_GOES[way](town.book, role.value))
+    by = "new-person" if role is Role.SECURITY_ADMIN else "secadmin"
+    assert codes(register.take_role(town.book, "new-person", role, by)) == ["administrator-last"]
+    compare_state(town.book.events(), [RegisterReplay()])
+
+
+def test_a_dismissed_administrator_is_no_other_one(town: Town):
+    _second(town, Role.SECURITY_ADMIN)
+    done(register.dismiss(town.book, "new-person", "sysadmin"))
+    assert codes(register.dismiss(town.book, "secadmin", "sysadmin")) == ["administrator-last"]
 
 
 def test_who_was_dismissed_by_mistake_comes_back_without_roles(town: Town):

@@ -203,7 +203,9 @@ def write_settings(path: Path, deployment: Deployment) -> None:
 
 
 def _toml(said: dict[str, object]) -> list[str]:
-    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items()]
+    # A text of JSON is one of TOML but for DEL, which TOML wants spelt.
+    spelt = {name: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for name, value in said.items()}
+    return [f"{name} = {value}" for name, value in spelt.items()]
 
 
 def _wrong(said: dict[str, Any]) -> Iterator[tuple[str, str]]:

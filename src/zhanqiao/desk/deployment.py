@@ -47,7 +47,7 @@ def found(
             raise durable.full()
         home.chmod(0o700)
         house = _build(home, deployment, clock)
-        refusal = settle(house) if settle is not None else None
+        refusal = house if isinstance(house, Refusal) else settle(house) if settle is not None else None
     except (durable.DiskFull, DatabaseError) as cause:
         if isinstance(cause, DatabaseError) and not state.is_full(cause):
             raise
@@ -89,8 +89,8 @@ def take_back(home: Path, added: list[Path]) -> None:
             folder.rmdir()
 
 
-def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None) -> House:
-    """Write every part into an empty folder; the settings, which make it a deployment, last."""
+def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None) -> House | Refusal:
+    """Write every part into an empty folder, the settings, which make it a deployment, last; and open it."""
     state.use(home)
     from django.core.management import call_command
 
@@ -108,11 +108,7 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     Keyring.create(home / "keys" / "vault")
     (home / "vault").mkdir(mode=0o700)
     write_settings(home / SETTINGS_FILE, deployment)
-    house = open_house(home, clock)
-    if isinstance(house, Refusal):
-        # All that was just written opens; what can be lacking since is room.
-        raise durable.full()
-    return house
+    return open_house(home, clock)
 
 
 def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False) -> House | Refusal:

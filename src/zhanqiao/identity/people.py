@@ -6,6 +6,7 @@ and nothing beside it. What cannot be held together stands in `INCOMPATIBLE`, pa
 An organisation has one kind, so operator and regulator are two organisations by construction.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -39,6 +40,8 @@ class Role(StrEnum):
 
 
 ADMINISTRATORS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
+# Without both, nobody could ever be added: no account without the one, no role without the other.
+ADDERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
 
 _K = OrganisationKind
 HELD_IN: dict[Role, frozenset[OrganisationKind]] = {
@@ -121,6 +124,16 @@ def check_role(person: Person, role: Role) -> tuple[Reason, ...]:
         if frozenset({held, role}) in INCOMPATIBLE
     ]
     return tuple(reasons)
+
+
+def check_kept(person: Person, lost: Collection[Role], everybody: Iterable[Person]) -> tuple[Reason, ...]:
+    """Give a reason for each of `ADDERS` that `person` would lose, and nobody else in office holds."""
+    others = {role for other in everybody if other.id != person.id and other.active for role in other.roles}
+    return tuple(
+        Reason("administrator-last", {"person": person.id, "role": role.value})
+        for role in ADDERS
+        if role in lost and person.holds(role) and role not in others
+    )
 
 
 def check_dismissed(person: Person) -> tuple[Reason, ...]:

@@ -12,7 +12,7 @@ put a key of his own in another's place or brought an accomplice back, would gai
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from stdnum.cn import uscc
@@ -20,10 +20,20 @@ from stdnum.cn import uscc
 from zhanqiao.identity.admission import Admission
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.bindings import organisation_binding, person_binding
-from zhanqiao.identity.directory import check_actor, find_organisation, find_person
+from zhanqiao.identity.directory import check_actor, find_organisation, find_person, people
 from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, PersonRow, RoleRow
 from zhanqiao.identity.natural_person import name_of
-from zhanqiao.identity.people import CODED, Organisation, OrganisationKind, Person, Role, check_dismissed, check_role
+from zhanqiao.identity.people import (
+    ADDERS,
+    CODED,
+    Organisation,
+    OrganisationKind,
+    Person,
+    Role,
+    check_dismissed,
+    check_kept,
+    check_role,
+)
 from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.public_key import read_public_key
@@ -31,8 +41,6 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 
 FOUNDER = "init"
-# Without both, nobody could ever be added.
-_ADDERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
 _ID = re.compile(r"[a-z][a-z0-9_-]{1,63}")
 
 
@@ -136,6 +144,7 @@ def take_role(book: Book, person: str, role: Role, by: str) -> Person | Refusal:
         reasons = [*check_actor(by, Role.SECURITY_ADMIN), *_check_known(person)]
         if (found := find_person(person)) is not None and role not in found.roles:
             reasons.append(Reason("role-missing", {"person": person, "role": role.value}))
+        reasons += _check_kept(found, {role})
         if reasons:
             return note_refusal(tx, "identity.take-role", by, person, reasons)
         RoleRow.objects.filter(person_id=person, role=role.value).delete()
@@ -147,6 +156,7 @@ def dismiss(book: Book, person: str, by: str) -> Person | Refusal:
     """Let a person act no more. The account stays, because what it signed stays."""
     with book.recording() as tx:
         reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person)]
+        reasons += _check_kept(find_person(person), set(Role))
         if reasons:
             return note_refusal(tx, "identity.dismiss", by, person, reasons)
         PersonRow.objects.filter(pk=person).update(active=False)
@@ -175,6 +185,7 @@ def replace_key(book: Book, person: str, key: bytes, by: str) -> Person | Refusa
     """Register another key for a person and take every role; a security administrator gives them again."""
     with book.recording() as tx:
         reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person), *_check_key(key)]
+        reasons += _check_kept(find_person(person), set(Role))
         if reasons:
             return note_refusal(tx, "identity.replace-key", by, person, reasons)
         KeyRow.objects.filter(person_id=person, until=None).update(until=tx.at)
@@ -206,7 +217,7 @@ def _check_founding(
     if len({new.key for new in people}) < len(people):
         reasons.append(Reason("key-taken"))
     given = {role for new in people for role in new.roles}
-    reasons += [Reason("founding-incomplete", {"role": role.value}) for role in _ADDERS if role not in given]
+    reasons += [Reason("founding-incomplete", {"role": role.value}) for role in ADDERS if role not in given]
     homes = {organisation.id: organisation for organisation in organisations}
     for account in people:
         if (home := homes.get(account.organisation)) is None:
@@ -260,6 +271,10 @@ def _check_key(key: bytes) -> list[Reason]:
     except ValueError:
         return [Reason("key-malformed")]
     return [Reason("key-taken")] if KeyRow.objects.filter(pk=key_id_of(key)).exists() else []
+
+
+def _check_kept(person: Person | None, lost: Collection[Role]) -> tuple[Reason, ...]:
+    return () if person is None else check_kept(person, lost, people())
 
 
 def _check_known(person: str) -> list[Reason]:

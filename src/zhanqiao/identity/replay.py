@@ -18,7 +18,15 @@ from zhanqiao.identity.consent_keys import check_registrar
 from zhanqiao.identity.directory import Directory, check_actor
 from zhanqiao.identity.keys import DEMO
 from zhanqiao.identity.models import ConsentKeyRow, EvidenceRow, KeyRow, OrganisationRow, PersonRow, RoleRow
-from zhanqiao.identity.people import Organisation, OrganisationKind, Person, Role, check_dismissed, check_role
+from zhanqiao.identity.people import (
+    Organisation,
+    OrganisationKind,
+    Person,
+    Role,
+    check_dismissed,
+    check_kept,
+    check_role,
+)
 from zhanqiao.identity.residents import check_admission
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, LoggedEvent, proving_key
@@ -149,14 +157,15 @@ class RegisterReplay:
                     *self._check_key(said["key"]),
                 ]
             case "identity.person-dismissed":
-                return [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
+                reasons = [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
+                return [*reasons, *self._check_kept(said["person"], set(Role))]
             case "identity.person-reinstated":
                 person = self._person(said["person"])
                 dismissed = _known("person", said, self._people) if person is None else check_dismissed(person)
                 return [*self._check_by(event, Role.SYSTEM_ADMIN), *dismissed]
             case "identity.key-replaced":
                 reasons = [*self._check_by(event, Role.SYSTEM_ADMIN), *_known("person", said, self._people)]
-                return [*reasons, *self._check_key(said["key"])]
+                return [*reasons, *self._check_key(said["key"]), *self._check_kept(said["person"], set(Role))]
             case "identity.role-given" | "identity.role-taken":
                 return [*self._check_by(event, Role.SECURITY_ADMIN), *self._check_role(event.kind, said)]
             case "identity.admission":
@@ -204,11 +213,14 @@ class RegisterReplay:
             return _known("person", said, self._people)
         if kind == "identity.role-given":
             return check_role(person, Role(said["role"]))
-        return (
-            []
-            if said["role"] in person.roles
-            else [Reason("role-missing", {"person": said["person"], "role": said["role"]})]
-        )
+        if said["role"] not in person.roles:
+            return [Reason("role-missing", {"person": said["person"], "role": said["role"]})]
+        return self._check_kept(person.id, {Role(said["role"])})
+
+    def _check_kept(self, name: str, lost: set[Role]) -> Sequence[Reason]:
+        person = self._person(name)
+        everybody = filter(None, map(self._person, self._people))
+        return () if person is None else check_kept(person, lost, everybody)
 
     def _check_admission(self, by: str, said: Mapping[str, str]) -> Sequence[Reason]:
         step, organisation = Step(said["step"]), said["organisation"]

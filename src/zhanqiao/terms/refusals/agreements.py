@@ -99,6 +99,12 @@ ROWS: dict[str, Rule] = {
         "Give the role to another natural person.",
         "请由另一名自然人担任。",
     ),
+    "administrator-last": Rule(
+        "Nobody in office but {person} holds the role {role}: without it no account could ever be made, or given a role.",
+        "在岗人员中仅 {person} 担任 {role}：一旦失去，便再无人能建立账户或授予角色。",
+        "First give the role to somebody else; two of each are wise.",
+        "请先将该角色授予另一人；每种宜有两人。",
+    ),
     "role-held": Rule(
         "{person} holds the role {role} already.",
         "{person} 已担任 {role}。",
