@@ -51,7 +51,7 @@ def test_nothing_differs_where_nothing_was_changed(apart: Pier) -> None:
         ("bank-analyst", "statistics"),
         ("bank-analyst", "decisions"),
     }
-    assert len(apart.events("platform.rights-audited")) == 1
+    assert len(apart.events("rights.audited")) == 1
     audit(apart.house)
 
 
@@ -194,8 +194,8 @@ def test_only_an_audit_administrator_audits_rights_and_who_tried_is_logged(apart
     for person in ("bank-analyst", "sysadmin", "secadmin", "auditor", "nobody"):
         refused = audit_rights(apart.house, person)
         assert set(codes(refused)) <= {"role-missing", "person-unknown"}
-    assert len(apart.events("audit.refused")) == 5
-    assert not apart.events("platform.rights-audited")
+    assert len(apart.events("rights.refused")) == 5
+    assert not apart.events("rights.audited")
     audit(apart.house)
 
 

@@ -21,6 +21,7 @@ from zhanqiao.agreements import consents, lifecycle
 from zhanqiao.agreements.seals import seal_statement
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.operation.rights import audit_rights
 from zhanqiao.desk.personas import key_of
 from zhanqiao.desk.seats import add_witness
 from zhanqiao.desk.stewardship import deliver, describe, drop, sweep
@@ -360,6 +361,16 @@ def snapshots_dropped_by_nobody(pier: Pier, folder: Path) -> None:
         assert len(done(drop(pier.house, "pension_enrolment", "bank-officer"))) == 1
 
 
+def last_administrator_dismissed(pier: Pier, _: Path) -> None:
+    with holding("bank-officer", Role.SECURITY_ADMIN):
+        done(register.dismiss(pier.house.book, "secadmin", "sysadmin"))
+
+
+def rights_audited_by_nobody(pier: Pier, _: Path) -> None:
+    with holding("bank-officer", Role.AUDIT_ADMIN):
+        done(audit_rights(pier.house, "bank-officer"))
+
+
 def swept_by_nobody(pier: Pier, _: Path) -> None:
     (pier.home / "answers").mkdir()
     (pier.home / "answers" / f"x.1-1{durable.PART}").touch()
@@ -395,6 +406,8 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     role_given_by_nobody: "identity.role-given by bank-officer, .*: role-missing",
     reinstated_by_nobody: "identity.person-reinstated by bank-officer, .*: role-missing",
     reinstated_who_never_left: "identity.person-reinstated by sysadmin, .*: person-active",
+    last_administrator_dismissed: "identity.person-dismissed by sysadmin, .*: administrator-last",
+    rights_audited_by_nobody: "rights.(audited|differ) by bank-officer, .*: role-missing",
     resident_admitted_by_one: "identity.admission by first-assessor, .*: second-person-needed",
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
     witness_named_by_nobody: "ledger.witness-added by bank-officer, .*: role-missing",

@@ -50,7 +50,7 @@ class HouseReplay:
                 return check_steward(event.by, dataset.department, directory=directory)
             case "ledger.reason-opened":
                 return check_actor(event.by, Role.AUDITOR, directory=directory)
-            case "platform.rights-audited" | "platform.rights-differ":
+            case "rights.audited" | "rights.differ":
                 return check_actor(event.by, Role.AUDIT_ADMIN, directory=directory)
             case seats.ADDED | seats.REMOVED | "intake.dropped":
                 reasons = check_actor(event.by, Role.SYSTEM_ADMIN, directory=directory)

@@ -3,7 +3,7 @@
 
 Agreements and roles say who may have answers, of what, through which door (`granted`). Nobody may do anything else, so
 each check looks for what opens something all the same. What it finds is a difference: a reason of the refusal table, and
-an alarm of the log (`platform.rights-differ`), which tells checks and codes and repeats no name of a file.
+an alarm of the log (`rights.differ`), which tells checks and codes and repeats no name of a file.
 """
 
 import os
@@ -27,7 +27,7 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 
-AUDITED, DIFFER = "platform.rights-audited", "platform.rights-differ"
+AUDITED, DIFFER = "rights.audited", "rights.differ"
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 # What everybody may read, once the folder lets them in: hashes, checkpoints, public keys.
@@ -69,7 +69,7 @@ def audit_rights(house: House, by: str) -> RightsReport | Refusal:
     """Make every check, if `by` is an audit administrator, and log that it was made and what differs."""
     if reasons := check_actor(by, Role.AUDIT_ADMIN):
         with house.book.recording() as tx:
-            return note_refusal(tx, "audit.rights", by, "platform", reasons)
+            return note_refusal(tx, "rights.audit", by, "platform", reasons)
     found = [Difference(name, reason) for name, check in _CHECKS.items() for reason in check(house)]
     report = RightsReport(tuple(granted(house)), tuple(found))
     counts = sorted(Counter((one.check, one.reason.code) for one in found).items())
