@@ -89,7 +89,7 @@ def test_that_somebody_tried_is_on_the_record(pier: Pier) -> None:
 
 
 def _reclassified(pier: Pier, *edits: tuple[str, str]) -> None:
-    done(describe(pier.house, edited(NEXT, *edits), "hrss-officer"))
+    done(describe(pier.house, edited(NEXT, *edits), "hrss-officer", withdraw=True))
     done(deliver(pier.house, "pension_enrolment", [write_wages(pier.home / "again.csv")], "hrss-officer"))
 
 

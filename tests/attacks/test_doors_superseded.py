@@ -41,7 +41,7 @@ def delivery(pier: Pier, folder: Path) -> Change:
 def description(pier: Pier) -> Change:
     text = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
     newer = text.replace("version: 1.0.0", "version: 1.0.1").encode()
-    return lambda: done(describe(pier.house, newer, "hrss-officer"))
+    return lambda: done(describe(pier.house, newer, "hrss-officer", withdraw=True))
 
 
 @pytest.mark.parametrize("door", ["statistics", "decisions"])

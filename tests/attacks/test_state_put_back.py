@@ -310,7 +310,11 @@ def delivery_of_another_department(pier: Pier, folder: Path) -> None:
 def contract_of_another_department(pier: Pier, _: Path) -> None:
     text = (CONTRACTS / "pension_enrolment.odcs.yaml").read_text(encoding="utf-8")
     with holding("tax-officer", Role.STEWARD), moved("tax-officer", to="hrss"):
-        done(describe(pier.house, text.replace("version: 1.0.0", "version: 9.0.0").encode(), "tax-officer"))
+        done(
+            describe(
+                pier.house, text.replace("version: 1.0.0", "version: 9.0.0").encode(), "tax-officer", withdraw=True
+            )
+        )
 
 
 def answer_of_an_older_snapshot(pier: Pier, folder: Path) -> None:

@@ -98,7 +98,9 @@ NEXT = f"{ZHOU},周涛,1999-12-12,崂山区,7000.5,2026-11-01,"
 
 def describe(house: House, delivery: str = "full", version: str = "1.0.0") -> Dataset:
     """Put the contract on the shelf."""
-    dataset = shelf.add(house.book, CONTRACT.replace("DELIVERY", delivery).replace("VERSION", version), "li-officer")
+    dataset = shelf.add(
+        house.book, CONTRACT.replace("DELIVERY", delivery).replace("VERSION", version), "li-officer", withdraw=True
+    )
     assert isinstance(dataset, Dataset), dataset
     return dataset
 

@@ -260,11 +260,23 @@ def test_an_appended_batch_is_known_as_long_as_its_rows_are_there(book: Book) ->
 def test_a_new_contract_takes_the_former_snapshot_off_the_shelf(book: Book) -> None:
     dataset = described(shelf.add(book, GOOD, "hrss-officer"))
     first = publish(book, snapshot(dataset, 1))
-    successor = described(shelf.add(book, raised("1.1.0"), "hrss-officer"))
+    successor = described(shelf.add(book, raised("1.1.0"), "hrss-officer", withdraw=True))
     assert shelf.snapshot_of(dataset.name) is None
     assert shelf.known_batch(successor, first.batch_digest) is None
     again = publish(book, snapshot(successor, 2))
     assert shelf.snapshot_of(dataset.name) == again
+
+
+def test_published_rows_go_out_of_use_only_by_a_word_of_its_own(book: Book) -> None:
+    """A mended description would take them, too; there is no way back but to deliver again."""
+    dataset = described(shelf.add(book, GOOD, "hrss-officer"))
+    first = publish(book, snapshot(dataset, 1))
+    size = book.size
+    assert codes_of(shelf.add(book, raised("1.1.0"), "hrss-officer")) == ["contract-withdraws"]
+    assert codes_of(shelf.add(book, raised("0.9.0"), "hrss-officer")) == ["contract-version-not-higher"]
+    assert shelf.add(book, GOOD, "hrss-officer") == dataset, "the same again changes nothing"
+    assert shelf.snapshot_of(dataset.name) == first
+    assert book.size == size
 
 
 def test_a_batch_read_under_a_former_contract_is_not_published(book: Book) -> None:

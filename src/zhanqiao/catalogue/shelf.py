@@ -70,8 +70,11 @@ class Counts:
 # --- describing -------------------------------------------------------------------------------------
 
 
-def add(book: Book, contract: str | bytes, by: str) -> Dataset | Refusal:
-    """Describe a dataset, or put a new version of its contract in force."""
+def add(book: Book, contract: str | bytes, by: str, *, withdraw: bool = False) -> Dataset | Refusal:
+    """Describe a dataset, or put a new version of its contract in force.
+
+    withdraw  also where that takes published rows out of use, until they are delivered under the new contract
+    """
     # (1) Read it: what cannot be read is not described.
     dataset = contracts.read(contract) if isinstance(contract, bytes) else contracts.parse(contract)
     if isinstance(dataset, Refusal):
@@ -85,7 +88,12 @@ def add(book: Book, contract: str | bytes, by: str) -> Dataset | Refusal:
         # (3) Another one has to come after what stands.
         if (refusal := check_successor(dataset, found)) is not None:
             return refusal
-        # (4) Keep it and put it in force, unless somebody came first: then look again.
+        # (4) And what is published is not taken out of use by somebody who only mends a word.
+        published = snapshot_of(dataset.name)
+        if published is not None and not withdraw:
+            facts = {"dataset": dataset.name, "rows": f"{published.rows:,}", "version": dataset.version}
+            return refuse("contract-withdraws", **facts)
+        # (5) Keep it and put it in force, unless somebody came first: then look again.
         try:
             with book.recording(_described(dataset, found, by)) as tx:
                 _keep(tx, dataset, text, found, by)

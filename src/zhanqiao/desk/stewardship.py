@@ -15,14 +15,17 @@ from zhanqiao.terms.refusals import Reason, Refusal, meant, refuse
 from zhanqiao.vault.house import House
 
 
-def describe(house: House, contract: bytes, by: str) -> Dataset | Refusal:
-    """Put a contract in force, if `by` is a steward of the department that it names."""
+def describe(house: House, contract: bytes, by: str, *, withdraw: bool = False) -> Dataset | Refusal:
+    """Put a contract in force, if `by` is a steward of the department that it names.
+
+    withdraw  also where that takes published rows out of use, until they are delivered under the new contract
+    """
     dataset = contracts.read(contract)
     if isinstance(dataset, Refusal):
         return dataset
     if reasons := check_steward(by, dataset.department):
         return _refused(house, "catalogue.describe", by, dataset.name, reasons)
-    return shelf.add(house.book, contract, by)
+    return shelf.add(house.book, contract, by, withdraw=withdraw)
 
 
 def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadReport | Refusal:

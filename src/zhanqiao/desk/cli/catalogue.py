@@ -25,10 +25,17 @@ app = typer.Typer(no_args_is_help=True, help="Describe datasets by data contract
 def add(
     call: Call,
     contract: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An ODCS 3 file. 数据契约文件。")],
+    withdraw: Annotated[
+        bool,
+        typer.Option(
+            "--withdraw",
+            help="Also where published rows go out of use until they are delivered anew. 允许停用已发布数据，直至重新归集。",
+        ),
+    ] = False,
 ) -> None:
     """Describe a dataset, or a new version of its contract. 编目：登记数据契约。"""
     content = call.unwrap(bytes_of(contract, contracts.MAX_BYTES))
-    dataset = call.unwrap(stewardship.describe(call.house, content, call.by))
+    dataset = call.unwrap(stewardship.describe(call.house, content, call.by, withdraw=withdraw))
     if call.as_json:
         show_data(
             {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}

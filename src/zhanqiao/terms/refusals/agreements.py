@@ -176,8 +176,8 @@ ROWS: dict[str, Rule] = {
     "resident-left": Rule(
         "{organisation} has left; its agreements answer no more.",
         "{organisation} 已退出，其协议不再答复。",
-        "A residency that has ended does not come back: let the organisation apply anew.",
-        "已退出的入驻不能恢复，请重新申请入驻。",
+        "A residency that has ended does not come back; that its organisation applies once more is not built yet.",
+        "已退出的入驻不能恢复；同一机构再次申请入驻的功能尚未建成。",
     ),
     # key files
     "key-file-exists": Rule(

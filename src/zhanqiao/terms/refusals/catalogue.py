@@ -483,6 +483,19 @@ ROWS: dict[str, Rule] = {
         "Keep the key: groups are protected by counting its subjects. Describe data about nobody under a new name and code.",
         "请保留该列：统计保护以其主体计数为据。不涉及主体的数据请以新的名称和编码另行描述。",
     ),
+    "contract-withdraws": Rule(
+        en=(
+            "{dataset} has {rows} published rows, which are read under their own contract only: version {version} would "
+            "take them out of use, and no lower version could follow."
+        ),
+        zh="{dataset} 已发布 {rows} 行，只能按其入库时的契约读取：版本 {version} 生效后将停用，且不能再换回较低版本。",
+        remedy_en=(
+            "Have at hand what has to be delivered again (where deliveries are appended, all of them), then repeat with "
+            "--withdraw."
+        ),
+        remedy_zh="请先备齐须重新归集的数据（若为追加式归集，则须全部批次），再加 --withdraw 重试。",
+        http_status=409,
+    ),
     "contract-version-not-higher": Rule(
         en="{dataset} stands at version {current}, and this other contract calls itself {version}.",
         zh="{dataset} 的当前版本为 {current}，而这份不同的契约版本号为 {version}。",

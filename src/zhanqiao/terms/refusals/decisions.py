@@ -45,8 +45,8 @@ ROWS: dict[str, Rule] = {
         "请在协议中写明这些信息项。",
     ),
     "nothing-published": Rule(
-        "Nothing is published of {dataset} yet.",
-        "{dataset} 尚未发布任何数据。",
+        "Nothing is published of {dataset} under the contract in force.",
+        "{dataset} 在现行契约下尚未发布任何数据。",
         "Ask again after the department's next delivery.",
         "请在数源部门下次交付后再问。",
         http_status=409,
