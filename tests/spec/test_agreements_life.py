@@ -175,6 +175,8 @@ def test_a_resident_that_left_gets_nothing(town: Town):
     agreement = town.signed()
     done(residents.leave(town.book, "bank", "bank-officer"))
     assert why(town, agreement) == ["resident-left"]
+    shown = done(lifecycle.show(agreement, town.book.clock()))
+    assert shown.as_data()["recipient_out"] == ["resident-left"], "it does not look as if it answered"
 
 
 def test_what_was_sealed_stays_sealed_when_its_signatory_goes(town: Town):

@@ -124,3 +124,13 @@ def test_who_did_not_cosign_is_named_by_audit_and_examination(pier: Pier, tmp_pa
     reason = {one.check: one.reason for one in examine(pier.home)}["witnesses"]
     assert reason is not None
     assert reason.code == "wall-witnesses-unheard"
+
+
+def test_an_agreement_of_who_left_does_not_look_alive(pier):
+    assert pier.command("resident", "leave", "rival", "--as", "first-assessor").returncode == 0
+    listed = pier.command("agreement", "show", "--lang", "en").stdout.splitlines()
+    states = {tuple(line.split()[:1]): line for line in listed if line.startswith("rival ")}
+    assert states
+    assert all("resident-left" in line and "performing" not in line for line in states.values())
+    shown = pier.command("agreement", "show", pier.agreements["rival"], "--lang", "en").stdout
+    assert "has left" in shown

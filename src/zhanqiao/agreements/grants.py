@@ -255,7 +255,7 @@ def _check_standing(standing: Standing, contract: Contract, at: datetime, world:
     reasons += check_charge(standing, contract, 1, at)
     if standing.kept in _NOTHING_OPENS_YET and not reasons:
         reasons.append(Reason("agreement-altered", named))
-    return [*reasons, *_check_recipient(contract.resident, world.directory)]
+    return [*reasons, *check_recipient(contract.resident, world.directory)]
 
 
 def check_charge(standing: Standing, contract: Contract, count: int, at: datetime) -> list[Reason]:
@@ -275,16 +275,17 @@ def check_charge(standing: Standing, contract: Contract, count: int, at: datetim
     return reasons
 
 
-def _check_recipient(organisation: str, directory: Directory) -> list[Reason]:
+def check_recipient(organisation: str, directory: Directory = directory.NOW) -> tuple[Reason, ...]:
+    """Give the reason why an organisation gets no answers under any agreement, if it does not."""
     found = directory.organisation(organisation)
     if found is None:
-        return [Reason("organisation-unknown", {"organisation": organisation})]
+        return (Reason("organisation-unknown", {"organisation": organisation}),)
     if found.admission == Admission.EXIT:
-        return [Reason("resident-left", {"organisation": organisation})]
+        return (Reason("resident-left", {"organisation": organisation}),)
     if found.kind is OrganisationKind.RESIDENT and found.admission != Admission.RESIDENT:
         facts = {"organisation": organisation, "state": found.admission or ""}
-        return [Reason("resident-not-admitted", facts)]
-    return []
+        return (Reason("resident-not-admitted", facts),)
+    return ()
 
 
 @lru_cache(maxsize=1_024)

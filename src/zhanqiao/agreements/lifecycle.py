@@ -23,7 +23,7 @@ from zhanqiao.agreements import contract_id
 from zhanqiao.agreements.contract import Contract
 from zhanqiao.agreements.draft_checks import World, check_draft, settle
 from zhanqiao.agreements.drafting import parse
-from zhanqiao.agreements.grants import Standing, missing_seals, stands
+from zhanqiao.agreements.grants import Standing, check_recipient, missing_seals, stands
 from zhanqiao.agreements.models import AgreementRow, HoldRow, SealRow
 from zhanqiao.agreements.seals import Seal, holds, seal_statement, sign_seal
 from zhanqiao.agreements.states import NAMES, TRANSITIONS, Verb, check_step
@@ -50,6 +50,7 @@ class Agreement:
     state           at the moment of looking
     held_items_by   departments that hold their own datasets back
     remaining       answers left, None when no count was agreed
+    recipient_out   why its recipient gets nothing whatever the state: it left, or is not admitted
     """
 
     contract: Contract
@@ -62,6 +63,7 @@ class Agreement:
     held_items_by: tuple[str, ...]
     spent: int
     remaining: int | None
+    recipient_out: tuple[Reason, ...] = ()
 
     @property
     def id(self) -> str:
@@ -90,6 +92,7 @@ class Agreement:
             "items_held_by": self.held_items_by,
             "spent": self.spent,
             "remaining": self.remaining,
+            "recipient_out": [reason.code for reason in self.recipient_out],
         }
 
 
@@ -262,6 +265,7 @@ def show(agreement: str, at: datetime) -> Agreement | Refusal:
         held_items_by=standing.held_items_by,
         spent=standing.spent,
         remaining=None if contract.count is None else max(0, contract.count - standing.spent),
+        recipient_out=check_recipient(contract.resident),
     )
 
 

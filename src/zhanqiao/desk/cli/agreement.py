@@ -10,7 +10,7 @@ from zhanqiao.agreements import drafting, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement, Altered
 from zhanqiao.agreements.states import NAMES
 from zhanqiao.desk.cli.given import text_of
-from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
+from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.desk.scenarios import all_services
 from zhanqiao.terms.refusals import Lang
@@ -78,7 +78,9 @@ def _row(agreement: Agreement | Altered, lang: Lang) -> list[str]:
     contract, (zh, en) = agreement.contract, NAMES[agreement.state]
     left = "-" if agreement.remaining is None else str(agreement.remaining)
     doors = " ".join(contract.doors)
-    return [contract.resident, doors, contract.purpose, zh if lang == "zh" else en, left, agreement.id, contract.name]
+    # One word, whatever it is: people cut columns.
+    state = agreement.recipient_out[0].code if agreement.recipient_out else zh if lang == "zh" else en
+    return [contract.resident, doors, contract.purpose, state, left, agreement.id, contract.name]
 
 
 def _verb(name: str) -> None:
@@ -103,6 +105,8 @@ def _show(call: Call, agreement: Agreement) -> None:
     contract = agreement.contract
     show_line(bold(agreement.id), "  ", contract.name)
     call.say(f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
+    for reason in agreement.recipient_out:
+        show_line(UNSURE_MARK, f" {reason.message(call.lang)}")
     call.say(f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
     sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
     missing = ", ".join(agreement.missing_seals) or "-"
