@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 
 from lib.town import codes
 from zhanqiao.desk import damage, state
@@ -101,21 +101,79 @@ def test_an_entry_before_the_first_is_named(house):
         audit(house)
 
 
-def test_an_index_that_says_other_than_its_rows_is_found(pier):
-    """Doors read what a person holds from the index alone: edited there, it gave a role that no row says."""
-    change(pier.home, "PRAGMA wal_checkpoint(TRUNCATE)")
-    file = state.file_of(pier.home)
-    with state.reading(pier.home) as held:
+def _edit_index(home):
+    """Let the index, and not the row, say that the security administrator runs the system."""
+    change(home, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with state.reading(home) as held:
         (root,) = held.execute(
             "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_identity_role_1'"
         ).fetchone()
-    content, place = bytearray(file.read_bytes()), slice((root - 1) * PAGE, root * PAGE)
-    page = bytes(content[place])
-    assert page.count(b"secadminsecadmin") == 1
-    content[place] = page.replace(b"secadminsecadmin", b"secadminsysadmin")
-    file.write_bytes(content)
+
+    def edit():
+        file = state.file_of(home)
+        content, place = bytearray(file.read_bytes()), slice((root - 1) * PAGE, root * PAGE)
+        page = bytes(content[place])
+        assert page.count(b"secadminsecadmin") == 1
+        content[place] = page.replace(b"secadminsecadmin", b"secadminsysadmin")
+        with file.open("r+b") as written:
+            written.write(content)
+
+    return edit
+
+
+def test_an_index_that_says_other_than_its_rows_is_found(pier):
+    """Doors read what a person holds from the index alone: edited there, it gave a role that no row says."""
+    _edit_index(pier.home)()
     with pytest.raises(LedgerDamaged, match="contradicts itself"):
         audit(pier.house)
+
+
+def test_the_file_is_looked_at_and_not_what_was_read_of_it_before(pier):
+    """Who edits the file beside a process that works finds its pages in memory, as they were."""
+    edit = _edit_index(pier.home)
+    assert state.contradiction() is None
+    with connections["default"].cursor() as warm:
+        warm.execute("SELECT role FROM identity_role WHERE person_id = 'secadmin'")
+        assert warm.fetchall() == [("secadmin",)]
+        edit()
+        warm.execute("SELECT role FROM identity_role WHERE person_id = 'secadmin'")
+        assert warm.fetchall() == [("secadmin",)], "else this test proves nothing"
+    assert state.contradiction() is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        (sqlite3.SQLITE_BUSY, "state-busy"),
+        (sqlite3.SQLITE_FULL, "disk-full"),
+        (sqlite3.SQLITE_IOERR_READ, "disk-failing"),
+    ],
+)
+def test_a_check_that_could_not_be_made_finds_nothing_wrong(house, monkeypatch, code, named):
+    """Busy, full or failing in the midst of SQLite's own check: nothing is known then, and nothing called damaged."""
+    cause = sqlite3.OperationalError("as the disk would have it")
+    cause.sqlite_errorcode = code
+
+    class Beside:
+        def cursor(self):
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def close(self):
+            pass
+
+        def execute(self, _):
+            raise OperationalError("as the disk would have it") from cause
+
+    monkeypatch.setattr(connections["default"], "copy", Beside)
+    with pytest.raises(DatabaseError) as met:
+        audit(house)
+    assert codes(damage.named(met.value)) == [named]
 
 
 def test_a_damaged_index_is_found(house):
