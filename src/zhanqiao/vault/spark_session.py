@@ -88,12 +88,19 @@ class Room:
             self._kill()
 
     def _kill(self) -> None:
-        """What is inside first: it would outlive bubblewrap."""
+        """What is inside first: it would outlive bubblewrap. The first process in there ends when all others have."""
         pid = self._process.pid
-        for inside in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
-            os.kill(int(inside), signal.SIGKILL)
+        inside = [
+            os.pidfd_open(int(one)) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        ]
+        for first in inside:
+            signal.pidfd_send_signal(first, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
+        for first in inside:
+            # Can be read when it has ended, which nothing inside can put off.
+            select.select([first], [], [])
+            os.close(first)
 
     def _write(self, content: bytes | memoryview) -> None:
         assert self._process.stdin is not None, "opened with both"
