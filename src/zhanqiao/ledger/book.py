@@ -183,10 +183,9 @@ class Book:
         """Read entries in log order."""
         return read_entries(start, kind)
 
-    def newest(self, kind: str | None = None) -> datetime | None:
-        """Return the time of the newest entry, of a kind; None when there is none."""
-        entry = newest_entry(kind)
-        return None if entry is None else entry.time
+    def newest(self, *kinds: str) -> LoggedEvent | None:
+        """Return the newest entry, of some kinds where any are named; None when there is none."""
+        return newest_entry(*kinds)
 
     @property
     def size(self) -> int:

@@ -75,18 +75,20 @@ def proving_key(event: LoggedEvent) -> str:
 
 def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
     """Read rows in log order; raises LedgerDamaged at one that cannot be an entry."""
-    for row in _rows(kind).filter(index__gte=start).order_by("index").iterator(chunk_size=1_000):
+    for row in (
+        _rows(*([] if kind is None else [kind])).filter(index__gte=start).order_by("index").iterator(chunk_size=1_000)
+    ):
         yield _logged(row)
 
 
-def newest_entry(kind: str | None = None) -> LoggedEvent | None:
-    """Return the newest row, of a kind; None when there is none."""
-    row = _rows(kind).order_by("-index").first()
+def newest_entry(*kinds: str) -> LoggedEvent | None:
+    """Return the newest row, of some kinds where any are named; None when there is none."""
+    row = _rows(*kinds).order_by("-index").first()
     return None if row is None else _logged(row)
 
 
-def _rows(kind: str | None) -> "QuerySet[Entry, tuple[object, ...]]":
-    rows = Entry.objects.all() if kind is None else Entry.objects.filter(kind=kind)
+def _rows(*kinds: str) -> "QuerySet[Entry, tuple[object, ...]]":
+    rows = Entry.objects.filter(kind__in=kinds) if kinds else Entry.objects.all()
     # As text: what stands there for a time may be none, and the sentence has to say in which entry.
     return rows.values_list("index", "kind", "by", "request", Cast("time", TextField()), "leaf")
 

@@ -150,8 +150,8 @@ def _ledger(house: House) -> Iterable[Reason]:
 
 def _clock(house: House) -> Iterator[Reason]:
     newest = house.book.newest()
-    if newest is not None and house.clock() < newest:
-        seconds = (newest - house.clock()).total_seconds()
+    if newest is not None and house.clock() < newest.time:
+        seconds = (newest.time - house.clock()).total_seconds()
         yield Reason("clock-behind-log", {"seconds": f"{seconds:.0f}"})
 
 
@@ -173,8 +173,8 @@ def _backed_up(house: House) -> Iterator[Reason]:
     newest = house.book.newest(BACKUP_BEGUN)
     if newest is None:
         yield Reason("backup-never")
-    elif house.clock() - newest > timedelta(days=_MOST_DAYS_WITHOUT_BACKUP):
-        yield Reason("backup-old", {"day": newest.date().isoformat()})
+    elif house.clock() - newest.time > timedelta(days=_MOST_DAYS_WITHOUT_BACKUP):
+        yield Reason("backup-old", {"day": newest.time.date().isoformat()})
 
 
 _OUTSIDE: Checks[Path] = {

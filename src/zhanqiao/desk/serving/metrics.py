@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from zhanqiao.vault.house import House
 
+# What an audit of rights logs when it found anything.
+_ALARM = "rights.differ"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
@@ -32,6 +34,9 @@ class Metrics:
             "zhanqiao_witnesses_away",
             "1 when fewer witnesses than asked for cosigned lately: they are asked before the next answer.",
         )
+        self._alarm = self._gauge(
+            "zhanqiao_rights_differ", "1 when the newest audit of rights found what nobody agreed to."
+        )
         self._free = self._gauge("zhanqiao_disk_free_bytes", "Room on the disk of the deployment.")
 
     def count(self, verb: str, status: int, seconds: float) -> None:
@@ -44,7 +49,9 @@ class Metrics:
         book = self._house.book
         newest = book.newest()
         self._entries.set(book.size)
-        self._event_age.set(0 if newest is None else max(0.0, (self._house.clock() - newest).total_seconds()))
+        self._event_age.set(0 if newest is None else max(0.0, (self._house.clock() - newest.time).total_seconds()))
+        looked = book.newest("rights.audited", _ALARM)
+        self._alarm.set(looked is not None and looked.kind == _ALARM)
         # Whoever reads figures asks no witness.
         self._out_of_touch.set(not book.witnesses.in_touch())
         self._free.set(shutil.disk_usage(self._house.home).free)
