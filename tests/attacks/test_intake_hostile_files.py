@@ -43,26 +43,37 @@ from lib.deliveries import (
 )
 from lib.served import until
 from zhanqiao.catalogue import shelf
-from zhanqiao.intake import nursery, nursery_process, parser_process, quarantine
+from zhanqiao.intake import nursery, nursery_process, parser, parser_process, quarantine
 from zhanqiao.intake.checks import check_column
 from zhanqiao.intake.landing import MemoryFile, Workspace
 from zhanqiao.intake.parser_process import End
 from zhanqiao.intake.texts import Texts
 from zhanqiao.terms.datasets import Item, LogicalType, Mask
-from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.refusals import Reason, Refusal
 
 AB = ("名", "值")
 HEAD = "名,值\n".encode()
 GBK = "名,值\n".encode("gb18030")
 
 
-def refusal_of(content: bytes, headers: tuple[str, ...] = AB) -> str:
-    """Return the code with which a file is refused whole."""
+def reason_of(content: bytes, headers: tuple[str, ...] = AB) -> Reason:
+    """Return why a file is refused whole."""
     last = end_of(parse(content, headers))
     assert isinstance(last, Refusal), last
     (reason,) = last.reasons
     assert (reason.rule.en + reason.rule.zh).format_map({**reason.facts, "file": "f"})
-    return reason.code
+    return reason
+
+
+def refusal_of(content: bytes, headers: tuple[str, ...] = AB) -> str:
+    """Return the code with which a file is refused whole."""
+    return reason_of(content, headers).code
+
+
+def place_of(content: bytes) -> tuple[str, str]:
+    """Return the code with which a file is refused whole, and the line that it names."""
+    reason = reason_of(content)
+    return reason.code, reason.facts["line"]
 
 
 def parquet(table: pa.Table, **options: object) -> bytes:
@@ -161,6 +172,46 @@ def test_it_is_refused_whole(name):
     started = time.monotonic()
     assert refusal_of(content) == code
     assert time.monotonic() - started < 30
+
+
+# --- the line that is named -----------------------------------------------------------------------
+
+# The line with which another line 28 is told from the 27 that are right.
+BAD_BYTES = {"a row of the other encoding": "崂山区,28\n", "a byte that no encoding has": b"\xff,28\n"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-8-sig"])
+@pytest.mark.parametrize("name", BAD_BYTES)
+def test_the_line_that_is_not_in_the_file_s_encoding_is_named(encoding, name):
+    """UTF-8 read as GB 18030 stops in its first line mostly, and the other way round: neither is the line to look at."""
+    rows = "".join(f"李沧区,{n}\n" for n in range(2, 28))
+    bad = BAD_BYTES[name]
+    if isinstance(bad, str):
+        bad = bad.encode("utf-8" if encoding == "gb18030" else "gb18030")
+    code = "intake-encoding-declared" if encoding == "utf-8-sig" else "intake-encoding"
+    assert place_of(f"名,值\n{rows}".encode(encoding) + bad + "市南区,29\n".encode(encoding.removesuffix("-sig"))) == (
+        code,
+        "28",
+    )
+
+
+def test_the_line_is_named_where_it_stands_in_a_later_block():
+    rows = "".join(f"李沧区,{n}\n" for n in range(2, 400_000)).encode()
+    assert len(rows) > parser.BLOCK
+    assert place_of(HEAD + rows + "崂山区,1\n".encode("gb18030")) == ("intake-encoding", "400000")
+
+
+def test_a_header_of_utf8_is_not_what_is_wrong_where_it_reads_as_gb18030_too():
+    content = "名称,区市\na,1\n".encode() + "市南,2\n".encode("gb18030")
+    assert content.decode("gb18030")
+    reason = reason_of(content, ("名称", "区市"))
+    assert (reason.code, reason.facts["line"]) == ("intake-encoding", "3")
+    assert refusal_of(content, ("名称", "街道")) == "intake-header"
+
+
+def test_a_file_that_says_to_be_gb18030_is_read_as_nothing_else():
+    assert place_of(b"\x84\x31\x95\x33" + GBK + b"\xff,1\n" + "王,2\n".encode()) == ("intake-encoding", "2")
+    assert place_of(b"\x84\x31\x95\x33" + b"a\nb\n" + b"\xff\n") == ("intake-encoding", "3")
 
 
 def test_parquet_text_that_is_no_utf8_is_refused():

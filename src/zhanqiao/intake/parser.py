@@ -174,12 +174,14 @@ class Source:
 class Survey:
     """What the first reading finds out. Carries the state from block to block: line, open quote, offset.
 
+    ceases      the line in which the file ceases to be UTF-8, 0 while it is
     odd         there are characters that a checked text should not hold (controls, lost characters)
     content     offset after the last byte that is no line end: blank lines after it say nothing
     finished    the last line has its end
     """
 
     utf8: bool = True
+    ceases: int = 0
     quoted: bool = False
     odd: bool = False
     content: int = 0
@@ -198,7 +200,8 @@ class Survey:
         if (controls := int(np.count_nonzero(octets < 32)) - line_ends) != 0:
             self._look_at_controls(block, octets, quotes, controls)
         self.odd = self.odd or b"\x7f" in block or _has_odd_character(block)
-        self.utf8 = self.utf8 and _is_utf8(block)
+        if self.utf8 and not _is_utf8(block):
+            self.utf8, self.ceases = False, self._lines + _line_that_is_no_utf8(block)
         if bare := _without_line_ends(block):
             self.content = self._offset + bare
         self.finished = octets[-1] == _LF
@@ -271,6 +274,15 @@ def _is_utf8(block: Block) -> bool:
     return True
 
 
+def _line_that_is_no_utf8(block: Block) -> int:
+    """Return the first such line of a block, from 1. Asked once in a file, so that decoding may be slow."""
+    try:
+        at = len(block.decode())
+    except UnicodeDecodeError as fault:
+        at = fault.start
+    return block.count(b"\n", 0, at) + 1
+
+
 def _has_odd_character(block: Block) -> bool:
     """U+FFFD, put where some program lost a character; U+FEFF, from the middle of joined files; C1 controls."""
     return (b"\xef" in block and (b"\xef\xbf\xbd" in block or b"\xef\xbb\xbf" in block)) or (
@@ -281,8 +293,11 @@ def _has_odd_character(block: Block) -> bool:
 # --- second reading: records ----------------------------------------------------------------------
 
 
-def transcode(block: Block, lines: int) -> Block:
-    """Return a block of GB 18030 as UTF-8; every byte must decode. `lines` is how many came before, for the refusal.
+def transcode(block: Block, lines: int, ceases: int) -> Block:
+    """Return a block of GB 18030 as UTF-8; every byte must decode.
+
+    A refusal names the line at which the reading stopped that got further: as GB 18030, after the `lines` that came
+    before, or as UTF-8, which the file ceases to be in the line `ceases`.
 
     A run that is valid UTF-8 too would come out as other characters if the file mixes encodings. It is marked with a
     NUL, which the file itself cannot hold, and the checks quarantine its row.
@@ -292,7 +307,8 @@ def transcode(block: Block, lines: int) -> Block:
     try:
         text = marked.decode("gb18030")
     except UnicodeDecodeError as fault:
-        raise Refused("intake-encoding", line=lines + marked.count(b"\n", 0, fault.start) + 1) from None
+        stops = lines + marked.count(b"\n", 0, fault.start) + 1
+        raise Refused("intake-encoding", line=max(stops, ceases)) from None
     octets = text.encode()
     # Their first byte begins nothing but private-use characters, so that most texts are done with one quick look.
     if _OF_2022_LEADS[0][:1] in octets and any(lead in octets for lead in _OF_2022_LEADS):
@@ -391,6 +407,27 @@ def read_header(record: Block, wanted: tuple[str, ...]) -> list[int]:
     return order_of(found, wanted)
 
 
+def _order_of(content: Block, text: Block, survey: Survey, wanted: tuple[str, ...]) -> list[int]:
+    """Return the order of the columns: from the header as it is in the file, and as UTF-8."""
+    # The header must be the contract's to the letter, so nothing about it is doubtful.
+    header = text[: first_record(text)].replace(b"\0", b"")
+    try:
+        return read_header(header, wanted)
+    except Refused:
+        # Some words of UTF-8 are words of GB 18030, too. If these are the contract's, the header is not what is wrong.
+        if survey.ceases and _is_header(content[: first_record(content)], wanted):
+            raise Refused("intake-encoding", line=survey.ceases) from None
+        raise
+
+
+def _is_header(record: Block, wanted: tuple[str, ...]) -> bool:
+    try:
+        read_header(record, wanted)
+    except (Refused, UnicodeDecodeError):
+        return False
+    return True
+
+
 def read_text(source: Source, survey: Survey, send: "Sender") -> None:
     """Send the rows of a text file."""
     records = Records(survey.quoted)
@@ -398,15 +435,12 @@ def read_text(source: Source, survey: Survey, send: "Sender") -> None:
     offset = lines = 0
     for block in source.blocks():
         content = _without_blank_end(block, survey, offset)
-        text = content if survey.utf8 else transcode(content, lines)
+        text = content if survey.utf8 else transcode(content, lines, survey.ceases)
         offset += len(block)
         lines += 0 if survey.utf8 else block.count(b"\n")
         if rows is None and text:
-            head = first_record(text)
-            # The header must be the contract's to the letter, so nothing about it is doubtful.
-            header = text[:head].replace(b"\0", b"")
-            rows = Rows(read_header(header, source.task.headers), survey.quoted, send)
-            text = text[head:]
+            rows = Rows(_order_of(content, text, survey, source.task.headers), survey.quoted, send)
+            text = text[first_record(text) :]
         if rows is not None and (whole := records.cut(text)):
             rows.parse(whole)
     if rows is not None and records.rest:
@@ -652,8 +686,9 @@ def read(task: Task, stream: io.BufferedReader, send: Sender) -> None:
         survey.look(block)
     survey.close()
     if source.declared == "utf-8" and not survey.utf8:
-        raise Refused("intake-encoding-declared")
-    survey.utf8 = survey.utf8 and source.declared != "gb18030"
+        raise Refused("intake-encoding-declared", line=survey.ceases)
+    if source.declared == "gb18030":
+        survey.utf8, survey.ceases = False, 0
     send.hello("utf-8" if survey.utf8 else "gb18030", odd=survey.odd or not survey.utf8)
     read_text(source, survey, send)
 

@@ -50,14 +50,15 @@ ROWS: dict[str, Rule] = {
         "请导出为 UTF-8 或 GB 18030 编码的 CSV，或 Parquet，不要压缩打包。",
     ),
     "intake-encoding": _file(
-        "Line {line} is neither UTF-8 nor GB 18030; a guess would change characters.",
-        "第 {line} 行既不是 UTF-8 也不是 GB 18030 编码；猜测会改变字符。",
+        "The file is neither UTF-8 nor GB 18030 throughout: line {line} is in neither, or not in that of the lines before "
+        "it; a guess would change characters.",
+        "文件并非全文采用 UTF-8 或 GB 18030：第 {line} 行两者都不是，或与此前各行的编码不同；猜测会改变字符。",
         "Export the whole file in one encoding, UTF-8 at best.",
         "请以同一种编码导出整个文件，最好是 UTF-8。",
     ),
     "intake-encoding-declared": _file(
-        "The file begins as UTF-8 (byte order mark) and is not UTF-8 throughout.",
-        "文件以 UTF-8 标记（BOM）开头，但并非全部是 UTF-8。",
+        "The file begins as UTF-8 (byte order mark), and line {line} is not UTF-8.",
+        "文件以 UTF-8 标记（BOM）开头，但第 {line} 行不是 UTF-8。",
         "Export the whole file in one encoding, UTF-8 at best.",
         "请以同一种编码导出整个文件，最好是 UTF-8。",
     ),
