@@ -37,6 +37,7 @@ from lib.deliveries import (
     load,
     loaded,
     parse,
+    parse_here,
     refused,
     rows_in,
     torn_in,
@@ -212,6 +213,50 @@ def test_a_header_of_utf8_is_not_what_is_wrong_where_it_reads_as_gb18030_too():
 def test_a_file_that_says_to_be_gb18030_is_read_as_nothing_else():
     assert place_of(b"\x84\x31\x95\x33" + GBK + b"\xff,1\n" + "王,2\n".encode()) == ("intake-encoding", "2")
     assert place_of(b"\x84\x31\x95\x33" + b"a\nb\n" + b"\xff\n") == ("intake-encoding", "3")
+
+
+STRAY = {
+    "opens a value": (b'"a,5', "5"),
+    "opens a value, with pairs after it": (b'"a ""b"" c,5', "5"),
+    "opens a value with a pair": (b'"""a,5', "5"),
+    "opens the last value": (b'a,"5', "5"),
+    "stands inside a value": (b'a"b,5', "5"),
+    "stands behind a value": (b'"a"b,5', "5"),
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+@pytest.mark.parametrize("name", STRAY)
+def test_the_line_of_a_stray_quote_is_named(name, end):
+    row, line = STRAY[name]
+    rows = [b"r,%d" % n for n in range(2, 28)]
+    rows[3] = row
+    assert place_of(HEAD + b"\n".join(rows) + end) == ("intake-quotes", line)
+
+
+def test_pairs_that_close_nothing_do_not_move_the_line():
+    """After a stray quote an empty value in quotes reads as a pair inside of what opened; it is no opening itself."""
+    rows = [b"r,%d" % n for n in range(2, 28)]
+    rows[3], rows[9], rows[20] = b'"a,5', b'"",11', b'"",22'
+    assert place_of(HEAD + b"\n".join(rows) + b"\n") == ("intake-quotes", "5")
+
+
+def test_a_stray_quote_that_a_later_one_closes_is_named_where_it_cannot_be_right():
+    rows = [b"r,%d" % n for n in range(2, 28)]
+    rows[3], rows[9], rows[20] = b'"a,5', b'"x",11', b'"y",22'
+    reason = reason_of(HEAD + b"\n".join(rows) + b"\n")
+    assert (reason.code, reason.facts["line"]) == ("intake-quotes", "11")
+    assert "one above it opens a quote" in reason.remedy("en")
+
+
+@pytest.mark.parametrize("pairs", [b"", b'""\n', b'a""b\n'])
+def test_a_quote_that_opens_in_an_earlier_block_is_found(pairs, monkeypatch):
+    rows = b"r,1\n" * 20
+    swallowed = b"".join((b"s,%d\n" % n) + pairs for n in range(300))
+    monkeypatch.setattr(parser, "BLOCK", 64)
+    last = end_of(parse_here(HEAD + rows + b'"v,22\n' + swallowed, AB))
+    assert isinstance(last, Refusal)
+    assert last.reasons[0].facts == {"line": "22"}
 
 
 def test_parquet_text_that_is_no_utf8_is_refused():

@@ -189,6 +189,7 @@ class Survey:
     _offset: int = 0
     _lines: int = 0
     _inside: bool = False
+    _opened: int = 0  # where `_inside`: the line in which that value opens
 
     def look(self, block: Block) -> None:
         """Take in one block."""
@@ -211,7 +212,7 @@ class Survey:
     def close(self) -> None:
         """Say what only the end of the file shows."""
         if self._inside:
-            raise Refused("intake-quotes", line=self._lines + self.finished - 1)
+            raise Refused("intake-quotes", line=self._opened)
 
     def _look_at_quotes(self, block: Block, octets: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         """A quote opens after a separator, closes before one, and stands doubled inside; nowhere else."""
@@ -228,7 +229,16 @@ class Survey:
         if len(wrong_before) or len(wrong_after):
             self._refuse_at("intake-quotes", block, int(min([*wrong_before[:1], *wrong_after[:1]])))
         self._inside = bool((inside + len(quotes)) % 2)
+        if self._inside:
+            self._note_opening(block, octets, opening)
         return quotes
+
+    def _note_opening(self, block: Block, octets: "np.ndarray[Any, Any]", opening: "np.ndarray[Any, Any]") -> None:
+        """Note where the value opens that is open at the end of this block; few blocks end in one."""
+        # A quote right behind another one is the second of a pair inside a value, which opened before.
+        first = opening[(opening == 0) | (octets[opening - 1] != _QUOTE)]
+        if len(first):
+            self._opened = self._line_of(block, int(first[-1]))
 
     def _look_at_controls(
         self, block: Block, octets: "np.ndarray[Any, Any]", quotes: "np.ndarray[Any, Any]", controls: int
@@ -254,7 +264,10 @@ class Survey:
         return len(returns)
 
     def _refuse_at(self, code: str, block: Block, at: int) -> NoReturn:
-        raise Refused(code, line=self._lines + block.count(b"\n", 0, at) + 1)
+        raise Refused(code, line=self._line_of(block, at))
+
+    def _line_of(self, block: Block, at: int) -> int:
+        return self._lines + block.count(b"\n", 0, at) + 1
 
 
 def _without_line_ends(block: Block) -> int:

@@ -71,8 +71,9 @@ ROWS: dict[str, Rule] = {
     "intake-quotes": _file(
         "The quotation marks of line {line} are not balanced, so that fields and lines cannot be told apart.",
         "第 {line} 行的引号不成对，无法区分字段与行。",
-        'Put a value that holds " , or a line end in quotes, and double the quotes inside it (RFC 4180).',
-        '含有 " 、逗号或换行的值须加引号，其中的引号须成双书写（RFC 4180）。',
+        'Put a value that holds " , or a line end in quotes, and double the quotes inside it (RFC 4180). If line {line} is right, '
+        "one above it opens a quote that is not closed.",
+        '含有 " 、逗号或换行的值须加引号，其中的引号须成双书写（RFC 4180）。如第 {line} 行无误，则其上方某行有未闭合的引号。',
     ),
     "intake-line-ends": _file(
         "Line {line} holds a carriage return without a line feed.",
