@@ -100,6 +100,8 @@ REFUSED = {
     "header only": (HEAD, "intake-empty"),
     "header without its end": ("名,值".encode(), "intake-empty"),
     "header and blank lines": (HEAD + b"\n\r\n\n", "intake-empty"),
+    "header and separators": (HEAD + b",\r\n,,,\n\n", "intake-empty"),
+    "separators only": (b",,,\n,,,\n", "intake-empty"),
     "utf-16 with mark": ("名,值\na,1\n".encode("utf-16"), "intake-not-text"),
     "utf-16 big endian with mark": (codecs.BOM_UTF16_BE + "名,值\na,1\n".encode("utf-16-be"), "intake-not-text"),
     "utf-16 without mark": ("a,b\nx,1\n".encode("utf-16-le"), "intake-nul"),
@@ -325,6 +327,30 @@ def test_a_broken_transfer_leaves_what_was_published(house, tmp_path):
 def test_blank_lines_at_the_end_say_nothing():
     pieces = parse(HEAD + b"a,1\r\n\r\n\n" + b"\n" * (5 << 20), AB)
     assert (rows_in(pieces), torn_in(pieces)) == ([("a", "1")], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("block", [64, 4 << 20])
+def test_lines_of_separators_at_the_end_say_nothing_either(encoding, block, monkeypatch):
+    """A spreadsheet writes them under a table that was longer once: without the control each is a row of bad data."""
+    monkeypatch.setattr(parser, "BLOCK", block)
+    last = '"王,\n,,\n",\r\n'.encode(encoding)
+    pieces = parse_here("名,值\r\na,1\r\n".encode(encoding) + last + b",\r\n" * 100 + b",,,,\n\n" * 100, AB)
+    assert (rows_in(pieces), torn_in(pieces)) == ([("a", "1"), ("王,\n,,\n", "")], [])
+    assert end_of(pieces) == End(2)
+
+
+def test_lines_of_separators_between_rows_are_rows_without_values():
+    pieces = parse(HEAD + b"a,1\n,\nb,2\n,\n", AB)
+    assert rows_in(pieces) == [("a", "1"), ("", ""), ("b", "2")]
+    assert [piece.numbers.tolist() for piece in pieces if isinstance(piece, parser_process.Rows)] == [[2, 3, 4]]
+
+
+@pytest.mark.parametrize(("cut", "torn"), [(b",", (4, "unfinished", ",")), (b",,", (4, "unfinished", ",,"))])
+def test_separators_without_line_end_may_be_half_a_row(cut, torn):
+    pieces = parse(HEAD + b"a,1\n,\n" + cut, AB)
+    assert (rows_in(pieces), torn_in(pieces)) == ([("a", "1"), ("", "")], [torn])
+    assert refusal_of("名,值,三\na,1,2\n,\n".encode() + b",", (*AB, "三")) == "intake-cut-off"
 
 
 def test_a_row_of_a_million_fields_is_torn():

@@ -238,6 +238,14 @@ def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
     assert house.vault._engine._store.names() == []
 
 
+def test_empty_lines_of_a_spreadsheet_are_no_rows(house, enrolment, tmp_path):
+    empty = "," * (len(HEADERS) - 1)
+    report = loaded(house, deliver(tmp_path, *GOOD, *[empty] * 30))
+    assert (report.rows, report.published, report.quarantined) == (5, 5, 0)
+    between = loaded(house, deliver(tmp_path, *GOOD[:4], empty, GOOD[4], empty))
+    assert [(count.code, count.first) for count in between.found] == [("blank", ((1, 6),))]
+
+
 def test_one_bad_row_in_five_is_still_published(house, enrolment, tmp_path):
     report = loaded(house, deliver(tmp_path, *GOOD[:4], f"{SUN},孙丽,1990-01-01,青岛市,1,,"))
     assert (report.published, report.quarantined) == (4, 1)

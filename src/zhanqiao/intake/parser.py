@@ -46,7 +46,7 @@ _TEXT_BYTES, _TEXT_PER_BYTE = 64 << 20, 64
 _MAX_ROWS = 2**31 - 2  # row numbers have 32 bits
 
 _LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
-_LINE_ENDS = b"\r\n"
+_EMPTY = b"\r\n,"  # what a line without any value consists of
 # What a file says about itself in its first bytes, where that is not text.
 _OTHER_KINDS = (
     (b"PK\x03\x04", "zip/xlsx"),
@@ -176,8 +176,7 @@ class Survey:
 
     ceases      the line in which the file ceases to be UTF-8, 0 while it is
     odd         there are characters that a checked text should not hold (controls, lost characters)
-    content     offset after the last byte that is no line end: blank lines after it say nothing
-    finished    the last line has its end
+    content     offset after the last line that holds a value: blank lines after it say nothing
     """
 
     utf8: bool = True
@@ -185,7 +184,6 @@ class Survey:
     quoted: bool = False
     odd: bool = False
     content: int = 0
-    finished: bool = False
     _offset: int = 0
     _lines: int = 0
     _inside: bool = False
@@ -203,9 +201,8 @@ class Survey:
         self.odd = self.odd or b"\x7f" in block or _has_odd_character(block)
         if self.utf8 and not _is_utf8(block):
             self.utf8, self.ceases = False, self._lines + _line_that_is_no_utf8(block)
-        if bare := _without_line_ends(block):
-            self.content = self._offset + bare
-        self.finished = octets[-1] == _LF
+        if length := _without_blank_lines(block):
+            self.content = self._offset + length
         self._offset += len(block)
         self._lines += line_ends
 
@@ -270,11 +267,18 @@ class Survey:
         return self._lines + block.count(b"\n", 0, at) + 1
 
 
-def _without_line_ends(block: Block) -> int:
-    """Return how long the block is without the line ends at its end."""
+def _without_blank_lines(block: Block) -> int:
+    """Return how long the block is without the lines at its end that hold no value, but perhaps separators.
+
+    Spreadsheets write such lines under a table that was longer once. A line without its end is never one of them: the
+    rest of it may be missing.
+    """
+    if not block.endswith(b"\n"):
+        return len(block)
     tail = block[-64:]
-    bare = len(tail.rstrip(_LINE_ENDS))
-    return len(block) - len(tail) + bare if bare else len(block.rstrip(_LINE_ENDS))
+    last = len(tail.rstrip(_EMPTY))
+    last = len(block) - len(tail) + last if last else len(block.rstrip(_EMPTY))
+    return block.find(b"\n", last) + 1 if last else 0
 
 
 def _is_utf8(block: Block) -> bool:
@@ -464,12 +468,10 @@ def read_text(source: Source, survey: Survey, send: "Sender") -> None:
 
 
 def _without_blank_end(block: Block, survey: Survey, offset: int) -> Block:
-    """Cut blank lines at the end of the file: they say nothing, while one between rows is a torn row."""
+    """Cut blank lines at the end of the file: they say nothing, while one between rows is a row without values."""
     if offset + len(block) <= survey.content:
         return block
-    if offset >= survey.content:
-        return b""
-    return block[: survey.content - offset] + (b"\n" if survey.finished else b"")
+    return block[: max(survey.content - offset, 0)]
 
 
 @dataclass
