@@ -15,9 +15,10 @@ from stdnum.cn import ric, uscc
 
 from lib.described import dataset
 from zhanqiao.intake import checks
-from zhanqiao.intake.checks import CODES, MAX_TEXT, check, check_column, scaled_bounds
+from zhanqiao.intake.checks import CODES, FORMS, MAX_TEXT, check, check_column, scaled_bounds
 from zhanqiao.intake.ids import check_ids
 from zhanqiao.intake.parser_process import Rows
+from zhanqiao.intake.report import Count, describe
 from zhanqiao.intake.texts import Texts
 from zhanqiao.intake.unique import known_before, repeated
 from zhanqiao.intake.values import read_days, read_scaled
@@ -412,6 +413,21 @@ def test_every_code_has_its_sentences():
     source = Path(checks.__file__).read_text(encoding="utf-8")
     used = set(re.findall(r'broken\["(\w+)"\]', source)) | {"fields", "unfinished", "blank", "unique"}
     assert used == set(CODES)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_value_of_another_type_gets_the_forms_of_its_own(lang):
+    assert set(FORMS) == set(LogicalType) - {LogicalType.STRING}
+    for kind in FORMS:
+        (line,) = describe((Count("it", "type", 1, ((1, 2),)),), {"it": item(kind)}, lang)
+        assert ("2026/11/25" in line) == (kind is LogicalType.DATE), line
+        assert ("否" in line) == (kind is LogicalType.BOOLEAN), line
+        assert ("-5" in line) == (kind in {LogicalType.INTEGER, LogicalType.NUMBER}), line
+        assert ("1200.5" in line) == (kind is LogicalType.NUMBER), line
+        # What is said to be a form is one.
+        forms = re.findall(r"[0-9][0-9./-]*|-[0-9]|[是否]", FORMS[kind][lang == "zh"])
+        assert forms
+        assert checked(item(kind, **({"scale": 1} if kind is LogicalType.NUMBER else {})), *forms)[1] == {}
 
 
 def test_checks_work_on_slices():

@@ -28,10 +28,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unfinished": ("the last line has no end and may be cut off", "最后一行没有换行，可能不完整"),
     "blank": ("no value at all", "整行为空"),
     "required": ("a required value is missing", "缺少必填值"),
-    "type": (
-        "not of the item's type or form (days: 2026-11-25, 2026/11/25, 20261125)",
-        "类型或格式不符（日期写作 2026-11-25、2026/11/25 或 20261125）",
-    ),
+    "type": ("not of the item's type or form", "类型或格式不符"),
     "date": ("a day that does not exist", "日期不存在"),
     "scale": (
         "more digits than the item stores (multipleOf in its contract)",
@@ -49,6 +46,13 @@ CODES: dict[str, tuple[str, str]] = {
     "character": ("a control character or a character lost earlier", "含控制字符或已丢失的字符"),
     "encoding": ("reads as two encodings with different characters", "同时符合两种编码，字符无法确定"),
     "unique": ("stands more than once where it must be unique", "应唯一的值重复出现"),
+}
+# type -> how its values are written, for who broke the code `type`; a text has no form but its own
+FORMS: dict[LogicalType, tuple[str, str]] = {
+    LogicalType.INTEGER: ("whole numbers: 1200, -5", "整数写作 1200 或 -5"),
+    LogicalType.NUMBER: ("numbers: 1200, 1200.5, -5", "数字写作 1200、1200.5 或 -5"),
+    LogicalType.DATE: ("days: 2026-11-25, 2026/11/25, 20261125", "日期写作 2026-11-25、2026/11/25 或 20261125"),
+    LogicalType.BOOLEAN: ("是, 否", "写作“是”或“否”"),
 }
 
 MAX_TEXT = 32_768  # bytes of a text for which the contract sets no length

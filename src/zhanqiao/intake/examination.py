@@ -20,7 +20,7 @@ from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, mask
 from zhanqiao.intake.parser_process import End, Rows, Torn
 from zhanqiao.intake.quarantine import BadRow, Waiting
-from zhanqiao.intake.report import FIRST_ROWS, Count, FileRead, describe, headers_of
+from zhanqiao.intake.report import FIRST_ROWS, Count, FileRead, describe, items_of
 from zhanqiao.intake.spool import Spool
 from zhanqiao.intake.texts import Mask
 from zhanqiao.terms.datasets import Dataset, Item
@@ -230,12 +230,12 @@ def _read_again(
 
 
 def _too_many(dataset: Dataset, examined: Examined, max_bad_percent: int) -> Refusal:
-    counts, headers = examined.tally.counts()[:20], headers_of(dataset)
+    counts, items = examined.tally.counts()[:20], items_of(dataset)
     return refuse(
         "intake-too-many-bad-rows",
         bad=f"{examined.bad:,}",
         rows=f"{examined.rows:,}",
         percent=str(max_bad_percent),
-        found_en="; ".join(describe(counts, headers, "en")),
-        found_zh="；".join(describe(counts, headers, "zh")),
+        found_en="; ".join(describe(counts, items, "en")),
+        found_zh="；".join(describe(counts, items, "zh")),
     )

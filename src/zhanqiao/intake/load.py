@@ -22,7 +22,7 @@ from zhanqiao.intake.landing import FOLDER as LANDING
 from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, identity_kind, numbered
 from zhanqiao.intake.published import published_values
-from zhanqiao.intake.report import LoadReport, headers_of
+from zhanqiao.intake.report import LoadReport, items_of
 from zhanqiao.intake.sweep import sweep
 from zhanqiao.ledger import durable
 from zhanqiao.policy.decide import decide_build, decide_load
@@ -230,7 +230,7 @@ def _report(dataset: Dataset, delivery: Delivery, examined: Examined, snapshot: 
         quarantined=examined.bad,
         found=examined.tally.counts(),
         files=tuple(examined.files),
-        headers=headers_of(dataset),
+        items=items_of(dataset),
         seconds=time.monotonic() - started,
     )
 
@@ -246,7 +246,7 @@ def _recognised(dataset: Dataset, delivery: Delivery, known: Snapshot, started: 
         quarantined=0,
         found=(),
         files=(),
-        headers=headers_of(dataset),
+        items=items_of(dataset),
         seconds=time.monotonic() - started,
         recognised=True,
     )

@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
-from zhanqiao.intake.checks import CODES
-from zhanqiao.terms.datasets import Dataset
+from zhanqiao.intake.checks import CODES, FORMS
+from zhanqiao.terms.datasets import Dataset, Item
 from zhanqiao.terms.refusals import Lang
 
 FIRST_ROWS = 5
@@ -45,7 +45,7 @@ class LoadReport:
     quarantined: int
     found: tuple[Count, ...]
     files: tuple[FileRead, ...]
-    headers: dict[str, str]
+    items: dict[str, Item]
     seconds: float
     recognised: bool = False
 
@@ -90,7 +90,7 @@ class LoadReport:
             ),
             self.digest,
         ]
-        return [*lines, *_indented(self.found, self.headers, "zh")]
+        return [*lines, *_indented(self.found, self.items, "zh")]
 
     def _en(self) -> list[str]:
         if self.recognised:
@@ -106,32 +106,41 @@ class LoadReport:
             ),
             self.digest,
         ]
-        return [*lines, *_indented(self.found, self.headers, "en")]
+        return [*lines, *_indented(self.found, self.items, "en")]
 
 
-def headers_of(dataset: Dataset) -> dict[str, str]:
-    """Return the name under which the department knows each item."""
-    return {item.name: item.header for item in dataset.items}
+def items_of(dataset: Dataset) -> dict[str, Item]:
+    """Return the items by name: the department knows them by their headers, and writes them in the form of their type."""
+    return {item.name: item for item in dataset.items}
 
 
-def _indented(found: tuple[Count, ...], headers: dict[str, str], lang: Lang) -> list[str]:
-    lines = describe(found, headers, lang)
+def _indented(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
+    lines = describe(found, items, lang)
     counted = [NUMBERED_ZH if lang == "zh" else NUMBERED_EN] if found else []
     return [f"  {line}" for line in [*lines, *counted]]
 
 
-def describe(found: tuple[Count, ...], headers: dict[str, str], lang: Lang) -> list[str]:
+def describe(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
     """Return one line per item and code: what, how many rows, where the first ones stand."""
-    return [_describe(count, headers, lang) for count in found]
+    return [_describe(count, items.get(count.item), lang) for count in found]
 
 
-def _describe(count: Count, headers: dict[str, str], lang: Lang) -> str:
-    en, zh = CODES[count.code]
+def _describe(count: Count, item: Item | None, lang: Lang) -> str:
+    wrong = _wrong(count.code, item, lang)
     if lang == "zh":
         places = "、".join(f"{row}" if file == 1 else f"文件{file}:{row}" for file, row in count.first)
-        item = headers.get(count.item) or "整行"
-        return f"{item}：{zh}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
+        header = item.header if item else "整行"
+        return f"{header}：{wrong}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
     places = ", ".join(f"row {row}" if file == 1 else f"file {file} row {row}" for file, row in count.first)
-    item = headers.get(count.item) or "row"
+    header = item.header if item else "row"
     rows = "1 row" if count.rows == 1 else f"{count.rows:,} rows"
-    return f"{item}: {en}, {rows} ({places}{', ...' if count.rows > len(count.first) else ''})"
+    return f"{header}: {wrong}, {rows} ({places}{', ...' if count.rows > len(count.first) else ''})"
+
+
+def _wrong(code: str, item: Item | None, lang: Lang) -> str:
+    """Return the sentence of a code; where a value is not of its type, with the forms of that type."""
+    en, zh = CODES[code]
+    if code != "type" or item is None:
+        return zh if lang == "zh" else en
+    form_en, form_zh = FORMS[item.type]
+    return f"{zh}（{form_zh}）" if lang == "zh" else f"{en} ({form_en})"
