@@ -217,6 +217,13 @@ def test_the_report_tells_where_and_never_what(house, enrolment, tmp_path):
         assert said in report.as_text(lang).split("\n")[-1]
 
 
+def test_the_report_tells_of_spaces_that_nobody_sees(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *GOOD, NEXT.replace("崂山区", " 崂山区")))
+    assert "所属区市：不在值域内，1 行（第 7 行）" in report.as_text("zh")
+    assert "所属区市：值的前后有空格，1 行（第 7 行）" in report.as_text("zh")
+    assert report.quarantined == 1
+
+
 def test_nothing_readable_is_left_on_the_disk(house, enrolment, tmp_path):
     loaded(house, deliver(tmp_path, *BAD), max_bad_percent=90)
     words = [word.encode() for word in (WANG, LI, "王伟", "李秀英", "周滔")]
@@ -276,7 +283,10 @@ def test_no_file_is_a_usage_error(house, enrolment):
         (HEADER + ",姓名", "Missing: -. Twice: 姓名. Unknown, by place: -."),
         (HEADER.replace(",备注", ""), "Missing: 备注. Twice: -. Unknown, by place: -."),
         (HEADER + ",手机", "Missing: -. Twice: -. Unknown, by place: 8."),
-        (HEADER.replace("姓名", " 姓名"), "Missing: 姓名. Twice: -. Unknown, by place: 2."),
+        (HEADER.replace("姓名", "名 字"), "Missing: 姓名. Twice: -. Unknown, by place: 2. Spaces stand around: -."),
+        (HEADER.replace("姓名", " 姓名"), "Missing: 姓名. Twice: -. Unknown, by place: 2. Spaces stand around: 姓名."),
+        (HEADER + ",姓名\u3000", "Missing: -. Twice: -. Unknown, by place: 8. Spaces stand around: 姓名."),
+        (HEADER + ", 手机", "Missing: -. Twice: -. Unknown, by place: 8. Spaces stand around: -."),
     ],
 )
 def test_another_header_refuses_the_file(house, enrolment, tmp_path, header, says):

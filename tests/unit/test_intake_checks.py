@@ -89,8 +89,31 @@ def test_a_domain_is_exact():
     one = item(LogicalType.STRING, domain=("市南区", "市北区"))
     assert checked(one, "市南区", "市南", "市南区 ", "") == (
         ["市南区", "市南", "市南区 ", None],
-        {"domain": ["市南", "市南区 "]},
+        {"domain": ["市南", "市南区 "], "spaces": ["市南区 "]},
     )
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\u3000", "\u00a0", "\r\n"])
+@pytest.mark.parametrize("around", ["{0}{1}", "{1}{0}", "{0}{1}{0}"])
+def test_spaces_around_a_value_that_does_not_fit_are_named(space, around):
+    for one, value, code in (
+        (item(LogicalType.STRING, domain=("市南区", "市 北 区")), "市南区", "domain"),
+        (item(LogicalType.STRING, pattern="[a-z]{3}"), "abc", "pattern"),
+        (item(LogicalType.STRING, max_length=3), "abc", "length"),
+        (item(LogicalType.INTEGER), "12", "type"),
+        (item(LogicalType.NUMBER, scale=1), "1.5", "type"),
+        (item(LogicalType.DATE), "2026-11-25", "type"),
+        (item(LogicalType.BOOLEAN), "是", "type"),
+    ):
+        spaced = around.format(space, value)
+        _, found = checked(one, value, spaced, "a b c", "")
+        assert found["spaces"] == [spaced]
+        assert spaced in found[code]
+
+
+def test_spaces_around_a_value_that_fits_are_its_own():
+    assert checked(item(LogicalType.STRING, domain=(" a",)), " a")[1] == {}
+    assert "spaces" not in checked(item(LogicalType.STRING), " a ", " =1", "a\x07 ")[1]
 
 
 @pytest.mark.parametrize("bait", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd", "\t=1", "\r=1", "+A1"])
@@ -154,8 +177,9 @@ def test_numbers_are_exact():
     ],
 )
 def test_what_is_no_number_is_found(bad):
-    assert checked(number(2), "1.00", bad, "7")[1] == {"type": [bad]}
-    assert checked(item(LogicalType.INTEGER), "1", bad, "7")[1] == {"type": [bad]}
+    expected = {"type": [bad]} | ({"spaces": [bad]} if bad != bad.strip() else {})
+    assert checked(number(2), "1.00", bad, "7")[1] == expected
+    assert checked(item(LogicalType.INTEGER), "1", bad, "7")[1] == expected
 
 
 def test_digits_that_would_be_lost_are_found():
@@ -247,7 +271,8 @@ def test_days_that_never_were_are_found(bad):
     ],
 )
 def test_other_forms_of_dates_are_found(bad):
-    assert checked(item(LogicalType.DATE), bad, "2024-02-29")[1] == {"type": [bad]}
+    found = checked(item(LogicalType.DATE), bad, "2024-02-29")[1]
+    assert found == {"type": [bad]} | ({"spaces": [bad]} if bad != bad.strip() else {})
 
 
 @given(st.lists(st.dates() | st.none(), min_size=1), st.sampled_from(["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"]))
@@ -280,7 +305,7 @@ def test_impossible_days_are_what_datetime_says(values):
 def test_yes_and_no():
     values, found = checked(item(LogicalType.BOOLEAN), "是", "否", "", "Y", "true", "1", "是 ")
     assert values == [True, False, None, None, None, None, None]
-    assert found == {"type": ["Y", "true", "1", "是 "]}
+    assert found == {"type": ["Y", "true", "1", "是 "], "spaces": ["是 "]}
 
 
 # --- identifiers ----------------------------------------------------------------------------------

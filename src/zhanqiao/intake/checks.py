@@ -38,6 +38,7 @@ CODES: dict[str, tuple[str, str]] = {
     "length": ("longer than declared", "超过最大长度"),
     "pattern": ("not of the declared pattern", "不符合规定格式"),
     "domain": ("not one of the declared values", "不在值域内"),
+    "spaces": ("spaces stand around the value", "值的前后有空格"),
     "identifier": (
         "no valid identifier (length, form, date or check character)",
         "标识号码无效（长度、格式、日期或校验码）",
@@ -56,6 +57,9 @@ FORMS: dict[LogicalType, tuple[str, str]] = {
 }
 
 MAX_TEXT = 32_768  # bytes of a text for which the contract sets no length
+# What a space too many can break, and the spaces themselves: those of ASCII and of other scripts, full width among them.
+_BROKEN_BY_SPACES = ("type", "length", "pattern", "domain")
+_SPACES_AROUND = r"\A[\s\p{Z}]|[\s\p{Z}]\z"
 _FORMULA_STARTS = np.frombuffer(b"=@", np.uint8)
 _SIGNS = np.frombuffer(b"+-", np.uint8)
 # Controls except tab and line ends, delete, byte order mark, replacement character. NUL marks a doubtful encoding.
@@ -146,7 +150,19 @@ def _check_values(item: Item, texts: Texts, *, odd: bool, encoding: str) -> tupl
             values, broken["type"] = read_booleans(texts)
         case _:
             assert_never(item.type)
+    _find_spaces(texts, broken)
     return values, broken
+
+
+def _find_spaces(texts: Texts, broken: dict[str, Mask]) -> None:
+    """Say of values that do not fit where spaces stand around them: nobody sees those, and they may be all that is wrong."""
+    wrong = [broken[code] for code in _BROKEN_BY_SPACES if code in broken]
+    places = np.flatnonzero(np.logical_or.reduce(wrong)) if wrong else ()
+    if not len(places):
+        return
+    around = pc.match_substring_regex(texts.array.take(pa.array(places)), _SPACES_AROUND)
+    broken["spaces"] = np.zeros(len(texts), np.bool_)
+    broken["spaces"][places] = around.to_numpy(zero_copy_only=False)
 
 
 def _check_text(item: Item, texts: Texts, broken: dict[str, Mask], *, odd: bool, encoding: str) -> pa.Array:

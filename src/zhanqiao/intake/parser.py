@@ -406,11 +406,13 @@ def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
     twice = [name for name in wanted if found.count(name) > 1]
     unknown = [str(place) for place, name in enumerate(found, start=1) if name not in wanted]
     if missing or twice or unknown:
+        bare = {name.strip() for name in found if name != name.strip()}
         raise Refused(
             "intake-header",
             missing="、".join(missing[:50]) or "-",
             twice="、".join(twice[:50]) or "-",
             unknown="、".join(unknown[:50]) or "-",
+            spaced="、".join([name for name in wanted if name in bare][:50]) or "-",
         )
     return [found.index(name) for name in wanted]
 

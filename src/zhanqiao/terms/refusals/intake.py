@@ -94,10 +94,11 @@ ROWS: dict[str, Rule] = {
         "请只交付数据契约中的列。",
     ),
     "intake-header": _file(
-        "The header line is not the contract's. Missing: {missing}. Twice: {twice}. Unknown, by place: {unknown}.",
-        "表头与数据契约不符。缺少：{missing}。重复：{twice}。未知（列序）：{unknown}。",
-        "The first line holds exactly the headers of the contract (`zhanqiao catalogue show DATASET` lists them), in any order, parted by half-width commas. A column that nobody needs is described, too: with `mask: drop`.",
-        "首行须恰为数据契约中的表头（`zhanqiao catalogue show DATASET` 可列出），次序不限，以半角逗号分隔。无需使用的列也要在契约中写明 `mask: drop`。",
+        "The header line is not the contract's. Missing: {missing}. Twice: {twice}. Unknown, by place: {unknown}. "
+        "Spaces stand around: {spaced}.",
+        "表头与数据契约不符。缺少：{missing}。重复：{twice}。未知（列序）：{unknown}。前后有空格：{spaced}。",
+        "The first line holds exactly the headers of the contract (`zhanqiao catalogue show DATASET` lists them), in any order, parted by half-width commas without spaces. A column that nobody needs is described, too: with `mask: drop`.",
+        "首行须恰为数据契约中的表头（`zhanqiao catalogue show DATASET` 可列出），次序不限，以半角逗号分隔，前后不留空格。无需使用的列也要在契约中写明 `mask: drop`。",
     ),
     "intake-unreadable": _file(
         "The file cannot be parted into rows near row {row}.",
