@@ -122,6 +122,33 @@ def test_a_full_delivery_replaces_what_was_there(house, enrolment, tmp_path):
     assert [row["person_id"] for row in published_rows(house)] == [number_of(house, ZHOU)]
 
 
+def test_the_report_says_what_a_full_delivery_replaces(house, enrolment, tmp_path):
+    """Half a file delivered as the whole is seen in the report, not in next month's statistics."""
+    first = loaded(house, deliver(tmp_path, *GOOD))
+    second = loaded(house, deliver(tmp_path, NEXT))
+    assert [(one.replaced, one.total) for one in (first, second)] == [(None, 5), (5, 1)]
+    assert "替换此前交付的 5 行，现发布 1 行" in second.as_text("zh")
+    assert "5 rows of the former delivery replaced; 1 row published now" in second.as_text("en")
+    assert {key: second.as_data()[key] for key in ("replaced", "total")} == {"replaced": 5, "total": 1}
+    assert not any(word in first.as_text("zh") + first.as_text("en") for word in ("替换", "追加", "replaced", "added"))
+    # Under a new contract nothing was published.
+    describe(house, version="1.1.0")
+    assert loaded(house, deliver(tmp_path, *GOOD)).replaced is None
+
+
+def test_the_report_says_how_many_rows_an_appended_delivery_makes(house, tmp_path):
+    describe(house, "append")
+    first = loaded(house, deliver(tmp_path, *GOOD))
+    second = loaded(house, deliver(tmp_path, NEXT))
+    again = loaded(house, deliver(tmp_path, *GOOD))
+    assert [(one.replaced, one.total) for one in (first, second, again)] == [(None, 5), (None, 6), (None, 6)]
+    assert "追加于此前的 5 行之后，现共发布 6 行" in second.as_text("zh")
+    assert "added to 5 rows; 6 rows published altogether now" in second.as_text("en")
+    snapshot = shelf.snapshot_of("enrolment")
+    assert snapshot is not None
+    assert snapshot.rows == 6
+
+
 def test_an_appended_delivery_is_added(house, tmp_path):
     describe(house, "append")
     first = loaded(house, deliver(tmp_path, *GOOD))

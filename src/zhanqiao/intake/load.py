@@ -95,16 +95,17 @@ def _load(
     if isinstance(delivery, Refusal):
         return delivery
     # (2) A delivery that is published already is recognised, and nothing is loaded twice.
+    former = shelf.snapshot_of(dataset.name)
     known = shelf.known_batch(dataset, delivery.digest)
     if known is not None:
-        return _recognised(dataset, delivery, known, started)
+        return _recognised(dataset, delivery, known, former, started)
     snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
     request = f"load-{snapshot}"
     permit = decide_load(request, dataset, dataset.digest, delivery.digest, snapshot, house.clock())
     if isinstance(permit, Refusal):
         return permit
     # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.
-    before = shelf.snapshot_of(dataset.name) if dataset.delivery is DeliveryKind.APPEND else None
+    before = former if dataset.delivery is DeliveryKind.APPEND else None
     seen = published_values(house, permit, dataset, before)
     examined = examine(dataset, delivery, workspace, seen, max_bad_percent=max_bad_percent)
     if isinstance(examined, Refusal):
@@ -121,7 +122,7 @@ def _load(
         return refusal
     # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
     #     it has lost nothing.
-    report = _report(dataset, delivery, examined, snapshot, started)
+    report = _report(dataset, delivery, examined, snapshot, former, started)
     return _publish(house, dataset, request, report, segment, before, by, kept, against)
 
 
@@ -136,9 +137,9 @@ def _publish(
     kept: dict[str, int],
     against: Callable[[], Sequence[Reason]],
 ) -> LoadReport | Refusal:
-    rows = report.published + (before.rows if before else 0)
     segments = (*(before.segments if before else ()), segment)
     held = house.vault.held() | kept
+    rows = report.total
     facts = {**_facts(dataset, report), "total": rows, "segments": shelf.segments_digest(segments), "held": held}
     try:
         with house.book.recording(Event("intake.published", by, request, facts)) as tx:
@@ -219,23 +220,36 @@ def _build(
     return None
 
 
-def _report(dataset: Dataset, delivery: Delivery, examined: Examined, snapshot: str, started: float) -> LoadReport:
+def _report(
+    dataset: Dataset,
+    delivery: Delivery,
+    examined: Examined,
+    snapshot: str,
+    former: Snapshot | None,
+    started: float,
+) -> LoadReport:
+    published, stood = examined.rows - examined.bad, former.rows if former else None
+    appends = dataset.delivery is DeliveryKind.APPEND
     return LoadReport(
         dataset=dataset.name,
         zh=dataset.zh,
         snapshot=snapshot,
         digest=delivery.digest,
         rows=examined.rows,
-        published=examined.rows - examined.bad,
+        published=published,
         quarantined=examined.bad,
         found=examined.tally.counts(),
         files=tuple(examined.files),
         items=items_of(dataset),
         seconds=time.monotonic() - started,
+        replaced=None if appends else stood,
+        total=published + (stood or 0 if appends else 0),
     )
 
 
-def _recognised(dataset: Dataset, delivery: Delivery, known: Snapshot, started: float) -> LoadReport:
+def _recognised(
+    dataset: Dataset, delivery: Delivery, known: Snapshot, current: Snapshot | None, started: float
+) -> LoadReport:
     return LoadReport(
         dataset=dataset.name,
         zh=dataset.zh,
@@ -248,6 +262,8 @@ def _recognised(dataset: Dataset, delivery: Delivery, known: Snapshot, started: 
         files=(),
         items=items_of(dataset),
         seconds=time.monotonic() - started,
+        replaced=None,
+        total=current.rows if current else 0,
         recognised=True,
     )
 

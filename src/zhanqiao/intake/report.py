@@ -34,7 +34,12 @@ class FileRead:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a delivery. `recognised`: it was published before, and nothing was loaded again."""
+    """What became of a delivery.
+
+    replaced    how many rows a former delivery had that this one took the place of, or None
+    total       how many rows of the dataset are published now, those of deliveries before an appended one among them
+    recognised  it was published before, and nothing was loaded again
+    """
 
     dataset: str
     zh: str
@@ -47,6 +52,8 @@ class LoadReport:
     files: tuple[FileRead, ...]
     items: dict[str, Item]
     seconds: float
+    replaced: int | None
+    total: int
     recognised: bool = False
 
     @property
@@ -64,6 +71,8 @@ class LoadReport:
             "rows": self.rows,
             "published": self.published,
             "quarantined": self.quarantined,
+            "replaced": self.replaced,
+            "total": self.total,
             "found": [
                 {"item": count.item, "code": count.code, "rows": count.rows, "first": [list(at) for at in count.first]}
                 for count in self.found
@@ -88,6 +97,7 @@ class LoadReport:
                 f"读取 {self.rows:,} 行，发布 {self.published:,} 行，隔离 {self.quarantined:,} 行；"
                 f"编码 {self.encoding}；用时 {self.seconds:.1f} 秒"
             ),
+            *self._before_zh(),
             self.digest,
         ]
         return [*lines, *_indented(self.found, self.items, "zh")]
@@ -104,9 +114,25 @@ class LoadReport:
                 f"{self.rows:,} rows read, {self.published:,} published, {self.quarantined:,} quarantined; "
                 f"encoding {self.encoding}; {self.seconds:.1f} s"
             ),
+            *self._before_en(),
             self.digest,
         ]
         return [*lines, *_indented(self.found, self.items, "en")]
+
+    def _before_zh(self) -> list[str]:
+        """Return what became of rows that were published before, if there were any."""
+        if self.replaced is not None:
+            return [f"替换此前交付的 {self.replaced:,} 行，现发布 {self.total:,} 行"]
+        if self.total > self.published:
+            return [f"追加于此前的 {self.total - self.published:,} 行之后，现共发布 {self.total:,} 行"]
+        return []
+
+    def _before_en(self) -> list[str]:
+        if self.replaced is not None:
+            return [f"{_rows(self.replaced)} of the former delivery replaced; {_rows(self.total)} published now"]
+        if self.total > self.published:
+            return [f"added to {_rows(self.total - self.published)}; {_rows(self.total)} published altogether now"]
+        return []
 
 
 def items_of(dataset: Dataset) -> dict[str, Item]:
@@ -133,8 +159,7 @@ def _describe(count: Count, item: Item | None, lang: Lang) -> str:
         return f"{header}：{wrong}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
     places = ", ".join(f"row {row}" if file == 1 else f"file {file} row {row}" for file, row in count.first)
     header = item.header if item else "row"
-    rows = "1 row" if count.rows == 1 else f"{count.rows:,} rows"
-    return f"{header}: {wrong}, {rows} ({places}{', ...' if count.rows > len(count.first) else ''})"
+    return f"{header}: {wrong}, {_rows(count.rows)} ({places}{', ...' if count.rows > len(count.first) else ''})"
 
 
 def _wrong(code: str, item: Item | None, lang: Lang) -> str:
@@ -144,3 +169,7 @@ def _wrong(code: str, item: Item | None, lang: Lang) -> str:
         return zh if lang == "zh" else en
     form_en, form_zh = FORMS[item.type]
     return f"{zh}（{form_zh}）" if lang == "zh" else f"{en} ({form_en})"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
