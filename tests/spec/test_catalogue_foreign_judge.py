@@ -64,7 +64,7 @@ def test_both_yaml_parsers_build_the_same_tree() -> None:
 def _plain(node: Node) -> object:
     match node:
         case Scalar():
-            return (node.line, node.text, node.kind)
+            return (node.line, node.text, node.kind, node.quoted)
         case Listing():
             return (node.line, [_plain(entry) for entry in node.entries])
         case Mapping():

@@ -132,6 +132,7 @@ def test_bytes_with_a_byte_order_mark_are_read() -> None:
         [(71, "0.01", "1")],
         [(71, "minimum: 0", "minimum: -0.01")],
         [(96, "string", "boolean")],
+        [(65, "市北区, 李沧区", "'市北区，李沧区', \"是，否\"")],
         [(5, "version: 1.0.0", "version: 1.0.0\ntags: [社保]\nteam: []")],
         [(94, "name: remark", "name: select")],  # names are quoted wherever they are printed
     ],
@@ -258,6 +259,8 @@ SLIPS: list[tuple[int, str, str, str] | tuple[int, str, str, str, int]] = [
     (65, "市南区", "2026-01-01", "contract-type-wrong"),
     (65, "市南区", "市北区", "contract-value-twice"),
     (65, "[市南区, 市北区, 李沧区, 崂山区]", "[]", "contract-domain-size"),
+    (65, "市北区, 李沧区", "市北区， 李沧区", "contract-domain-comma"),
+    (65, "[市南区, 市北区, 李沧区, 崂山区]", "\n" + " " * 14 + "- 市南区\n" + " " * 14 + "- 市北区，李沧区\n" + " " * 12, "contract-domain-comma", 67),
     (65, "[市南区, 市北区, 李沧区, 崂山区]", "市南区", "contract-type-wrong"),
     (66, "[filter, group]", "[filter, group, compare]", "contract-compare-unordered"),
     (86, "[group]", "[group, filter, compare]", "contract-compare-unordered"),

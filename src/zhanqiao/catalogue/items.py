@@ -300,7 +300,11 @@ def _domain(node: Node, path: str, reading: Reading) -> tuple[str, ...] | None:
     values = [reading.text(value, f"{path}[{number}]") for number, value in enumerate(nodes)]
     known = [(value, node.line) for value, node in zip(values, nodes, strict=True) if value is not None]
     reading.distinct(known, "contract-value-twice", path)
-    return tuple(value for value, _ in known) if len(known) == len(nodes) else None
+    # To YAML it is a letter like any other: what somebody meant as two values would be a third one.
+    unparted = [one for one in nodes if isinstance(one, Scalar) and "，" in one.text and not one.quoted]
+    for one in unparted:
+        reading.wrong("contract-domain-comma", one.line, path, value=one.text)
+    return tuple(value for value, _ in known) if len(known) == len(nodes) and not unparted else None
 
 
 def _capabilities(node: Node, path: str, reading: Reading) -> frozenset[Capability] | None:

@@ -48,6 +48,7 @@ class Scalar:
     line: int
     text: str
     kind: Kind
+    quoted: bool = False
 
 
 @dataclass
@@ -121,7 +122,7 @@ class _Builder:
                 self._place(Scalar(line, "", Kind.NOTHING))
             case yaml.ScalarEvent():
                 self._declared(event, line)
-                self._place(Scalar(line, event.value, _kind(event)))
+                self._place(Scalar(line, event.value, _kind(event), quoted=not event.implicit[0]))
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._declared(event, line)
                 self._enter(Listing(line) if isinstance(event, yaml.SequenceStartEvent) else Mapping(line))

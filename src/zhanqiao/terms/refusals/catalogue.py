@@ -392,6 +392,12 @@ ROWS: dict[str, Rule] = {
         "List the values, or use a generaliser.",
         "请列出取值，或改用泛化。",
     ),
+    "contract-domain-comma": _contract(
+        "{value} is one value to YAML: the full-width comma in it parts nothing.",
+        "{value} 会被读作一个值：其中的全角逗号不起分隔作用。",
+        "Part the values with the half-width comma and a space; a value that holds a full-width comma stands in quotes.",
+        "请用半角逗号加空格分隔各值；值本身确含全角逗号的，须加引号。",
+    ),
     "contract-domain-not-text": _contract(
         "public values are texts, and the column is {type}.",
         "值域由文本组成，而该列为 {type}。",
