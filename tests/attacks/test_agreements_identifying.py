@@ -31,7 +31,7 @@ WORDS = {
 
 
 def reasons_for(key: str, text: str) -> list[tuple[str, dict[str, str]]]:
-    said = {"name": "贷款预审", "purpose": "credit-precheck"} | {key: text}
+    said = {"name": "贷款预审", "purpose": "credit-precheck", "doors": "-"} | {key: text}
     draft, reasons = parse("".join(f'{word}: "{value}"\n' for word, value in said.items()))
     assert draft is not None
     found = getattr(draft, key)

@@ -85,12 +85,12 @@ def test_a_draft_shows_all_of_what_is_sealed(key: str, hidden: str) -> None:
 
 
 def test_an_abstract_may_have_lines() -> None:
-    reasons = parse("abstract: |\n  first\n  second\nname: n\n")[1]
+    reasons = parse("abstract: |\n  first\n  second\ndoors: [statistics]\n")[1]
     assert "draft-text-invisible" not in [reason.code for reason in reasons]
 
 
 def test_a_draft_with_a_hidden_name_is_refused_as_that(pier: Pier, tmp_path: Path) -> None:
-    (tmp_path / "draft.yaml").write_text('name: "\\e[2J"\n', encoding="utf-8")
+    (tmp_path / "draft.yaml").write_text('name: "\\e[2J"\ndoors: [statistics]\n', encoding="utf-8")
     done = pier.command("agreement", "draft", str(tmp_path / "draft.yaml"), "--as", "bureau-officer", "--lang", "en")
     assert done.returncode == 3
     assert "draft-text-invisible" in done.stdout

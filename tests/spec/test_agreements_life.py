@@ -197,7 +197,7 @@ def test_only_parties_and_the_authority_draft(town: Town):
 
 
 def test_a_flawed_draft_leaves_nothing(town: Town):
-    assert "draft-not-yaml" in codes(lifecycle.draft(town.book, "name: [", "bank-officer"))
+    assert "draft-not-yaml" in codes(lifecycle.draft(town.book, "doors: [", "bank-officer"))
     assert lifecycle.listing(town.clock()) == ()
 
 

@@ -114,6 +114,9 @@ def test_a_register_is_founded_once_and_all_or_nothing(shell: Shell):
         "draft-value-wrong",
         "draft-key-missing",
     ]
+    # Of a list of people that is no register nothing is repeated.
+    rows = shell.file("rows.yaml", "name: 甲\n370202196001010018: 2\n370202196001010018: 2\n")
+    assert shell.refused("people", "found", rows) == ["draft-not-described"]
 
 
 def test_whoever_makes_accounts_gives_no_roles_and_nobody_is_two_administrators(shell: Shell):

@@ -400,28 +400,47 @@ extra: 1
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", 1),
-        ("- a list", 1),
-        ("just words", 1),
-        ("name: a\nname: b\n", 2),
-        ("name: &a x\nabstract: *a\n", 1),
-        ("name: !!python/object:os.system x\n", 1),
-        ("name: a\n---\nname: b\n", 2),
-        ("name: [a\n", 2),
-        ("name: a\n\tb: c\n", 2),
-        ("a: " + "[" * 40 + "]" * 40, 1),
-        ("name: \x00", 1),
+        ("doors: a\ndoors: b\n", 2),
+        ("doors: &a x\nabstract: *a\n", 1),
+        ("doors: !!python/object:os.system x\n", 1),
+        ("doors: a\n---\nname: b\n", 2),
+        ("doors: [a\n", 2),
+        ("doors: a\n\tb: c\n", 2),
+        ("doors: " + "[" * 40 + "]" * 40, 1),
+        ("doors: \x00", 1),
         ("x: " + "y" * 70_000, 1),
     ],
 )
 def test_what_is_no_plain_yaml_goes_no_further(text: str, line: int):
     draft, reasons = parse(text)
-    assert any(reason.facts["line"] == str(line) for reason in reasons), reasons
+    assert ("draft-not-yaml", str(line)) in {(reason.code, reason.facts["line"]) for reason in reasons}
     assert draft is None or reasons
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- a list",
+        "just words",
+        "370202196001010018: 2\n370202196001010018: 2\n",
+        "name: 参保人一\n370202196001010018: 2\n",
+        "*370202196001010018,参保人一\n",
+        "name: 参保人一\n370202196001010018: [\n",
+    ],
+)
+def test_of_what_is_no_draft_nothing_is_repeated(text: str):
+    """Somebody gives a file of rows instead of a draft: what it holds is data."""
+    draft, reasons = parse(text)
+    assert draft is None
+    assert [reason.code for reason in reasons] == ["draft-not-described"]
+    said = " ".join(reason.message(lang) + reason.remedy(lang) for reason in reasons for lang in ("zh", "en"))
+    assert "3702" not in said
+    assert "参保人" not in said
+
+
 def test_deep_nesting_does_not_exhaust_us():
-    for text in ("[" * 60_000, "{a: " * 15_000, "- " * 30_000):
+    for text in ("doors: " + "[" * 50_000, "[" * 60_000, "{a: " * 15_000, "- " * 30_000):
         draft, reasons = parse(text)
         assert draft is None
         assert reasons

@@ -364,10 +364,10 @@ def test_a_contract_without_custom_properties_names_each_that_is_needed() -> Non
 
 
 def test_what_is_missing_at_the_top_is_named() -> None:
-    result = contracts.parse("kind: DataContract\n")
+    result = contracts.parse("apiVersion: v3.1.0\n")
     assert isinstance(result, Refusal)
     assert {reason.facts["key"] for reason in result.reasons} == {
-        "apiVersion", "id", "name", "version", "status", "domain", "description", "schema",
+        "kind", "id", "name", "version", "status", "domain", "description", "schema",
     }  # fmt: skip
 
 
@@ -406,7 +406,7 @@ def test_a_dataset_has_items() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "\ufeff", "---\n...\n"])
 def test_an_empty_file_is_no_contract(text: str) -> None:
-    assert problems_of(text)[0][0] in {"contract-not-yaml", "contract-not-described"}
+    assert problems_of(text) == [("contract-not-described", 1)]
 
 
 @pytest.mark.parametrize("text", ["just words", "[1, 2]", "42", "null", "- a\n- b\n", "张三: 370202195001010011\n"])
@@ -414,19 +414,48 @@ def test_a_contract_is_a_mapping(text: str) -> None:
     assert problems_of(text) == [("contract-not-described", 1)]
 
 
-def test_of_a_file_of_rows_nothing_is_repeated() -> None:
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "身份证号,姓名\n370202196001010018,参保人一\n370202196001010026,参保人二\n",
+        "370202196001010018: 2\n370202196001010018: 2\n",
+        '{"id": "1", "name": "参保人一", "kind": "retired", "37020219600101": 1}',
+        "id: 370202196001010018\nname: 参保人一\nstatus: 370202196001010018\n",
+        "*370202196001010018,参保人一\n",
+        "&370202196001010018 参保人一\n",
+        "!370202196001010018 参保人一\n",
+        "%370202196001010018 参保人一\n",
+        "姓名: 参保人一\n370202196001010018: [\n",
+    ],
+)
+def test_of_a_file_of_rows_nothing_is_repeated(rows: str) -> None:
     """Somebody gives the delivery instead of its description: what it holds is data."""
-    rows = "身份证号,姓名\n370202196001010018,参保人一\n370202196001010026,参保人二\n"
     refusal = contracts.parse(rows)
     assert isinstance(refusal, Refusal)
+    assert [reason.code for reason in refusal.reasons] == ["contract-not-described"]
     said = " ".join(reason.message(lang) + reason.remedy(lang) for reason in refusal.reasons for lang in ("zh", "en"))
     assert "3702" not in said
     assert "参保人" not in said
     assert "intake load" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (edited((1, ": v3.1.0", "：v3.1.0")), 2),
+        (edited((9, "schema:", "schema：")), 10),
+        ('{"apiVersion": "v3.1.0", "schema" []}', 1),
+        ("apiVersion: [\n", 2),
+    ],
+)
+def test_a_contract_that_breaks_off_is_told_where(text: str, line: int) -> None:
+    assert problems_of(text) == [("contract-not-yaml", line)]
+
+
 def test_a_yaml_bomb_is_refused_before_it_expands() -> None:
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    bomb = "schema:\na0: &a0 [x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
+    )
     assert {code for code, _ in problems_of(bomb)} == {"contract-yaml-not-plain", "contract-more-problems"} - (
         set() if bomb.count("*") > MAX_REASONS else {"contract-more-problems"}
     )
@@ -436,9 +465,12 @@ def test_a_node_that_holds_itself_is_refused() -> None:
     assert {code for code, _ in problems_of("schema: &s [*s]\n")} == {"contract-yaml-not-plain"}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "{b: " * 5_000, "\n".join(" " * n + "a:" for n in range(900))])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{b: " * 5_000, "\n" + "\n".join(" " * n + "a:" for n in range(1, 900))]
+)
 def test_depth_is_bounded(text: str) -> None:
-    assert problems_of(text)[0][0] in {"contract-yaml-not-plain", "contract-not-yaml"}
+    assert problems_of(text) == [("contract-not-described", 1)]
+    assert problems_of("schema: " + text)[0][0] in {"contract-yaml-not-plain", "contract-not-yaml"}
 
 
 def test_size_is_bounded() -> None:
@@ -451,7 +483,7 @@ def test_size_is_bounded() -> None:
 
 def test_the_number_of_values_and_of_reasons_is_bounded() -> None:
     assert problems_of("schema: [" + "1," * 60_000 + "]") == [("contract-yaml-not-plain", 1)]
-    many = "kind: DataContract\n" + "".join(f"k{n}: 1\n" for n in range(MAX_REASONS * 2))
+    many = "apiVersion: v3.1.0\n" + "".join(f"k{n}: 1\n" for n in range(MAX_REASONS * 2))
     result = contracts.parse(many)
     assert isinstance(result, Refusal)
     assert len(result.reasons) == MAX_REASONS + 1

@@ -21,7 +21,8 @@
           constraint: [{leftOperand: purpose, operator: eq, rightOperand: credit-precheck}]
       prohibition: [{action: sell}]
 
-Reading goes on after a problem, so that a draft gets all of its reasons at once; what could not be read is None.
+Reading goes on after a problem, so that a draft gets all of its reasons at once; what could not be read is None. Of
+what is no draft nothing is repeated: it may be a file of rows.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from zhanqiao.agreements.draft_keys import below
 from zhanqiao.agreements.identifying import is_identifying
 from zhanqiao.agreements.legal_time import after_instant, first_instant
 from zhanqiao.agreements.usage import KINDS, DraftConstraint, DraftRule
-from zhanqiao.catalogue.plain_yaml import Flaw, Kind, Listing, Mapping, Node, Scalar, compose
+from zhanqiao.catalogue.plain_yaml import Flaw, Kind, Listing, Mapping, Node, Scalar, compose, speaks_of
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.refusals import Reason
 
@@ -42,6 +43,8 @@ MAX_BYTES = 4 * MAX_DRAFT
 MAX_TEXT = 2_000
 # What an abstract of several lines has besides words.
 _PROSE = "\n\t\u3000"
+# What nothing but a draft says; rows have a `name` as well.
+_SIGNS = ("doors", "datasets")
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,12 @@ class Draft:
 
 
 def parse(text: str) -> tuple[Draft | None, tuple[Reason, ...]]:
-    """Read a draft. The draft is None only when the text is no plain YAML mapping."""
+    """Read a draft. The draft is None only when the text is no draft, or no plain YAML."""
     if len(text) > MAX_DRAFT:
         return None, (_not_yaml(1, f"more than {MAX_DRAFT} characters"),)
     root, flaws = compose(text)
+    if not speaks_of(_SIGNS, root, text):
+        return None, (Reason("draft-not-described", {"line": "1", "known": ", ".join(_SIGNS)}),)
     reader = _Reader(flaws)
     table = reader.table(root, "draft", below())
     if table is None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data contracts: one ODCS 3 file in, one frozen dataset out, or every problem at once.
 
-(1) Is it a text of bearable size? (2) Is it plain YAML? (3) Are all keys known and all values of their type and code?
+(1) Is it a text of bearable size, and a contract at all? (2) Is it plain YAML? (3) Are all keys known and all values of their type and code?
 (4) Do the parts of each item fit together? (5) Do items, subjects, cubes and maintained state fit together?
 A step goes on past what it finds, except for (1) and (2), which leave nothing to go on with. Each problem names its
 line, its place, what is wrong and what would be right. Nothing is corrected silently: what is not understood is refused,
@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from zhanqiao.catalogue.items import NAME, NAME_WANTED, Entry, read_custom, read_item
-from zhanqiao.catalogue.plain_yaml import Mapping, Node, compose
+from zhanqiao.catalogue.plain_yaml import Mapping, Node, compose, speaks_of
 from zhanqiao.catalogue.reading import Keys, Reading
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.datasets import (
@@ -84,6 +84,8 @@ _TOP = Keys(
         "context": "description",
     },
 )
+# What nothing but a contract says. Rows have an `id`, a `name`, a `kind` as well.
+_SIGNS = ("apiVersion", "schema")
 _DESCRIPTION = Keys(
     read=frozenset({"purpose"}),
     required=("purpose",),
@@ -160,12 +162,15 @@ def parse(text: str) -> Dataset | Refusal:
 # A contract that is being described is read three times: to check the right to, to shelve it, and as it was kept.
 @lru_cache(maxsize=128)
 def _parse(text: str, digest: str) -> Dataset | Refusal:
-    # (1) Plain YAML.
+    # (1) A contract. A flaw names what it met, and of a file of rows that was given by mistake nothing is repeated.
     reading = Reading()
     tree, flaws = compose(text)
+    if not speaks_of(_SIGNS, tree, text):
+        return refuse("contract-not-described", line="1", path="contract")
+    # (2) Plain YAML.
     for flaw in flaws:
         reading.wrong(flaw.code, flaw.line, "contract", problem=flaw.detail)
-    # (2) and (3) Known keys, typed values, sound items; (4) whether they fit together.
+    # (3) Known keys, typed values, sound items; (4) and (5) whether they fit together.
     draft = None if tree is None else _read_contract(tree, reading)
     if (refusal := reading.refusal()) is not None:
         return refusal
@@ -189,11 +194,7 @@ class _Draft:
             self.values[name] = value
 
 
-def _read_contract(tree: Node, reading: Reading) -> _Draft | None:
-    if not isinstance(tree, Mapping) or _TOP.read.isdisjoint(tree.entries):
-        # A file of rows by mistake, or of keys that are data: of that nothing is repeated.
-        reading.wrong("contract-not-described", tree.line, "contract")
-        return None
+def _read_contract(tree: Node, reading: Reading) -> _Draft:
     top = reading.mapping(tree, "contract", _TOP)
     assert top is not None, "a mapping"
     draft = _Draft()

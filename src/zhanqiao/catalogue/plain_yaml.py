@@ -7,6 +7,8 @@ stream in a loop, so that no input can exhaust the stack. Scalars keep their tex
 the resolver that every `yaml.safe_load` uses, so that other tools read the same values.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -96,6 +98,18 @@ def compose(text: str, loader: type[yaml.SafeLoader] = FAST_LOADER) -> tuple[Nod
         builder.flaws.append(Flaw("contract-not-yaml", 1, "-"))
     fatal = any(flaw.code != "contract-key-twice" for flaw in builder.flaws)
     return (None if fatal else builder.root), builder.flaws
+
+
+def speaks_of(keys: Collection[str], tree: Node | None, text: str) -> bool:
+    """Tell whether one of these keys stands at the top, of a text that gave no tree: wherever a key can begin.
+
+    So a file of rows that was given by mistake is told from a description with a flaw: of rows nothing may be repeated.
+    """
+    if tree is not None:
+        return isinstance(tree, Mapping) and not tree.entries.keys().isdisjoint(keys)
+    # A colon of full width is a common flaw.
+    words = "|".join(map(re.escape, keys))
+    return re.search(rf"(^|[{{,])[ \t]*[\"']?({words})[\"']?[ \t]*[:：]", text, re.MULTILINE) is not None
 
 
 class _Builder:

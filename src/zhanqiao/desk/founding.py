@@ -11,17 +11,18 @@ The file is read with the plain part of YAML; every problem is named at once. Wh
 the register's to judge.
 """
 
-from zhanqiao.catalogue.plain_yaml import Listing, Mapping, Node, Scalar, compose
+from zhanqiao.catalogue.plain_yaml import Listing, Mapping, Node, Scalar, compose, speaks_of
 from zhanqiao.identity.keys import parse_public
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson
-from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 
 # A register of some thousand people.
 MAX_BYTES = 1 << 20
 
 Founding = tuple[list[NewOrganisation], list[NewPerson]]
 
+_TABLES = ("organisations", "people")
 _ORGANISATION = ("id", "kind", "name", "code")
 _PERSON = ("id", "organisation", "name", "natural", "public", "roles")
 _OPTIONAL = {"code", "roles"}
@@ -30,10 +31,11 @@ _OPTIONAL = {"code", "roles"}
 def read(text: str) -> Founding | Refusal:
     """Read a register, or name every problem with its line."""
     root, flaws = compose(text)
+    # A flaw names what it met: of a file of rows that was given by mistake nothing is repeated.
+    if not speaks_of(_TABLES, root, text):
+        return refuse("draft-not-described", line="1", known=", ".join(_TABLES))
     reader = _Reader([Reason("draft-not-yaml", {"line": str(one.line), "problem": one.detail}) for one in flaws])
-    tables = reader.table(root, "the register", ("organisations", "people")) if root is not None else {}
-    if root is None and not flaws:
-        reader.wrong(1, "the register", "a mapping")
+    tables = reader.table(root, "the register", _TABLES) if root is not None else {}
     organisations = [reader.organisation(node) for node in reader.entries(tables.get("organisations"))]
     people = [reader.person(node) for node in reader.entries(tables.get("people"))]
     if reader.reasons:

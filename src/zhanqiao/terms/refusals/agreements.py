@@ -225,6 +225,13 @@ ROWS: dict[str, Rule] = {
         http_status=404,
     ),
     # drafts of contracts; every one names its line
+    "draft-not-described": Rule(
+        "Line {line}: this is another kind of file: none of the keys {known} stands in it.",
+        "第 {line} 行：文件种类不符：其中没有 {known} 这样的键。",
+        "Give the file that was meant; a file of rows is loaded with `zhanqiao intake load DATASET FILE`.",
+        "请提供正确的文件；数据文件请用 `zhanqiao intake load DATASET FILE` 装载。",
+        http_status=400,
+    ),
     "draft-not-yaml": Rule(
         "Line {line}: this is no plain YAML: {problem}.",
         "第 {line} 行：不是规范的 YAML：{problem}。",

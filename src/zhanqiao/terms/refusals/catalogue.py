@@ -39,8 +39,8 @@ ROWS: dict[str, Rule] = {
         "请更正该行或其前一行：冒号须为半角 : 且其后留空格；含有 : # [ ] {{ }} 的内容须加引号。",
     ),
     "contract-not-described": _contract(
-        "this is no description: a contract consists of lines `key: value`.",
-        "不是数据契约：契约由“键: 值”各行组成。",
+        "this is no contract: neither `apiVersion` nor `schema` is among its keys.",
+        "不是数据契约：其中没有 `apiVersion` 或 `schema` 这样的键。",
         "Describe the dataset as the reference of contracts shows; a file of rows is loaded with `zhanqiao intake load DATASET FILE`.",
         "请按数据契约参考编写；数据文件请用 `zhanqiao intake load DATASET FILE` 装载。",
     ),
