@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Key files: what opens, and everything that does not."""
 
+import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from zhanqiao.identity.keys import make_key, public_bytes, read_key_file, write_key_file
+from zhanqiao.identity.keys import is_locked, make_key, public_bytes, read_key_file, write_key_file
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.refusals import Refusal
 
 PASSPHRASE = "correct horse battery"
+
+
+def held(folder: Path, content: bytes) -> Path:
+    path = folder / "wang.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
 
 
 def code(outcome: object) -> str:
@@ -82,30 +92,79 @@ def test_what_others_can_read_is_not_used(tmp_path: Path):
     assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-readable-by-others"
 
 
-@pytest.mark.parametrize("content", [b"", b"not a key", b"zhanqiao-key: scrypt 2 8 1 " + b"0" * 32 + b"\nx"])
-def test_what_is_no_key_is_said_to_be_none(tmp_path: Path, content: bytes):
-    path = tmp_path / "wang.key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-unreadable"
-    assert code(read_key_file(tmp_path / "none", passphrase=None, profile="demo")) == "key-file-missing"
+@pytest.mark.parametrize("profile", ["demo", "laptop"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a key",
+        b"see -----BEGIN PRIVATE KEY----- in the manual",
+        b"-----BEGIN PRIVATE KEY-----\nbm8ga2V5\n-----END PRIVATE KEY-----\n",
+        b"zhanqiao-key: scrypt 2 8 1 " + b"0" * 32 + b"\nx",
+    ],
+)
+def test_what_is_no_key_is_said_to_be_none(tmp_path: Path, content: bytes, profile: str):
+    path = held(tmp_path, content)
+    for passphrase in (None, PASSPHRASE):
+        assert code(read_key_file(path, passphrase=passphrase, profile=profile)) == "key-file-unreadable"
+    assert code(read_key_file(tmp_path / "none", passphrase=None, profile=profile)) == "key-file-missing"
 
 
-def test_what_stands_before_a_key_is_passed_over(tmp_path: Path):
-    """As some tools write it: a bag of attributes first."""
+ADDED = {
+    "a bag of attributes first": lambda key: b"Bag Attributes\n    friendlyName: wang\n" + key,
+    "a byte order mark": lambda key: b"\xef\xbb\xbf" + key,
+    "ends of lines as on Windows": lambda key: key.replace(b"\n", b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("added", ADDED.values(), ids=ADDED)
+@pytest.mark.parametrize(("profile", "passphrase"), [("demo", None), ("demo", PASSPHRASE), ("laptop", PASSPHRASE)])
+def test_what_tools_add_to_a_key_is_passed_over(
+    tmp_path: Path, added: Callable[[bytes], bytes], profile: str, passphrase: str | None
+):
     path, key = tmp_path / "wang.key", make_key()
-    write_key_file(path, key, passphrase=None, profile="demo")
-    path.write_bytes(b"Bag Attributes\n    friendlyName: wang\n" + path.read_bytes())
-    read = read_key_file(path, passphrase=None, profile="demo")
+    write_key_file(path, key, passphrase=passphrase, profile=profile)
+    path.write_bytes(added(path.read_bytes()))
+    assert is_locked(path) is (passphrase is not None)
+    read = read_key_file(path, passphrase=passphrase, profile=profile)
     assert isinstance(read, Ed25519PrivateKey)
     assert public_bytes(read) == public_bytes(key)
 
 
-def test_another_kind_of_key_is_no_key(tmp_path: Path):
-    path = tmp_path / "wang.key"
-    path.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    path.chmod(0o600)
-    assert code(read_key_file(path, passphrase=None, profile="demo")) == "key-file-unreadable"
+def pem(label: str, der: bytes) -> bytes:
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n".encode()
+
+
+def on_sm2(form: PrivateFormat) -> bytes:
+    """A key that says to be on the curve of SM2, which is not read here."""
+    der = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.DER, form, NoEncryption())
+    p_256, sm2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a811ccf5501822d")
+    assert p_256 in der
+    return der.replace(p_256, sm2)
+
+
+LOCK = BestAvailableEncryption(PASSPHRASE.encode())
+OTHERS = {
+    "another kind": lambda: X25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    ),
+    "locked by OpenSSL": lambda: make_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, LOCK),
+    "of SSH": lambda: make_key().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+    "on an unknown curve": lambda: pem("PRIVATE KEY", on_sm2(PrivateFormat.PKCS8)),
+    "on an unknown curve, in the older form": lambda: pem("EC PRIVATE KEY", on_sm2(PrivateFormat.TraditionalOpenSSL)),
+    "on an unknown curve, behind our head": lambda: (
+        b"zhanqiao-key: scrypt 32768 8 1 " + b"0" * 32 + b"\n" + pem("PRIVATE KEY", on_sm2(PrivateFormat.PKCS8))
+    ),
+}
+
+
+@pytest.mark.parametrize("profile", ["demo", "laptop"])
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_another_key_is_no_key_of_ours_whatever_the_passphrase(
+    tmp_path: Path, other: Callable[[], bytes], profile: str
+):
+    path = held(tmp_path, other())
+    assert code(read_key_file(path, passphrase=PASSPHRASE, profile=profile)) == "key-file-unreadable"
 
 
 def test_a_key_id_names_its_algorithm():

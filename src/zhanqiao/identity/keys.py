@@ -3,10 +3,12 @@
 
 A file holds one PKCS#8 key in PEM, readable by its owner only. Outside of the demo profile it is encrypted under a
 passphrase. The PEM encryption alone runs 2,048 rounds of PBKDF2, which a graphics card tries a million times a second;
-so what encrypts is not the passphrase but its scrypt image, whose salt and costs stand in the file's first line:
+so what encrypts is not the passphrase but its scrypt image, whose salt and costs stand in the line before the key:
 
     zhanqiao-key: scrypt 32768 8 1 <salt in hex>
     -----BEGIN ENCRYPTED PRIVATE KEY-----
+
+Editors and mailers add marks, ends of lines and text before a key; none of it changes what the file is.
 """
 
 import hashlib
@@ -15,6 +17,7 @@ import re
 import secrets
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -35,10 +38,9 @@ MIN_PASSPHRASE = 12
 _MAX_FILE_BYTES = 4_096
 _COSTS = (32_768, 8, 1)
 _PUBLIC = re.compile(r"[0-9a-f]{64}")
-# What every PEM of a private key says, whatever stands before it; without it a file is no key, locked or not.
-_PLAIN = b"PRIVATE KEY-----"
-# How our locked key begins. One without this lies open, as only the demo uses it.
-_HEAD = re.compile(rb"\Azhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\n")
+# How our locked key begins, and how a plain one does, which only the demo uses. What is locked by others is no key of ours.
+_HEAD = re.compile(rb"^(?:\xef\xbb\xbf)?zhanqiao-key: scrypt 32768 8 1 ([0-9a-f]{32})\r?\n", re.MULTILINE)
+_PLAIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN PRIVATE KEY-----\r?\n", re.MULTILINE)
 
 
 def make_key() -> Ed25519PrivateKey:
@@ -73,7 +75,7 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
 def is_locked(path: Path) -> bool:
     """Whether a key file says that it takes a passphrase."""
     try:
-        return _HEAD.match(read_bounded(path, _MAX_FILE_BYTES)) is not None
+        return _HEAD.search(read_bounded(path, _MAX_FILE_BYTES)) is not None
     except OSError:
         return False
 
@@ -101,19 +103,29 @@ def read_key_file(path: Path, *, passphrase: str | None, profile: str) -> Ed2551
         return refuse("key-file-unreadable", file=path.name)
     if mode & 0o077:
         return refuse("key-file-readable-by-others", file=path.name)
-    head = _HEAD.match(content)
-    if head is None and _PLAIN not in content:
-        return refuse("key-file-unreadable", file=path.name)
-    if head is None and profile != DEMO:
+    key = _opened(content, passphrase)
+    if isinstance(key, str):
+        return refuse(key, file=path.name, length=str(MIN_PASSPHRASE))
+    if _HEAD.search(content) is None and profile != DEMO:
         return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+    return key
+
+
+def _opened(content: bytes, passphrase: str | None) -> Ed25519PrivateKey | str:
+    """Return the key in a file, locked or plain, or the code for why there is none."""
+    head = _HEAD.search(content)
+    if head is None and _PLAIN.search(content) is None:
+        return "key-file-unreadable"
     if head is not None and passphrase is None:
-        return refuse("key-file-needs-passphrase", file=path.name, length=str(MIN_PASSPHRASE))
+        return "key-file-needs-passphrase"
     password = _image(passphrase, bytes.fromhex(head[1].decode())) if head and passphrase is not None else None
     try:
         key = load_pem_private_key(content[head.end() if head else 0 :], password)
     except (ValueError, TypeError):
-        return refuse("key-file-wrong-passphrase" if head else "key-file-unreadable", file=path.name)
-    return key if isinstance(key, Ed25519PrivateKey) else refuse("key-file-unreadable", file=path.name)
+        return "key-file-wrong-passphrase" if head else "key-file-unreadable"
+    except UnsupportedAlgorithm:  # SM2, for one
+        return "key-file-unreadable"
+    return key if isinstance(key, Ed25519PrivateKey) else "key-file-unreadable"
 
 
 def _locked(key: Ed25519PrivateKey, passphrase: str | None) -> bytes:
