@@ -65,12 +65,20 @@ def _cpu(who: int) -> float:
 
 
 def _children() -> float:
-    """Return the CPU seconds of ended and of living children, these to a hundredth (proc(5): fields 14 to 17)."""
-    ended, ticks = _cpu(resource.RUSAGE_CHILDREN), 0
+    """Return the CPU seconds of ended and of living children, these to a hundredth."""
+    # One that ends between the two looks would be in neither: looked again, until no further one has ended.
+    ended = -1.0
+    while ended != (now := _cpu(resource.RUSAGE_CHILDREN)):
+        ended, living = now, _living()
+    return ended + living
+
+
+def _living() -> float:
+    ticks = 0
     for pid in " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it ended, and is among those
-        ticks += sum(map(int, fields[11:15]))
-    return ended + ticks / os.sysconf("SC_CLK_TCK")
+            continue  # it ended meanwhile
+        ticks += sum(map(int, fields[11:15]))  # proc(5): fields 14 to 17
+    return ticks / os.sysconf("SC_CLK_TCK")
