@@ -3,13 +3,16 @@
 
 import errno
 import os
+import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError
 
 from lib.town import codes
-from zhanqiao.desk import damage
+from zhanqiao.desk import damage, state
+from zhanqiao.desk.operation import doctor
 from zhanqiao.ledger import durable
 
 
@@ -30,6 +33,13 @@ def test_what_is_no_disk_s_is_not_called_so():
     assert damage.named(PermissionError(errno.EACCES, "denied")) is None
     assert codes(damage.named(durable.full())) == ["disk-full"]
     assert codes(damage.named(MemoryError("couldn't compute"))) == ["memory-short"]
+
+
+def test_a_disk_that_tells_no_size_is_not_called_full():
+    sizeless = Path("/proc")
+    assert shutil.disk_usage(sizeless).total == 0
+    assert state.has_room(sizeless)
+    assert list(doctor._room(sizeless)) == []
 
 
 @pytest.mark.parametrize(

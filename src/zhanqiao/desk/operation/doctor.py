@@ -93,6 +93,8 @@ def _rights(home: Path) -> Iterator[Reason]:
 
 def _room(home: Path) -> Iterator[Reason]:
     room = shutil.disk_usage(home)
+    if not room.total:
+        return  # it tells no size, as some in a network do
     if room.free < _LEAST_FREE_BYTES or room.free * 100 < room.total * _LEAST_FREE_PERCENT:
         yield Reason("room-low", {"free": f"{room.free >> 20:,}", "percent": str(room.free * 100 // room.total)})
 
