@@ -191,6 +191,21 @@ def test_a_damaged_index_is_found(house):
         audit(house)
 
 
+@pytest.mark.parametrize("of", ["name", "name, tbl_name"])
+@pytest.mark.parametrize("kind", ["table", "index"])
+def test_a_name_that_is_no_text_is_damage(house, kind, of):
+    """SQLite names what it cannot read, in the bytes that stand there."""
+    edits = ", ".join(f"{column} = CAST(x'ff1b' AS TEXT)" for column in of.split(", "))
+    schema = f"UPDATE sqlite_master SET {edits} WHERE type = '{kind}' AND tbl_name = 'agreements_hold'"
+    change(house.home, f"PRAGMA writable_schema = ON; {schema}")
+    for outcome in (open_house(house.home), upgrade(house.home)):
+        assert codes(outcome) == ["state-damaged"]
+        assert outcome.reasons[0].message("en").isprintable()
+    assert {one.reason.code for one in examine(house.home) if one.wrong and one.check == "opens"} == {"state-damaged"}
+    with pytest.raises((DatabaseError, LedgerDamaged)):
+        audit(house)
+
+
 @pytest.mark.parametrize("row", ["agreements", "catalogue"])
 def test_a_list_of_migrations_that_was_cut_is_named_and_not_repeated(house, row):
     change(house.home, f"DELETE FROM django_migrations WHERE app = '{row}' AND name = '0001_initial'")

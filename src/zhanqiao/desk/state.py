@@ -77,13 +77,22 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+@contextmanager
+def _said_as_text() -> Iterator[None]:
+    """Pass on what SQLite says of a malformed schema also where it names a part of it in bytes that are no text."""
+    try:
+        yield
+    except UnicodeDecodeError as cause:
+        raise DatabaseError("malformed database schema: a name in it is no UTF-8") from cause
+
+
 def contradiction() -> str | None:
     """Say what SQLite's own check of every page, row and index finds in the state that is in use; None when nothing.
 
     Raises DatabaseError where another process holds it, or the disk does not read it: then nothing is known.
     """
     # On a connection of its own, which reads the file and not what this process has read of it before.
-    with closing(connections["default"].copy()) as beside, beside.cursor() as cursor:
+    with _said_as_text(), closing(connections["default"].copy()) as beside, beside.cursor() as cursor:
         try:
             cursor.execute("PRAGMA integrity_check(1)")
             [(said,), *_] = cursor.fetchall()
@@ -104,14 +113,19 @@ class SchemaGap:
 
 
 def schema_gap() -> SchemaGap | None:
-    """Compare what was done to the state that is in use with what this version would have done; None when it is the same."""
+    """Compare what was done to the state that is in use with what this version would have done; None when it is the same.
+
+    Raises DatabaseError where it cannot be read.
+    """
     apps = {app.label: app for app in django_apps.get_app_configs()}
     wanted = {
         f"{label}.{module.name}"
         for label, app in apps.items()
         for module in pkgutil.iter_modules([f"{app.path}/migrations"])
     }
-    done = {f"{label}.{name}" for label, name in MigrationRecorder(connections["default"]).applied_migrations()}
+    with _said_as_text():
+        applied = MigrationRecorder(connections["default"]).applied_migrations()
+    done = {f"{label}.{name}" for label, name in applied}
     if done == wanted:
         return None
     return SchemaGap(tuple(sorted(done)), tuple(sorted(wanted - done)), tuple(sorted(done - wanted)))
