@@ -131,7 +131,7 @@ ROWS: dict[str, Rule] = {
         http_status=409,
     ),
     "person-inactive": Rule(
-        "{person} has left and acts no more.",
+        "{person} was dismissed and acts no more.",
         "{person} 已离任，不能再操作。",
         "Let someone in office do it.",
         "请由在任人员操作。",
