@@ -101,8 +101,8 @@ def audit(house: House, settings: Deployment | None = None) -> int:
     # A trigger or a view would be met by nothing below.
     if (differing := schema.difference()) is not None:
         raise LedgerDamaged(f"couldn't audit: the state's schema was changed: {differing}")
-    if (table := schema.used_up()) is not None:
-        raise LedgerDamaged(f"couldn't audit: the numbers of {table} are used up, and nobody wrote so many rows")
+    if (used_up := schema.used_up()) is not None:
+        raise LedgerDamaged(f"couldn't audit: {used_up}, and nobody wrote so many rows")
     with _rows_as_damage():
         check_columns()
         entries = house.book.audit()

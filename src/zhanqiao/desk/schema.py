@@ -43,7 +43,7 @@ def contradiction(done: Iterable[str]) -> str | None:
 
 
 def used_up() -> str | None:
-    """Return a table that takes no further row, so that nothing can be suspended or recorded any more; None when all do.
+    """Say which table takes no further row, so that nothing can be suspended or recorded any more; None when all do.
 
     To be asked of a state whose schema is ours.
     """
@@ -59,7 +59,7 @@ def used_up() -> str | None:
             cursor.execute(f'SELECT max(rowid) FROM "{table}"')  # noqa: S608
             (held,) = cursor.fetchone()
             if odd or max(given or 0, held or 0) > _MOST_ROWS:
-                return str(table)
+                return f"the numbers of {table} are used up"
     return None
 
 

@@ -141,8 +141,8 @@ def _state(house: House) -> Iterator[Reason]:
         yield Reason("state-damaged", {"cause": f"its journal is {mode}, not wal"})
     if (differing := schema.difference()) is not None:
         yield Reason("state-damaged", {"cause": differing})
-    elif (table := schema.used_up()) is not None:
-        yield Reason("state-damaged", {"cause": f"the numbers of {table} are used up"})
+    elif (used_up := schema.used_up()) is not None:
+        yield Reason("state-damaged", {"cause": used_up})
 
 
 def _ledger(house: House) -> Iterable[Reason]:
