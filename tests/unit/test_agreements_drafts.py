@@ -176,6 +176,10 @@ def test_the_byte_form_is_the_contract_and_its_digest_its_name():
         read_contract(contract.to_bytes() + b" ")
 
 
+def test_a_purpose_may_be_several_words():
+    assert contract_of(DRAFT.replace("credit-precheck", '"two words, & more"')).purpose == "two words, & more"
+
+
 def test_what_has_no_policy_gets_what_its_doors_do():
     text = DRAFT[: DRAFT.index("policy:")]
     assert contract_of(text).rules == (UsageRule("permission", "use"),)

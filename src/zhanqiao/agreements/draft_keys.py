@@ -32,7 +32,12 @@ KEYS = (
         "Id of the organisation that grants: the authority, or a department for its own datasets.",
         "授权方的机构编号：数据主管部门，或就本部门数据集授权的部门。",
     ),
-    DraftKey("purpose", True, "What for, one word; certificates name it.", "用途，一个词；凭证会写明。"),
+    DraftKey(
+        "purpose",
+        True,
+        "What for, in a word or a few, without anybody's number; certificates name it, in public and for ever.",
+        "用途，一个或几个词，不得含个人或企业的号码；凭证会写明，永久公开。",
+    ),
     DraftKey(
         "doors",
         True,
