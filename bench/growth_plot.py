@@ -11,12 +11,11 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from bench.growth import LATEST
-from zhanqiao.desk.cli.demo import Scale
+from bench.growth import ARTICLE_PEOPLE, LATEST
 
 PICTURE = LATEST.parent.parent / "docs" / "reference" / "growth.svg"
 # What may be spent: (people, seconds, GiB).
-_LIMITS = ((Scale.ARTICLE.people, 300, 4), (10_000_000, 900, 10))
+_LIMITS = ((ARTICLE_PEOPLE, 300, 4), (10_000_000, 900, 10))
 _STAGES = {"build": "build the city's files", "load": "load them", "certify": "certify all pensioners"}
 
 

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from zhanqiao.desk.cli.demo import Scale
+
 ROOT = Path(__file__).parents[2]
 _HOLDS = "import sys\nkept = bytearray(b'x' * (64 << 20))\nprint('there', flush=True)\nsys.stdin.read()"
 
@@ -21,6 +23,15 @@ def growth(monkeypatch):
     yield growth
     for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
         del sys.modules[name]
+
+
+def test_the_article_is_as_large_as_the_demo_tells_it(growth):
+    assert Scale.ARTICLE.people == growth.ARTICLE_PEOPLE
+
+
+def test_it_starts_by_itself():
+    line = [sys.executable, "-m", "bench.growth", "--help"]
+    assert subprocess.run(line, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def test_stages_are_told_apart_by_their_headings(growth, monkeypatch):
