@@ -6,7 +6,7 @@ and nothing beside it. What cannot be held together stands in `INCOMPATIBLE`, pa
 An organisation has one kind, so operator and regulator are two organisations by construction.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -126,13 +126,19 @@ def check_role(person: Person, role: Role) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def check_kept(person: Person, lost: Collection[Role], everybody: Iterable[Person]) -> tuple[Reason, ...]:
-    """Give a reason for each of `ADDERS` that `person` would lose, and nobody else in office holds."""
-    others = {role for other in everybody if other.id != person.id and other.active for role in other.roles}
+def check_kept(person: Person, lost: Collection[Role], everybody: Callable[[], Iterable[Person]]) -> tuple[Reason, ...]:
+    """Give a reason for each of `ADDERS` that `person` would lose, and nobody else in office holds.
+
+    everybody  asked only when one of them would be lost: an audit comes here for each role that ever was taken
+    """
+    would_go = [role for role in ADDERS if role in lost and person.holds(role)]
+    if not would_go:
+        return ()
+    others = [other for other in everybody() if other.id != person.id]
     return tuple(
         Reason("administrator-last", {"person": person.id, "role": role.value})
-        for role in ADDERS
-        if role in lost and person.holds(role) and role not in others
+        for role in would_go
+        if not any(other.holds(role) for other in others)
     )
 
 

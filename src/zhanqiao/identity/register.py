@@ -274,7 +274,7 @@ def _check_key(key: bytes) -> list[Reason]:
 
 
 def _check_kept(person: Person | None, lost: Collection[Role]) -> tuple[Reason, ...]:
-    return () if person is None else check_kept(person, lost, people())
+    return () if person is None else check_kept(person, lost, people)
 
 
 def _check_known(person: str) -> list[Reason]:

@@ -219,8 +219,7 @@ class RegisterReplay:
 
     def _check_kept(self, name: str, lost: set[Role]) -> Sequence[Reason]:
         person = self._person(name)
-        everybody = filter(None, map(self._person, self._people))
-        return () if person is None else check_kept(person, lost, everybody)
+        return () if person is None else check_kept(person, lost, lambda: filter(None, map(self._person, self._people)))
 
     def _check_admission(self, by: str, said: Mapping[str, str]) -> Sequence[Reason]:
         step, organisation = Step(said["step"]), said["organisation"]

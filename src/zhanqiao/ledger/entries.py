@@ -13,7 +13,7 @@ another type is damage, not a fault.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -75,19 +75,17 @@ def proving_key(event: LoggedEvent) -> str:
 
 def read_entries(start: int = 0, kind: str | None = None) -> Iterator[LoggedEvent]:
     """Read rows in log order; raises LedgerDamaged at one that cannot be an entry."""
-    for row in (
-        _rows(*([] if kind is None else [kind])).filter(index__gte=start).order_by("index").iterator(chunk_size=1_000)
-    ):
+    for row in _rows([kind] if kind else []).filter(index__gte=start).order_by("index").iterator(chunk_size=1_000):
         yield _logged(row)
 
 
 def newest_entry(*kinds: str) -> LoggedEvent | None:
     """Return the newest row, of some kinds where any are named; None when there is none."""
-    row = _rows(*kinds).order_by("-index").first()
+    row = _rows(kinds).order_by("-index").first()
     return None if row is None else _logged(row)
 
 
-def _rows(*kinds: str) -> "QuerySet[Entry, tuple[object, ...]]":
+def _rows(kinds: Sequence[str]) -> "QuerySet[Entry, tuple[object, ...]]":
     rows = Entry.objects.filter(kind__in=kinds) if kinds else Entry.objects.all()
     # As text: what stands there for a time may be none, and the sentence has to say in which entry.
     return rows.values_list("index", "kind", "by", "request", Cast("time", TextField()), "leaf")

@@ -90,11 +90,13 @@ class Room:
     def _kill(self) -> None:
         """What is inside first: it would outlive bubblewrap. The first process in there ends when all others have."""
         pid = self._process.pid
-        inside = [
-            os.pidfd_open(int(one)) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-        ]
+        inside: list[int] = []
+        for one in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+            with contextlib.suppress(ProcessLookupError):
+                inside.append(os.pidfd_open(int(one)))
         for first in inside:
-            signal.pidfd_send_signal(first, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(first, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for first in inside:
