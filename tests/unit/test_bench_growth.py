@@ -4,25 +4,19 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from lib.benches import ROOT, imported
 from zhanqiao.desk.cli.demo import Scale
 
-ROOT = Path(__file__).parents[2]
 _HOLDS = "import sys\nkept = bytearray(b'x' * (64 << 20))\nprint('there', flush=True)\nsys.stdin.read()"
 
 
 @pytest.fixture
 def growth(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    from bench import growth
-
-    yield growth
-    for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
-        del sys.modules[name]
+    yield from imported("growth", monkeypatch)
 
 
 def test_the_article_is_as_large_as_the_demo_tells_it(growth):

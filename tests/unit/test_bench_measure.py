@@ -7,19 +7,15 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from lib.benches import imported
+
 WORKED = 0.1
 WORKS = f"import sys, time\nwhile time.process_time() < {WORKED}: pass\nprint(flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
 def measure(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    from bench import measure
-
-    yield measure
-    for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
-        del sys.modules[name]
+    yield from imported("measure", monkeypatch)
 
 
 @pytest.fixture

@@ -2,22 +2,15 @@
 """The table of figures says what it was given: values, goals, whether they hold. No time is judged here."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from lib.benches import imported
 
 
 @pytest.fixture
 def table(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-    from bench import table
-
-    yield table
-    for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
-        del sys.modules[name]
+    yield from imported("table", monkeypatch)
 
 
 @pytest.fixture
