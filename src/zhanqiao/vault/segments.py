@@ -214,6 +214,9 @@ class OverSegments:
     def names(self) -> list[str]:
         return self._store.names()
 
+    def unsealed(self) -> list[str]:
+        return self._store.unsealed()
+
     def prove(self) -> None:
         self._store.prove()
 

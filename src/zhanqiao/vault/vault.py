@@ -193,7 +193,7 @@ class Vault:
     def unsealed(self) -> list[str]:
         """Return the segments that open without a key."""
         with self.inside():
-            return SegmentStore(self._folder / "segments", self._scratch, self._keyring).unsealed()
+            return self._engine.unsealed()
 
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
