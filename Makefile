@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 1)
 # One more than there are cores: a third of a test's time it waits for the disk to sync. Handed out one by one, so that
-# none of them ends long after the others.
+# none of them ends long after the others; those that share a fixture go together (tests/conftest.py).
 WORKERS := $(shell expr $(CORES) + 1)
-TESTED := -n $(WORKERS) --maxschedchunk 1
+TESTED := -n $(WORKERS) --dist loadgroup
 
 # Tests start hundreds of commands; each would compile the product anew where the environment forbids to keep bytecode.
 export PYTHONDONTWRITEBYTECODE :=

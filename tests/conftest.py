@@ -21,6 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("first") is None)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep tests together that need what is made once for their module: spread over processes, each would make it."""
+    if isinstance(item, pytest.Function):
+        fixtures = item._fixtureinfo.name2fixturedefs
+        if any(fixtures[name][-1].scope == "module" for name in item.fixturenames if name in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
