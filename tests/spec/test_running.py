@@ -23,6 +23,10 @@ from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.identity import register
+from zhanqiao.identity.keys import make_key, public_bytes
+from zhanqiao.identity.people import Role
+from zhanqiao.identity.register import NewPerson
 from zhanqiao.ledger.book import founding
 from zhanqiao.terms.events import Event
 
@@ -153,6 +157,20 @@ def test_a_published_part_that_is_missing_is_found(pier):
     found = [one.reason for one in examine(pier.home) if one.check == "vault" and one.reason is not None]
     assert [reason.code for reason in found] == ["part-missing", "part-missing"]
     assert {reason.facts["part"].split("/")[0] for reason in found} == {"segments", "states"}
+
+
+def test_an_administrator_who_is_the_only_one_is_a_wall_that_is_missing(pier):
+    """The last of them cannot be dismissed, but a key can be lost, and then nobody may register another."""
+
+    def alone() -> set[str]:
+        reasons = [one.reason for one in examine(pier.home) if one.check == "administrators" and one.wall]
+        return {reason.facts["role"] for reason in reasons if reason is not None}
+
+    assert alone() == {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN}
+    second = NewPerson("second", "runner", "二", "certificate of second", public_bytes(make_key()), frozenset())
+    done(register.register_person(pier.house.book, second, "sysadmin"))
+    done(register.give_role(pier.house.book, "second", Role.SYSTEM_ADMIN, "secadmin"))
+    assert alone() == {Role.SECURITY_ADMIN}
 
 
 def test_a_clock_behind_the_log_is_found(pier, clock):

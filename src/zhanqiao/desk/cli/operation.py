@@ -119,6 +119,7 @@ _CHECKED = {
         "vault: engine, and each published file is there (not opened)",
     ),
     "witnesses": ("见证方", "witnesses, where there are any"),
+    "administrators": ("管理员互备", "administrators: none is the only one"),
     "backup": ("备份", "backup"),
 }
 assert tuple(_CHECKED) == CHECKS, "every check has words"

@@ -24,6 +24,8 @@ from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.serving.plan import plan
+from zhanqiao.identity.directory import people
+from zhanqiao.identity.people import ADDERS
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.connection import locked_down
 from zhanqiao.vault.house import House
@@ -171,6 +173,14 @@ def _witnesses(house: House) -> Iterator[Reason]:
         yield Reason("wall-witnesses-unheard", {"quorum": str(patience.quorum), "seconds": str(patience.seconds)})
 
 
+def _administrators(_house: House) -> Iterator[Reason]:
+    """Whether someone could still make accounts, or give roles, after one key was lost."""
+    for role in ADDERS:
+        held = [person.id for person in people() if person.holds(role)]
+        if len(held) == 1:
+            yield Reason("wall-one-administrator", {"person": held[0], "role": role.value})
+
+
 def _backed_up(house: House) -> Iterator[Reason]:
     newest = house.book.newest(BACKUP_BEGUN)
     if newest is None:
@@ -193,6 +203,7 @@ _INSIDE: Checks[House] = {
     "clock": (False, _clock),
     "vault": (False, _vault),
     "witnesses": (True, _witnesses),
+    "administrators": (True, _administrators),
     "backup": (True, _backed_up),
 }
 CHECKS = ("opens", *_OUTSIDE, *_INSIDE)

@@ -205,6 +205,12 @@ ROWS: dict[str, Rule] = {
         remedy_en="Run with `ulimit -c 0`.",
         remedy_zh="请以 `ulimit -c 0` 运行。",
     ),
+    "wall-one-administrator": Rule(
+        en="Nobody in office but {person} holds the role {role}: nobody could act for it when that one key is lost.",
+        zh="在任人员中只有 {person} 担任 {role}：其密钥一旦丢失，无人可以代行。",
+        remedy_en="Give the role to a second person, whose key is kept elsewhere (`zhanqiao people role`).",
+        remedy_zh="请将该角色授予第二人，其密钥另行保管（`zhanqiao people role`）。",
+    ),
     "backup-never": Rule(
         en="This deployment was never backed up.",
         zh="本部署从未备份。",
