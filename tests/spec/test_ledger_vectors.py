@@ -82,6 +82,10 @@ def test_verify_runs_alone_without_django(tmp_path: Path):
     passed = run(good, *trust, "--answer", str(VECTORS / "answer.json"), "--lang", "en")
     assert (passed.returncode, passed.stderr) == (0, "")
     assert "good-single.cert: valid" in passed.stdout
+    environment["LC_ALL"] = "zh_CN.UTF-8"
+    assert "good-single.cert：有效" in run(good, *trust, "--answer", str(VECTORS / "answer.json")).stdout.replace(
+        ": ", "："
+    )
     alone = run(good, *trust, "--lang", "en")
     assert alone.returncode == 4
     assert "good-single.cert: the statement is sound; no answer was checked" in alone.stdout

@@ -49,6 +49,28 @@ def test_a_certificate_without_its_answer_says_that_it_speaks_of_none(pier: Pier
     assert (verdict["valid"], verdict["answer_checked"]) == (True, False)
 
 
+def test_a_folder_stands_for_what_it_holds_and_an_answer_for_its_certificate(pier: Pier, kept: Path) -> None:
+    both = verify(pier, kept, answer_path(kept))
+    assert both.output == f"✓ {kept.name}\n", "one release, checked once"
+    assert verify(pier, answer_path(kept)).output == both.output == verify(pier, kept.parent).output
+
+
+def test_an_answer_whose_certificate_is_gone_does_not_look_checked(pier: Pier, kept: Path) -> None:
+    alone = kept.with_name("alone.answer.json")
+    alone.write_bytes(answer_path(kept).read_bytes())
+    told = verify(pier, kept.parent)
+    assert told.exit_code == 1
+    assert f"✗ {alone.name}\n" in told.output
+    assert f"✓ {kept.name}\n" in told.output
+
+
+def test_a_folder_without_certificates_is_named(pier: Pier, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    told = verify(pier, tmp_path / "empty")
+    assert told.exit_code == 2
+    assert "no certificate" in told.output
+
+
 def test_what_is_not_valid_counts_before_an_answer_that_is_missing(pier: Pier, kept: Path, tmp_path: Path) -> None:
     answer_path(kept).unlink()
     broken = tmp_path / "broken.cert"

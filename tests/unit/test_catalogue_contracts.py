@@ -316,6 +316,24 @@ def test_one_slip_is_one_problem_with_its_line(slip: tuple[int, str, str, str]) 
     assert [problem for problem in found if problem != expected and problem[0] not in follows] == []
 
 
+@pytest.mark.parametrize(
+    ("line", "old", "new", "remedy"),
+    [
+        (33, "required: true", "required: yes", "Write it like this: true"),
+        (16, "conditional", "yes", "Write it like this: unconditional | conditional | withheld"),
+        (15, "[person]", "person", "Write it like this: [person]"),
+        (65, "市南区", "1", 'Write it like this: "1"'),
+        (8, "{purpose: 参保职工的缴费基数与参保区市。}", "参保", "Write it like this: {key: value}"),
+        (14, "hrss", "人社局", "Write the id of a department as `zhanqiao people show` lists it, e.g. hrss."),
+    ],
+)
+def test_what_is_of_another_type_is_told_how_it_is_written(line: int, old: str, new: str, remedy: str) -> None:
+    found = contracts.parse(edited((line, old, new)))
+    assert isinstance(found, Refusal)
+    assert found.reasons[0].remedy("en") == remedy
+    assert "{" not in found.reasons[0].message("zh")
+
+
 def test_two_edits_that_only_together_are_wrong() -> None:
     no_subject = edited((15, "[person]", "[]"))
     assert ("contract-identity-without-subject", 46) in problems_of(no_subject)

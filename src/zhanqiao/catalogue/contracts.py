@@ -38,6 +38,14 @@ MAX_BYTES = 1 << 20
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", re.ASCII)
 _CATALOGUE_CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,63}", re.ASCII)
 _DEPARTMENT = re.compile(r"[a-z][a-z0-9_-]{1,62}", re.ASCII)
+_CATALOGUE_CODE_WANTED = (
+    "字母、数字与 . _ / -，至多 64 个字符，如 370202-garden-001",
+    "letters, digits and . _ / -, 64 characters at most, e.g. 370202-garden-001",
+)
+_DEPARTMENT_WANTED = (
+    "部门编号，见 zhanqiao people show，如 hrss",
+    "the id of a department as `zhanqiao people show` lists it, e.g. hrss",
+)
 
 
 class _Kind(StrEnum):
@@ -202,9 +210,14 @@ def _read_contract(tree: Node, reading: Reading) -> _Draft:
         "apiVersion": ("", lambda node, path: reading.code(node, path, _ApiVersion)),
         "kind": ("", lambda node, path: reading.code(node, path, _Kind)),
         "status": ("", lambda node, path: reading.code(node, path, _Status)),
-        "id": ("code", lambda node, path: reading.word(node, path, _CATALOGUE_CODE, _CATALOGUE_CODE.pattern)),
+        "id": ("code", lambda node, path: reading.word(node, path, _CATALOGUE_CODE, _CATALOGUE_CODE_WANTED)),
         "name": ("category", reading.text),
-        "version": ("version", lambda node, path: reading.word(node, path, _VERSION, "1.0.0")),
+        "version": (
+            "version",
+            lambda node, path: reading.word(
+                node, path, _VERSION, ("三段版本号，如 1.0.0", "three numbers, e.g. 1.0.0")
+            ),
+        ),
         "domain": ("domain", reading.text),
         "description": ("abstract", lambda node, path: _abstract(node, path, reading)),
     }
@@ -280,7 +293,7 @@ def _read_custom(node: Node, draft: _Draft, reading: Reading) -> None:
         if key not in custom and readable:
             reading.wrong("contract-custom-missing", node.line, path, property=key)
     readers: dict[str, tuple[str, Callable[[Node, str], object]]] = {
-        "department": ("department", lambda node, path: reading.word(node, path, _DEPARTMENT, _DEPARTMENT.pattern)),
+        "department": ("department", lambda node, path: reading.word(node, path, _DEPARTMENT, _DEPARTMENT_WANTED)),
         "subjectKinds": ("subject_kinds", lambda node, path: _subject_kinds(node, path, reading)),
         "sharing": ("sharing", lambda node, path: reading.code(node, path, Sharing)),
         "sharingCondition": ("sharing_condition", reading.prose),

@@ -22,7 +22,10 @@ from zhanqiao.terms.datasets import Bounds, Capability, Generaliser, Item, Logic
 from zhanqiao.terms.subjects import SubjectKind
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
-NAME_WANTED = NAME.pattern
+NAME_WANTED = (
+    "小写字母开头，其余为小写字母、数字或 _，至多 63 个字符，如 street_tree",
+    "a lower-case letter, then lower-case letters, digits or _, 63 characters at most, e.g. street_tree",
+)
 
 # Columns that the vault adds to an answer beside the items: counts and sums, and what a filter keeps.
 _RESERVED = re.compile(r"rows|kept|(sum|n|units)_.*", re.ASCII)
@@ -255,7 +258,7 @@ def _scale(node: Node, path: str, reading: Reading) -> int | None:
     for scale in range(MAX_SCALE + 1):
         if step == Decimal(1).scaleb(-scale):
             return scale
-    reading.wrong("contract-form-wrong", node.line, path, value=str(step), wanted="1, 0.1, 0.01 ...")
+    reading.form(node, path, str(step), ("1、0.1、0.01……", "1, 0.1, 0.01 ..."))
     return None
 
 

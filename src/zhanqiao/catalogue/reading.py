@@ -26,6 +26,21 @@ _DECIMAL = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?", re.ASCII)
 
 Code = TypeVar("Code", bound=StrEnum)
 
+# What a value may be, and what was found in its place, in words.
+_ZH = {
+    "text": "文本",
+    "list": "列表",
+    "mapping": "键值组",
+    "integer": "整数",
+    "number": "数字",
+    "boolean": "布尔值",
+    "date": "日期",
+    "nothing": "空",
+    "true or false": "true 或 false",
+}
+# A form that a value must have, in words: Chinese, then English.
+Form = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -73,7 +88,7 @@ class Reading:
     def mapping(self, node: Node, path: str, keys: Keys) -> Mapping | None:
         """Return a mapping whose keys are all known; missing required keys are noted at the mapping's line."""
         if not isinstance(node, Mapping):
-            self._type(node, path, "mapping")
+            self._type(node, path, "mapping", "{key: value}")
             return None
         for key, line in node.key_lines.items():
             if key in keys.elsewhere:
@@ -88,7 +103,7 @@ class Reading:
     def listing(self, node: Node, path: str) -> list[Node] | None:
         if isinstance(node, Listing):
             return node.entries
-        self._type(node, path, "list")
+        self._type(node, path, "list", f"[{node.text}]" if isinstance(node, Scalar) and node.text else "[a, b]")
         return None
 
     # --- scalars ----------------------------------------------------------------------------------
@@ -103,7 +118,7 @@ class Reading:
 
     def _written(self, node: Node, path: str, limit: int, *, invisible_but_allowed: str) -> str | None:
         if not isinstance(node, Scalar) or node.kind is not Kind.TEXT:
-            self._type(node, path, "text")
+            self._type(node, path, "text", f'"{node.text}"' if isinstance(node, Scalar) and node.text else '"..."')
             return None
         text = node.text.strip()
         if not text:
@@ -116,16 +131,19 @@ class Reading:
             return text
         return None
 
-    def word(self, node: Node, path: str, form: re.Pattern[str], wanted: str) -> str | None:
+    def word(self, node: Node, path: str, form: re.Pattern[str], wanted: Form) -> str | None:
         """Return text of one exact form."""
         text = self.text(node, path)
         if text is not None and not form.fullmatch(text):
-            self.wrong("contract-form-wrong", node.line, path, value=text, wanted=wanted)
+            self.form(node, path, text, wanted)
             return None
         return text
 
     def code(self, node: Node, path: str, codes: type[Code]) -> Code | None:
         """Return the member that the text names."""
+        if isinstance(node, Scalar) and node.kind is not Kind.TEXT:
+            self._type(node, path, "text", " | ".join(code.value for code in codes))
+            return None
         text = self.text(node, path)
         if text is None:
             return None
@@ -138,12 +156,12 @@ class Reading:
     def flag(self, node: Node, path: str) -> bool | None:
         if isinstance(node, Scalar) and node.kind is Kind.FLAG and node.text.lower() in {"true", "false"}:
             return node.text.lower() == "true"
-        self._type(node, path, "true | false")
+        self._type(node, path, "true or false", "true")
         return None
 
     def whole(self, node: Node, path: str, low: int, high: int) -> int | None:
         if not isinstance(node, Scalar) or node.kind is not Kind.WHOLE or not _WHOLE.fullmatch(node.text):
-            self._type(node, path, "integer")
+            self._type(node, path, "integer", "3")
             return None
         number = int(node.text)
         if not low <= number <= high:
@@ -155,7 +173,7 @@ class Reading:
         """Return the exact number that is written, never its nearest float."""
         plain = isinstance(node, Scalar) and node.kind in {Kind.WHOLE, Kind.DECIMAL} and _DECIMAL.fullmatch(node.text)
         if not isinstance(node, Scalar) or not plain:
-            self._type(node, path, "number (18 + 9 digits)")
+            self._type(node, path, "number", "0.5")
             return None
         return Decimal(node.text)
 
@@ -167,20 +185,26 @@ class Reading:
                 self.wrong(code, line, path, value=value, first=str(first[value]))
             first.setdefault(value, line)
 
-    def _type(self, node: Node, path: str, wanted: str) -> None:
-        self.wrong("contract-type-wrong", node.line, path, wanted=wanted, found=_found(node))
+    def form(self, node: Node, path: str, value: str, wanted: Form) -> None:
+        """Note a value that does not have the form that is wanted."""
+        self.wrong("contract-form-wrong", node.line, path, value=value, wanted_zh=wanted[0], wanted_en=wanted[1])
+
+    def _type(self, node: Node, path: str, wanted: str, example: str) -> None:
+        found, text = _found(node)
+        facts = {"wanted_zh": _ZH[wanted], "wanted_en": wanted, "example": example}
+        facts |= {"found_zh": f"{_ZH[found]} {text}".rstrip(), "found_en": f"{found} {text}".rstrip()}
+        self.wrong("contract-type-wrong", node.line, path, **facts)
 
 
-def _found(node: Node) -> str:
+def _found(node: Node) -> tuple[str, str]:
+    """Return what a value is, and as far as it is one word, how it is written."""
     match node:
         case Listing():
-            return "list"
+            return "list", ""
         case Mapping():
-            return "mapping"
-        case Scalar(kind=Kind.NOTHING):
-            return "nothing"
+            return "mapping", ""
         case Scalar(text=text, kind=kind):
-            return f"{kind.value} {text}"
+            return kind.value, text
 
 
 def _listed(words: Iterable[str], *, keep_order: bool = False) -> str:

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger import durable
-from zhanqiao.ledger.certificate import answer_path
+from zhanqiao.ledger.certificate import CERTIFICATE, answer_path
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.refusals import Refusal, refuse
 
@@ -22,7 +22,7 @@ def write_release(release: Release, folder: Path) -> Path | Refusal:
     The answer left the vault before and stays charged: the same request id brings it again, and a crash between the two
     files is repaired by that.
     """
-    certificate = folder / f"{release.request}.cert"
+    certificate = folder / f"{release.request}{CERTIFICATE}"
     files = {answer_path(certificate): release.answer_file, certificate: release.certificate}
     try:
         for path, content in files.items():

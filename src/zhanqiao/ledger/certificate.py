@@ -50,6 +50,8 @@ PREDICATE_VERSION = 1
 GROUP_PATH = "rfc6962-sha256"
 SUBJECT_NAME = "answer"
 GROUP_SUBJECT_NAME = "answers"
+# How the files of a release are named: NUMBER.cert, and NUMBER.answer.json beside it.
+CERTIFICATE, ANSWER = ".cert", ".answer.json"
 SALT_BYTES = 16
 
 # An envelope fits a log entry (64 kB), which base64 makes a third longer; the rest is two proofs and a note.
@@ -123,7 +125,12 @@ class Statement:
 
 def answer_path(certificate: Path) -> Path:
     """Return where the answer of a certificate lies."""
-    return certificate.with_name(certificate.name.removesuffix(".cert") + ".answer.json")
+    return certificate.with_name(certificate.name.removesuffix(CERTIFICATE) + ANSWER)
+
+
+def certificate_path(file: Path) -> Path:
+    """Return where the certificate of an answer lies; of any other file, the file itself."""
+    return file.with_name(file.name.removesuffix(ANSWER) + CERTIFICATE) if file.name.endswith(ANSWER) else file
 
 
 def answer_digest(salt: bytes, answer: Mapping[str, object]) -> str:

@@ -23,6 +23,7 @@ false, and the command line neither calls it valid nor ends with 0. What fails i
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -261,12 +262,12 @@ def _expect_past(statement: Statement, opened: Opened, latest: datetime) -> None
 _VALID, _INVALID, _USAGE, _NO_ANSWER = 0, 1, 2, 4
 
 
-def main(arguments: Sequence[str], now: datetime) -> int:
-    """Verify the named files; returns the exit status.
+def main(arguments: Sequence[str], now: datetime, tongue: str = "zh") -> int:
+    """Verify the named files; returns the exit status. `tongue` is a locale, spoken unless --lang says otherwise.
 
     0 all valid with their answers, 1 one is not valid, 2 the call itself is wrong, 4 sound, but no answer was checked.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser("zh" if tongue.startswith("zh") else "en").parse_args(arguments)
     if options.answer is not None and len(options.files) > 1:
         sys.stderr.write("--answer goes with one certificate\n")
         return _USAGE
@@ -300,13 +301,13 @@ def exit_status(verdicts: Iterable[Verdict]) -> int:
     return _VALID if all(verdict.answer_checked for verdict in judged) else _NO_ANSWER
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(lang: Lang) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m zhanqiao.ledger.verify", description="Verify certificates.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="certificate")
     parser.add_argument("--trust", required=True, type=Path, metavar="FILE", help="the keys to start from")
     parser.add_argument("--answer", type=Path, metavar="FILE", help="answer file that the certificate came with")
     parser.add_argument("--json", action="store_true", help="print data")
-    parser.add_argument("--lang", choices=("zh", "en"), default="zh")
+    parser.add_argument("--lang", choices=("zh", "en"), default=lang)
     return parser
 
 
@@ -336,4 +337,5 @@ def _shown(name: str, verdict: Verdict, lang: Lang) -> str:
 
 if __name__ == "__main__":
     # The command line is where the world comes in.
-    sys.exit(main(sys.argv[1:], datetime.now(UTC)))  # noqa: TID251
+    spoken = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    sys.exit(main(sys.argv[1:], datetime.now(UTC), next(filter(None, spoken), "")))  # noqa: TID251

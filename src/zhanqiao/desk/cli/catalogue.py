@@ -43,7 +43,8 @@ def add(
         return
     call.say(
         f"已编目：{dataset.zh}（{dataset.name} {dataset.version}），{len(dataset.items)} 个信息项",
-        f"Described: {dataset.en} ({dataset.name} {dataset.version}), {len(dataset.items)} items",
+        f"Described: {dataset.en} ({dataset.name} {dataset.version}), {len(dataset.items)} item"
+        + ("s" if len(dataset.items) > 1 else ""),
     )
     if not dataset.subject_kinds:
         call.say(

@@ -20,7 +20,14 @@ from zhanqiao.desk.cli.output import (
     show_line,
 )
 from zhanqiao.desk.configuration import utc_now
-from zhanqiao.ledger.certificate import MAX_ANSWER_BYTES, MAX_CERTIFICATE_BYTES, answer_path
+from zhanqiao.ledger.certificate import (
+    ANSWER,
+    CERTIFICATE,
+    MAX_ANSWER_BYTES,
+    MAX_CERTIFICATE_BYTES,
+    answer_path,
+    certificate_path,
+)
 from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
@@ -37,7 +44,9 @@ app = typer.Typer()
 
 @app.command("verify")
 def verify_files(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Certificates (.cert). 凭证文件。")],
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, help="Certificates (.cert), or folders of them. 凭证文件或其文件夹。")
+    ],
     trust: TrustOption = None,
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
@@ -50,7 +59,7 @@ def verify_files(
         raise typer.BadParameter(f"no trust file at {path}: give the log's with --trust")
     try:
         trusted = Trust.parse(read_bounded(path, MAX_TRUST_BYTES))
-        verdicts = [(file, _verdict(file, trusted)) for file in files]
+        verdicts = [(file, _verdict(file, trusted)) for file in _certificates(files)]
     except Unsound as flaw:
         raise typer.BadParameter(flaw.problem.message(spoken)) from flaw
     except OSError as cause:
@@ -61,6 +70,26 @@ def verify_files(
         for file, verdict in verdicts:
             _show(file, verdict, spoken)
     raise typer.Exit(exit_status(verdict for _, verdict in verdicts))
+
+
+def _certificates(named: list[Path]) -> list[Path]:
+    """Return what is to be checked: a folder stands for what it holds, an answer for the certificate beside it.
+
+    An answer without a certificate stays itself, which is none: it must not look as if it had been checked.
+    """
+    found: dict[Path, None] = {}
+    for path in named:
+        held = (
+            sorted(one for one in path.iterdir() if one.name.endswith((CERTIFICATE, ANSWER)))
+            if path.is_dir()
+            else [path]
+        )
+        if not held:
+            raise typer.BadParameter(f"no certificate (*{CERTIFICATE}) in {printable(str(path))}")
+        for one in held:
+            certificate = certificate_path(one)
+            found[certificate if certificate.exists() else one] = None
+    return list(found)
 
 
 def _verdict(file: Path, trusted: Trust) -> Verdict:

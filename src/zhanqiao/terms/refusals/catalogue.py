@@ -101,10 +101,10 @@ ROWS: dict[str, Rule] = {
         "请补充 {{property: {property}, value: ...}}。",
     ),
     "contract-type-wrong": _contract(
-        "{wanted} is wanted here, not {found}.",
-        "此处应为 {wanted}，实际为 {found}。",
-        "Correct the value; text that looks like a number, a date or yes/no stands in quotes.",
-        "请更正；形似数字、日期或 yes/no 的文本须加引号。",
+        "{wanted_en} is wanted here, not {found_en}.",
+        "此处应为{wanted_zh}，实际为{found_zh}。",
+        "Write it like this: {example}",
+        "请写作：{example}",
     ),
     "contract-value-empty": _contract(
         "nothing is said here.",
@@ -131,10 +131,10 @@ ROWS: dict[str, Rule] = {
         "可用的代码：{known}。",
     ),
     "contract-form-wrong": _contract(
-        "{value} does not have the form that is wanted: {wanted}.",
-        "{value} 的格式不符，应为：{wanted}。",
-        "Correct it.",
-        "请更正。",
+        "{value} does not have the form that is wanted.",
+        "{value} 的格式不符。",
+        "Write {wanted_en}.",
+        "应为：{wanted_zh}。",
     ),
     "contract-number-outside": _contract(
         "{value} lies outside of {low} to {high}.",
