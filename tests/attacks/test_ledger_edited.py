@@ -5,6 +5,7 @@ The editor writes SQL and files, and holds no key. Every column of every table o
 in each kind of row; rows are deleted, swapped, made up and rolled back.
 """
 
+import os
 import shutil
 import sqlite3
 
@@ -285,6 +286,15 @@ FILES = {
 
 
 MORE = {"a byte more": b"\n", "a hash more": bytes(32)}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_file_is_named_and_not_waited_for(told, name, put):
+    path = told.home / "ledger" / name
+    path.unlink()
+    put(path)
+    assert damage(told)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -38,6 +38,7 @@ from zhanqiao.ledger.entries import (
 from zhanqiao.ledger.head import read_head
 from zhanqiao.ledger.models import Entry, Request
 from zhanqiao.ledger.note import NoteVerifier, open_note
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, ProofWrong, leaf_hash, root_from_inclusion
 from zhanqiao.terms.canonical import digest_bytes
@@ -217,7 +218,7 @@ def check_certificates(tiles: TileStore, log: NoteVerifier, witnesses: Sequence[
 def check_certificate(path: Path, tiles: TileStore, log: NoteVerifier, witnesses: Sequence[NoteVerifier] = ()) -> bytes:
     """Return a certificate that is kept for hand-over; raises LedgerDamaged unless it is, to the byte, one of this log."""
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
         parts = certificate.parse(content)
         cosignatures_on(parts.note, witnesses)
         at = Checkpoint.parse(open_note(parts.note, [log])[0])

@@ -39,6 +39,7 @@ from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.proof import KeyProof, standing_proof
+from zhanqiao.ledger.regular_file import NotRegular, read_whole
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
 from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Witnesses, send_over_http
@@ -309,11 +310,11 @@ class Book:
     def checkpoint(self) -> Checkpoint:
         """Read the checkpoint that the disk shows. There is one from the founding on: a missing one is damage."""
         try:
-            text, _ = open_note((self.folder / "checkpoint").read_bytes(), [self._keys.log.verifier])
+            text, _ = open_note(read_whole(self.folder / "checkpoint"), [self._keys.log.verifier])
             return Checkpoint.parse(text)
         except FileNotFoundError as cause:
             raise LedgerDamaged("couldn't read the checkpoint: it is missing") from cause
-        except ValueError as cause:
+        except (ValueError, NotRegular) as cause:
             raise LedgerDamaged(f"couldn't read the checkpoint: {cause}") from cause
 
     def confirm(self, note: bytes) -> Checkpoint:
@@ -373,7 +374,7 @@ class Book:
         if kept is not None and kept.checkpoint.size > index:
             return kept.note, kept.checkpoint
         checkpoint = self._publish()
-        return (self.folder / "checkpoint").read_bytes(), checkpoint
+        return read_whole(self.folder / "checkpoint"), checkpoint
 
     def _envelope(self, index: int) -> bytes:
         entry = next(read_entries(index), None)

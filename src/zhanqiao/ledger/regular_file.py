@@ -15,6 +15,10 @@ from pathlib import Path
 _PIECE_BYTES = 1 << 20
 
 
+class NotRegular(OSError):  # noqa: N818  the name says what is so
+    """What lies there is a device, a pipe, a folder."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
     """Open a regular file for reading; yields its descriptor."""
@@ -22,10 +26,16 @@ def opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+            raise NotRegular(errno.EINVAL, "not a regular file", str(path))
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def read_whole(path: Path) -> bytes:
+    """Read one of our own files, of whatever length; a pipe in its place is an error, and not waited for."""
+    with opened(path) as descriptor:
+        return read_up_to(descriptor, os.fstat(descriptor).st_size + 1)
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

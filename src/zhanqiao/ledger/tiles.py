@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import NotRegular, read_whole
 from zhanqiao.ledger.tree import (
     HASH_BYTES,
     Frontier,
@@ -175,9 +176,10 @@ class TileStore:
         """
         grown = {(level, number): records for level, number, records in self._grown(size, unshown)} if unshown else {}
         for path in sorted((self.folder / "tile").rglob("*")):
-            if path.suffix == durable.PART or (path.is_dir() and not path.is_symlink()):
+            place = self._place(path)
+            if path.suffix == durable.PART or (place is None and path.is_dir() and not path.is_symlink()):
                 continue
-            if (place := self._place(path)) is None:
+            if place is None:
                 raise TilesDamaged(f"couldn't confirm {self._shown(path)}: no such tile belongs to this log")
             level, number, width = place
             held = 0 if level == "entries" else _TILE_HEIGHT * int(level)
@@ -187,7 +189,7 @@ class TileStore:
             records = grown.get((level, number)) or (self._records(level, number, shown) if shown > 0 else [])
             if width > len(records):
                 raise TilesDamaged(f"couldn't confirm {self._shown(path)}: no such tile belongs to this log")
-            if path.read_bytes() != b"".join(records[:width]):
+            if _read(path) != b"".join(records[:width]):
                 raise TilesDamaged(f"couldn't confirm {self._shown(path)}: it holds something else than was logged")
 
     def _place(self, path: Path) -> tuple[str, int, int] | None:
@@ -221,7 +223,7 @@ class TileStore:
         # The full one is tried again last: it may have taken the partial one's place between the two looks.
         for candidate in (full, partial, full):
             try:
-                content = candidate.read_bytes()
+                content = _read(candidate)
             except FileNotFoundError:
                 continue
             records = list(_split_entries(content) if level == "entries" else _split_hashes(content))
@@ -281,10 +283,17 @@ def _split_entries(content: bytes) -> Iterator[bytes]:
         at = end
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return read_whole(path)
+    except NotRegular as cause:
+        raise TilesDamaged(f"couldn't read the tile {path.name}: {cause.strerror}") from cause
+
+
 def _write_once(path: Path, content: bytes) -> None:
     """Put `content` at `path`, durably but for the folder's own sync. What stands there already must be the same."""
     try:
-        found = path.read_bytes()
+        found = _read(path)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)  # `_sync` makes the folders last
     else:

@@ -33,6 +33,7 @@ from zhanqiao.ledger.cosigning import SIZE_TYPE, Submission
 from zhanqiao.ledger.exact import exact_decimal
 from zhanqiao.ledger.note import COSIGNATURE, NoteVerifier, open_note, read_lines
 from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import TilesDamaged, TileStore
 from zhanqiao.ledger.tree import MAX_SIZE, check_consistency, root_at
 
@@ -209,7 +210,7 @@ class Witnesses:
 
     def _read(self, name: str) -> Kept | None:
         try:
-            note = (self._folder / name).read_bytes()
+            note = read_whole(self._folder / name)
         except FileNotFoundError:
             return None
         text, _ = open_note(note, [self._log])
@@ -288,7 +289,7 @@ class Witnesses:
         )
 
     def _shown(self) -> tuple[bytes, Checkpoint]:
-        note = (self._folder / "checkpoint").read_bytes()
+        note = read_whole(self._folder / "checkpoint")
         return note, Checkpoint.parse(open_note(note, [self._log])[0])
 
     def _root_of_first(self, entries: int, size: int) -> bytes:
