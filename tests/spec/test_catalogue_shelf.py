@@ -279,6 +279,26 @@ def test_published_rows_go_out_of_use_only_by_a_word_of_its_own(book: Book) -> N
     assert book.size == size
 
 
+def test_rows_that_are_published_while_a_contract_waits_for_its_turn_stay(book: Book) -> None:
+    """Between its look and its turn to write, somebody else's load ends: told as published, it must not be gone."""
+    dataset = described(shelf.add(book, GOOD, "hrss-officer"))
+    first = snapshot(dataset, 1)
+
+    class Waiting:
+        """The book, on which another writer comes first once."""
+
+        waited = False
+
+        def recording(self, *given: object, **named: object):
+            if not self.waited:
+                self.waited = True
+                publish(book, first)
+            return book.recording(*given, **named)
+
+    assert codes_of(shelf.add(Waiting(), raised("1.1.0"), "hrss-officer")) == ["contract-withdraws"]
+    assert shelf.snapshot_of(dataset.name).id == first.id
+
+
 def test_a_batch_read_under_a_former_contract_is_not_published(book: Book) -> None:
     dataset = described(shelf.add(book, GOOD, "hrss-officer"))
     shelf.add(book, raised("1.1.0"), "hrss-officer")

@@ -82,21 +82,23 @@ def add(book: Book, contract: str | bytes, by: str, *, withdraw: bool = False) -
     text = contracts.text_of(contract)
     while True:
         # (2) The same contract again is no change and no event.
-        found = _found_by(dataset)
+        found, published = _found_by(dataset), snapshot_of(dataset.name)
         if found.former is not None and found.former.digest == dataset.digest:
             return dataset
         # (3) Another one has to come after what stands.
         if (refusal := check_successor(dataset, found)) is not None:
             return refusal
         # (4) And what is published is not taken out of use by somebody who only mends a word.
-        published = snapshot_of(dataset.name)
         if published is not None and not withdraw:
             facts = {"dataset": dataset.name, "rows": f"{published.rows:,}", "version": dataset.version}
             return refuse("contract-withdraws", **facts)
         # (5) Keep it and put it in force, unless somebody came first: then look again.
         try:
             with book.recording(_described(dataset, found, by)) as tx:
-                _keep(tx, dataset, text, found, by)
+                # Inside an IMMEDIATE transaction what we see stays so.
+                if (_found_by(dataset), snapshot_of(dataset.name)) != (found, published):
+                    raise _Overtaken
+                _keep(tx, dataset, text, by)
         except _Overtaken:
             continue
         return dataset
@@ -162,10 +164,7 @@ def _described(dataset: Dataset, found: Found, by: str) -> Event:
     return Event("catalogue.described", by, facts=facts)
 
 
-def _keep(tx: Recording, dataset: Dataset, text: str, found: Found, by: str) -> None:
-    # Inside an IMMEDIATE transaction what we see stays so.
-    if _found_by(dataset) != found:
-        raise _Overtaken
+def _keep(tx: Recording, dataset: Dataset, text: str, by: str) -> None:
     ContractRow.objects.create(
         digest=dataset.digest, dataset=dataset.name, version=dataset.version, text=text, by=by, described=tx.at
     )
