@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attack: one human gathers powers that three should hold."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_human_opens_a_second_account(town: Town):
     for written in (" certificate of sysadmin ", "CERTIFICATE OF  SYSADMIN", "certificate\u3000ｏｆ sysadmin\n"):
         again = NewPerson("sys-again", "bureau", "又一个", written, public_bytes(make_key()))
         assert codes(register.register_person(town.book, again, "sysadmin")) == ["natural-person-taken"]
+
+
+def test_who_may_not_register_is_not_told_who_has_an_account(town: Town):
+    known = NewPerson("asking", "nowhere", "问", "certificate of sysadmin", b"short")
+    unknown = replace(known, natural="certificate of nobody")
+    for by, code in (("secadmin", "role-missing"), ("nobody", "person-unknown")):
+        assert codes(register.register_person(town.book, known, by)) == [code]
+        assert codes(register.register_person(town.book, unknown, by)) == [code]
 
 
 CARD = "11010519491231002X"

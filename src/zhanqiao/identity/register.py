@@ -114,10 +114,12 @@ def register_person(
 ) -> Person | Refusal:
     """Make an account. It holds no role yet: roles here would take the security administrator, whom `by` is not."""
     with book.recording() as tx:
+        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *(check_actor(by, Role.SECURITY_ADMIN) if new.roles else ())]
+        if reasons:
+            # Who may not register is not told whether a natural person has an account.
+            return note_refusal(tx, "identity.register-person", by, new.id, reasons)
         natural = _slow_digest(new.natural)
-        reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_new_person(new, natural)]
-        if new.roles:
-            reasons += check_actor(by, Role.SECURITY_ADMIN)
+        reasons = _check_new_person(new, natural)
         if find_organisation(new.organisation) is None:
             reasons.append(Reason("organisation-unknown", {"organisation": new.organisation}))
         if reasons:
