@@ -211,3 +211,15 @@ def test_a_list_of_migrations_that_was_cut_is_named_and_not_repeated(house, row)
     change(house.home, f"DELETE FROM django_migrations WHERE app = '{row}' AND name = '0001_initial'")
     for outcome in (open_house(house.home), upgrade(house.home)):
         assert codes(outcome) == ["state-relabelled"]
+
+
+def test_an_emptied_state_is_damaged_and_is_not_filled_with_empty_tables(house):
+    connections.close_all()
+    file = state.file_of(house.home)
+    for beside in ("-wal", "-shm"):
+        file.with_name(file.name + beside).unlink(missing_ok=True)
+    file.write_bytes(b"")
+    assert codes(upgrade(house.home)) == codes(open_house(house.home)) == ["state-damaged"]
+    connections.close_all()
+    with closing(sqlite3.connect(file)) as left:
+        assert left.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
