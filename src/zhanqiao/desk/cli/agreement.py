@@ -21,7 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Digital contracts: two seals, then
 
 _VERBS = {
     "file": (lifecycle.file, "Note that the agreement was filed with the authority. 备案。"),
-    "suspend": (lifecycle.suspend, "Suspend: a party all of it, a department its own items; acts at once. 暂停。"),
+    "suspend": (
+        lifecycle.suspend,
+        "Suspend: issuer or authority all of it, a source department its own items; acts at once. 暂停。",
+    ),
     "resume": (lifecycle.resume, "Lift one's own suspension; it goes on when no other stands. 恢复。"),
     "terminate": (lifecycle.terminate, "End the agreement for good; acts at once. 终止。"),
 }
@@ -107,12 +110,21 @@ def _show(call: Call, agreement: Agreement) -> None:
     call.say(f"  状态：{zh}（{agreement.state.value}）", f"  state: {en} ({agreement.state.value})")
     for reason in agreement.recipient_out:
         show_line(UNSURE_MARK, f" {reason.message(call.lang)}")
+    for holder in agreement.held_by:
+        call.say(f"  {holder} 暂停了整个合约", f"  suspended by {holder}")
+    for holder in agreement.held_items_by:
+        call.say(f"  {holder} 暂停了本部门数据的使用", f"  {holder} holds its own data back")
+    if agreement.filed:
+        call.say("  已备案", "  filed with the authority")
     call.say(f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
     sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
     missing = ", ".join(agreement.missing_seals) or "-"
     call.say(f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
     for part in contract.granted:
         items = ", ".join(part.items)
+        if part.department in agreement.held_items_by:
+            call.say(f"  暂停使用：{part.dataset}（{items}）", f"  held back: {part.dataset} ({items})")
+            continue
         call.say(f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
     for name in contract.services:
         call.say(f"  服务：{name}", f"  service: {name}")
