@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zhanqiao.desk import damage, schema, state
+from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
@@ -61,7 +62,8 @@ class Finding:
 
 def examine(home: Path) -> list[Finding]:
     """Make every check, in a fixed order; when the deployment does not open, why, and what can be seen from outside."""
-    if not home.is_dir():
+    # Where there is no deployment nothing is examined: what is said of it would be said of somebody else's folder.
+    if not (home / SETTINGS_FILE).is_file():
         return [Finding("opens", Reason("no-deployment", {"home": str(home)}))]
     findings = [*_run(_OUTSIDE, home)]
     house = open_house(home)
