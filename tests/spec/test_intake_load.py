@@ -188,6 +188,7 @@ def test_a_new_contract_wants_the_data_again(house, enrolment, tmp_path):
 
 # --- bad rows -------------------------------------------------------------------------------------
 
+OTHERWISE = "Written in another way (spaces, line breaks, full width)"
 BAD = (
     f"{WANG},王伟,1949-12-31,市南区,5000.00,,",  # 2 good
     f"{LI},李秀英,1960-02-30,市北区,6307.85,,",  # 3 no such day
@@ -261,6 +262,25 @@ def test_nothing_readable_is_left_on_the_disk(house, enrolment, tmp_path):
     assert [path.name for path in (house.home / "landing").iterdir()] == [".enrolment.lock"]
 
 
+def test_every_fault_is_listed_by_row_without_a_value(house, enrolment, tmp_path):
+    tally = intake.Tally()
+    refusal = load(house, deliver(tmp_path, *BAD), tally=tally)
+    assert isinstance(refusal, Refusal)
+    lines = intake.as_list(tally.faults(), enrolment, "en").splitlines()
+    assert lines[0] == "file,row,header,code,what is wrong"
+    assert [",".join(line.split(",")[:4]) for line in lines[1:]] == [
+        "1,3,出生日期,date",
+        "1,4,公民身份号码,identifier",
+        "1,4,所属区市,domain",
+        "1,5,row,fields",
+        "1,6,月缴费基数,range",
+        "1,7,所属区市,required",
+        "1,8,公民身份号码,unique",
+        "1,9,公民身份号码,unique",
+    ]
+    assert not any(word in "\n".join(lines) for word in (WANG, "王伟", "青岛市", "100000.01"))
+
+
 def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
     refusal = load(house, deliver(tmp_path, *BAD))
     assert isinstance(refusal, Refusal)
@@ -275,9 +295,21 @@ def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
 def test_empty_lines_of_a_spreadsheet_are_no_rows(house, enrolment, tmp_path):
     empty = "," * (len(HEADERS) - 1)
     report = loaded(house, deliver(tmp_path, *GOOD, *[empty] * 30))
-    assert (report.rows, report.published, report.quarantined) == (5, 5, 0)
-    between = loaded(house, deliver(tmp_path, *GOOD[:4], empty, GOOD[4], empty))
-    assert [(count.code, count.first) for count in between.found] == [("blank", ((1, 6),))]
+    assert (report.rows, report.published, report.quarantined, report.blank) == (5, 5, 0, 0)
+    between = loaded(house, deliver(tmp_path, *GOOD[:4], empty, "", GOOD[4], f"{SUN},孙丽,1990-01-01,,1,,", empty))
+    assert (between.rows, between.published, between.quarantined, between.blank) == (6, 5, 1, 2)
+    assert [count.first for count in between.found] == [((1, 9),)], "rows are numbered as the file has them"
+    assert "2 rows without any value, which are no rows" in between.as_text("en")
+
+
+def test_nothing_but_empty_lines_takes_the_place_of_nothing(house, enrolment, tmp_path):
+    empty = "," * (len(HEADERS) - 1)
+    before = loaded(house, deliver(tmp_path, *GOOD))
+    assert refused(house, deliver(tmp_path, *[empty] * 3)) == {"intake-empty"}
+    table = pa.table({name: ["", ""] for name in HEADERS})
+    pq.write_table(table, tmp_path / "empty.parquet")
+    assert refused(house, tmp_path / "empty.parquet") == {"intake-empty"}
+    assert shelf.snapshot_of("enrolment").id == before.snapshot
 
 
 def test_one_bad_row_in_five_is_still_published(house, enrolment, tmp_path):
@@ -306,21 +338,24 @@ def test_no_file_is_a_usage_error(house, enrolment):
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        (HEADER.replace("姓名", "名字"), "Missing: 姓名. Twice: -. Unknown, by place: 2."),
-        (HEADER + ",姓名", "Missing: -. Twice: 姓名. Unknown, by place: -."),
-        (HEADER.replace(",备注", ""), "Missing: 备注. Twice: -. Unknown, by place: -."),
-        (HEADER + ",手机", "Missing: -. Twice: -. Unknown, by place: 8."),
-        (HEADER.replace("姓名", "名 字"), "Missing: 姓名. Twice: -. Unknown, by place: 2. Spaces stand around: -."),
-        (HEADER.replace("姓名", " 姓名"), "Missing: 姓名. Twice: -. Unknown, by place: 2. Spaces stand around: 姓名."),
-        (HEADER + ",姓名\u3000", "Missing: -. Twice: -. Unknown, by place: 8. Spaces stand around: 姓名."),
-        (HEADER + ", 手机", "Missing: -. Twice: -. Unknown, by place: 8. Spaces stand around: -."),
+        (HEADER.replace("姓名", "名字"), "Missing: 姓名. Unknown, by place: 2."),
+        (HEADER + ",姓名", "Twice: 姓名."),
+        (HEADER.replace(",备注", ""), "Missing: 备注."),
+        (HEADER + ",手机", "Unknown, by place: 8."),
+        (HEADER + ",", "Without a name, by place: 8."),
+        (HEADER.replace("姓名", " 姓名"), f"{OTHERWISE}: 姓名. Unknown, by place: 2."),
+        (HEADER.replace("姓名", "姓　名"), f"{OTHERWISE}: 姓名. Unknown, by place: 2."),
+        (HEADER.replace("姓名", '"姓\n名"'), f"{OTHERWISE}: 姓名. Unknown, by place: 2."),
+        (HEADER + ",姓名\u3000", "Unknown, by place: 8."),
+        (HEADER.replace(",", ";"), "Unknown, by place: 1. There is no comma in the first line."),
     ],
 )
 def test_another_header_refuses_the_file(house, enrolment, tmp_path, header, says):
     refusal = load(house, deliver(tmp_path, header=header))
     assert isinstance(refusal, Refusal)
-    assert says in refusal.reasons[0].message("en")
+    assert refusal.reasons[0].message("en").endswith(says)
     assert refusal.reasons[0].message("zh").startswith("delivery.csv：表头")
+    assert "{" not in refusal.reasons[0].message("zh")
 
 
 def test_a_file_without_header_line_does_not_leak_its_first_row(house, enrolment, tmp_path):

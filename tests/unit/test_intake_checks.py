@@ -142,6 +142,11 @@ def number(scale: int, low: str = "-1e15", high: str = "1e15") -> Item:
     return item(LogicalType.NUMBER, scale=scale, bounds=Bounds(Decimal(low), Decimal(high)))
 
 
+def test_full_width_digits_are_digits():
+    values, found = checked(number(2), "１２", "－３．５０", "1２.5", "7")
+    assert (values, found) == ([Decimal(v) for v in ("12.00", "-3.50", "12.50", "7.00")], {})
+
+
 def test_numbers_are_exact():
     values, found = checked(number(2), "0.1", "0.10", "12", "-3.5", "012.50", "-0", "999999999999999.99")
     assert found == {}
@@ -164,7 +169,8 @@ def test_numbers_are_exact():
         ".",
         "1.2.3",
         "＋1",
-        "１２",
+        "１²",
+        "①",
         "NaN",
         "inf",
         "壹",
@@ -254,15 +260,46 @@ def test_days_that_never_were_are_found(bad):
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "2026/1/5",
+        "2026-1-5",
+        "2026/01/5",
+        "2026/1/05",
+        "2026年1月5日",
+        "2026年01月05日",
+        "２０２６/１/５",
+        "２０２６－０１－０５",
+        "2026/1/5 0:00",
+        "2026-01-05 00:00:00",
+        "2026-01-05T00:00",
+        "2026-01-05 00:00:00.000",
+        "20260105 00:00:00",
+    ],
+)
+def test_days_as_spreadsheets_and_databases_write_them_are_read(written):
+    assert checked(item(LogicalType.DATE), written, "2024-02-29") == ([date(2026, 1, 5), date(2024, 2, 29)], {})
+
+
+def test_a_respelt_day_must_be_one():
+    assert checked(item(LogicalType.DATE), "2026/2/29", "2026年13月1日")[1] == {"date": ["2026/2/29", "2026年13月1日"]}
+
+
+@pytest.mark.parametrize(
     "bad",
     [
-        "2026-1-5",
         "25-11-2026",
+        "26-1-5",
+        "2026-1/5",
+        "2026年1月",
+        "2026年11月25",
+        "2026-001-05",
         "2026-11/25",
         "2026.11.25",
         "2026-11-25 ",
-        "2026年11月25日",
-        "2026-11-25T00:00",
+        "2026-11-25T08:00",
+        "2026-11-25 00:00:01",
+        "2026-11-25 0",
         "202611",
         "今天",
         "２０２６-1",
@@ -429,14 +466,15 @@ def test_findings_carry_row_numbers_and_no_values():
     )
     result = check(dataset("d", first, second), rows)
     found = {(finding.item, finding.code): finding.rows.tolist() for finding in result.findings}
-    assert found == {("a", "type"): [3], ("a", "required"): [7], ("b", "date"): [3], ("", "blank"): [4]}
-    assert result.bad.tolist() == [False, True, True, True]
+    assert found == {("a", "type"): [3], ("a", "required"): [7], ("b", "date"): [3]}
+    assert result.bad.tolist() == [False, True, False, True]
+    assert result.good.tolist() == [True, False, False, False], "what has no value is no row, neither good nor bad"
     assert "x" not in repr(result.findings)
 
 
 def test_every_code_has_its_sentences():
     source = Path(checks.__file__).read_text(encoding="utf-8")
-    used = set(re.findall(r'broken\["(\w+)"\]', source)) | {"fields", "unfinished", "blank", "unique"}
+    used = set(re.findall(r'broken\["(\w+)"\]', source)) | {"fields", "unfinished", "unique"}
     assert used == set(CODES)
 
 
@@ -445,12 +483,12 @@ def test_a_value_of_another_type_gets_the_forms_of_its_own(lang):
     assert set(FORMS) == set(LogicalType) - {LogicalType.STRING}
     for kind in FORMS:
         (line,) = describe((Count("it", "type", 1, ((1, 2),)),), {"it": item(kind)}, lang)
-        assert ("2026/11/25" in line) == (kind is LogicalType.DATE), line
+        assert ("2026/11/5" in line) == (kind is LogicalType.DATE), line
         assert ("否" in line) == (kind is LogicalType.BOOLEAN), line
         assert ("-5" in line) == (kind in {LogicalType.INTEGER, LogicalType.NUMBER}), line
         assert ("1200.5" in line) == (kind is LogicalType.NUMBER), line
         # What is said to be a form is one.
-        forms = re.findall(r"[0-9][0-9./-]*|-[0-9]|[是否]", FORMS[kind][lang == "zh"])
+        forms = re.findall(r"[0-9][0-9./年月日-]*|-[0-9]|[是否]", FORMS[kind][lang == "zh"])
         assert forms
         assert checked(item(kind, **({"scale": 1} if kind is LogicalType.NUMBER else {})), *forms)[1] == {}
 

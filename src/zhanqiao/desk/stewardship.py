@@ -7,9 +7,9 @@ from pathlib import Path
 from zhanqiao import intake
 from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.identity.attempts import note_refusal
-from zhanqiao.identity.directory import check_actor, check_steward
+from zhanqiao.identity.directory import check_actor, check_steward, find_organisation
 from zhanqiao.identity.people import Role
-from zhanqiao.intake import LoadReport
+from zhanqiao.intake import LoadReport, Tally
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Reason, Refusal, meant, refuse
 from zhanqiao.vault.house import House
@@ -24,19 +24,24 @@ def describe(house: House, contract: bytes, by: str, *, withdraw: bool = False) 
     if isinstance(dataset, Refusal):
         return dataset
     if reasons := check_steward(by, dataset.department):
+        if find_organisation(dataset.department) is None:
+            # Nobody could belong to it: it is misspelt, or not registered yet.
+            reasons = (Reason("organisation-unknown", {"organisation": dataset.department}),)
         return _refused(house, "catalogue.describe", by, dataset.name, reasons)
     return shelf.add(house.book, contract, by, withdraw=withdraw)
 
 
-def deliver(house: House, dataset: str, files: Sequence[Path], by: str) -> LoadReport | Refusal:
-    """Load a delivery, if `by` is a steward of the department that the dataset belongs to."""
+def deliver(
+    house: House, dataset: str, files: Sequence[Path], by: str, tally: Tally | None = None
+) -> LoadReport | Refusal:
+    """Load a delivery, if `by` is a steward of the department that the dataset belongs to; `tally` is told of every fault."""
     found = shelf.find(dataset)
     if found is None:
         own = (one.name for one in shelf.all() if not check_steward(by, one.department))
         return refuse("unknown-dataset", dataset=dataset, **meant(dataset, own))
     if reasons := check_steward(by, found.department):
         return _refused(house, "intake.load", by, dataset, reasons)
-    return intake.load(house, dataset, files, by, against=lambda: check_steward(by, found.department))
+    return intake.load(house, dataset, files, by, against=lambda: check_steward(by, found.department), tally=tally)
 
 
 def sweep(house: House, by: str) -> dict[str, int] | Refusal:

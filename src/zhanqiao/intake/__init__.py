@@ -5,8 +5,8 @@
 """
 
 from zhanqiao.intake.load import load
-from zhanqiao.intake.report import LoadReport
+from zhanqiao.intake.report import LoadReport, Tally, as_list
 from zhanqiao.intake.retention import drop_superseded
 from zhanqiao.intake.sweep import sweep
 
-__all__ = ["LoadReport", "drop_superseded", "load", "sweep"]
+__all__ = ["LoadReport", "Tally", "as_list", "drop_superseded", "load", "sweep"]

@@ -26,7 +26,6 @@ from zhanqiao.terms.datasets import Bounds, Dataset, Item, LogicalType
 CODES: dict[str, tuple[str, str]] = {
     "fields": ("too few or too many fields", "字段数不符"),
     "unfinished": ("the last line has no end and may be cut off", "最后一行没有换行，可能不完整"),
-    "blank": ("no value at all", "整行为空"),
     "required": ("a required value is missing", "缺少必填值"),
     "type": ("not of the item's type or form", "类型或格式不符"),
     "date": ("a day that does not exist", "日期不存在"),
@@ -52,7 +51,10 @@ CODES: dict[str, tuple[str, str]] = {
 FORMS: dict[LogicalType, tuple[str, str]] = {
     LogicalType.INTEGER: ("whole numbers: 1200, -5", "整数写作 1200 或 -5"),
     LogicalType.NUMBER: ("numbers: 1200, 1200.5, -5", "数字写作 1200、1200.5 或 -5"),
-    LogicalType.DATE: ("days: 2026-11-25, 2026/11/25, 20261125", "日期写作 2026-11-25、2026/11/25 或 20261125"),
+    LogicalType.DATE: (
+        "days, the year first: 2026-11-05, 2026/11/5, 20261105, 2026年11月5日",
+        "日期写作 2026-11-05、2026/11/5、20261105 或 2026年11月5日",
+    ),
     LogicalType.BOOLEAN: ("是, 否", "写作“是”或“否”"),
 }
 
@@ -77,11 +79,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checked:
-    """One batch after its checks: a typed column per item (null where missing or wrong), and what was found."""
+    """One batch after its checks: a typed column per item (null where missing or wrong), and what was found.
+
+    blank  where no item has a value: a line of separators in a spreadsheet's export, which is no row; or None
+    """
 
     columns: dict[str, pa.Array]
     bad: Mask
+    blank: Mask | None
     findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> Mask:
+        return ~self.bad if self.blank is None else ~(self.bad | self.blank)
 
 
 def check(dataset: Dataset, rows: Rows) -> Checked:
@@ -95,9 +105,7 @@ def check(dataset: Dataset, rows: Rows) -> Checked:
         columns[item.name], broken = check_column(item, column, odd=rows.odd, encoding=rows.encoding)
         for code, where in broken.items():
             _note(findings, rows, bad, item.name, code, where if blank is None else where & ~blank)
-    if blank is not None:
-        _note(findings, rows, bad, "", "blank", blank)
-    return Checked(columns, bad, tuple(findings))
+    return Checked(columns, bad, blank, tuple(findings))
 
 
 def _note(findings: list[Finding], rows: Rows, bad: Mask, item: str, code: str, where: Mask) -> None:

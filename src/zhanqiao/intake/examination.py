@@ -20,7 +20,7 @@ from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, mask
 from zhanqiao.intake.parser_process import End, Rows, Torn
 from zhanqiao.intake.quarantine import BadRow, Waiting
-from zhanqiao.intake.report import FIRST_ROWS, Count, FileRead, describe, items_of
+from zhanqiao.intake.report import FileRead, Tally, describe, items_of
 from zhanqiao.intake.spool import Spool
 from zhanqiao.intake.texts import Mask
 from zhanqiao.terms.datasets import Dataset, Item
@@ -31,34 +31,19 @@ Published = Callable[[Item, pa.ChunkedArray], Mask | None]
 
 
 @dataclass
-class Tally:
-    """Findings counted by item and code, in the order in which they were met."""
-
-    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    _first: dict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=dict)
-
-    def add(self, item: str, code: str, file: int, rows: NDArray[np.int32]) -> None:
-        """Count rows of one file."""
-        self._counts[item, code] = self._counts.get((item, code), 0) + len(rows)
-        first = self._first.setdefault((item, code), [])
-        first += [(file, int(row)) for row in rows[: FIRST_ROWS - len(first)]]
-
-    def counts(self) -> tuple[Count, ...]:
-        """Return the counts, the most frequent first."""
-        ordered = sorted(self._counts.items(), key=lambda entry: -entry[1])
-        return tuple(Count(item, code, n, tuple(self._first[item, code])) for (item, code), n in ordered)
-
-
-@dataclass
 class Examined:
-    """A delivery that fits its contract but for the rows in `waiting`."""
+    """A delivery that fits its contract but for the rows in `waiting`.
+
+    blank  lines without any value, which are no rows and are not counted among them
+    """
 
     spool: Spool
     waiting: Waiting
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally
     files: list[FileRead] = field(default_factory=list)
     rows: int = 0
     bad: int = 0
+    blank: int = 0
     # Rows that the whole delivery shows to be bad: over all rows of the spool, or None when there are none.
     _late: Mask | None = None
 
@@ -78,10 +63,16 @@ class Examined:
 
 
 def examine(
-    dataset: Dataset, delivery: Delivery, workspace: Workspace, published: Published, *, max_bad_percent: int
+    dataset: Dataset,
+    delivery: Delivery,
+    workspace: Workspace,
+    published: Published,
+    tally: Tally,
+    *,
+    max_bad_percent: int,
 ) -> Examined | Refusal:
-    """Examine a delivery; a file that cannot be read, or too many bad rows, refuse it whole."""
-    examined = Examined(Spool(workspace.sealed_file()), Waiting(workspace.sealed_file()))
+    """Examine a delivery; a file that cannot be read, or too many bad rows, refuse it whole. `tally` tells what was found."""
+    examined = Examined(Spool(workspace.sealed_file()), Waiting(workspace.sealed_file()), tally)
     watched = _Watched.of(dataset)
     for number, file in enumerate(delivery.files, start=1):
         refusal = _examine_file(dataset, number, file, examined, watched)
@@ -96,14 +87,15 @@ def examine(
 def _examine_file(
     dataset: Dataset, number: int, file: Landed, examined: Examined, watched: "_Watched"
 ) -> Refusal | None:
-    encoding = ""
+    encoding, blank = "", 0
     for piece in parser_process.read(file.copy, file.size, _headers(dataset)):
         match piece:
             case Rows():
                 encoding = piece.encoding
                 checked = check(dataset, piece)
                 _set_aside(dataset, number, piece, checked, examined)
-                good = ~checked.bad
+                good = checked.good
+                blank += 0 if checked.blank is None else int(checked.blank.sum())
                 watched.note(number, piece, checked, good)
                 examined.spool.append(mask(dataset, checked.columns, piece.numbers).only(good))
             case Torn():
@@ -112,8 +104,11 @@ def _examine_file(
                 for row, text in zip(piece.numbers, piece.texts, strict=True):
                     examined.waiting.add(BadRow(number, row, (("", piece.why),), None, _unmarked(text)))
             case End():
+                if piece.rows == blank:
+                    return refuse("intake-empty", file=file.name)
                 examined.files.append(FileRead(file.name, piece.rows, encoding))
-                examined.rows += piece.rows
+                examined.rows += piece.rows - blank
+                examined.blank += blank
             case Refusal():
                 return Refusal(tuple(Reason(one.code, {**one.facts, "file": file.name}) for one in piece.reasons))
     return None

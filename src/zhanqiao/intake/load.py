@@ -22,7 +22,7 @@ from zhanqiao.intake.landing import FOLDER as LANDING
 from zhanqiao.intake.landing import Workspace
 from zhanqiao.intake.masks import Masked, identity_kind, numbered
 from zhanqiao.intake.published import published_values
-from zhanqiao.intake.report import LoadReport, items_of
+from zhanqiao.intake.report import LoadReport, Tally, items_of
 from zhanqiao.intake.sweep import sweep
 from zhanqiao.ledger import durable
 from zhanqiao.policy.decide import decide_build, decide_load
@@ -56,9 +56,11 @@ def load(
     *,
     max_bad_percent: int = MAX_BAD_PERCENT,
     against: Callable[[], Sequence[Reason]] = tuple,
+    tally: Tally | None = None,
 ) -> LoadReport | Refusal:
     """Load one delivery of one or several files into a dataset; or say why nothing was changed.
 
+    tally    is told what is wrong with which row, whether the delivery is published or refused
     against     gives what stands against `by` delivering this; asked when it is published, a long time after it began
     """
     dataset = shelf.find(dataset_name)
@@ -71,7 +73,8 @@ def load(
         house.vault.inside(),
         Workspace(landing, house.dice) as workspace,
     ):
-        outcome = _load(house, dataset, files, by, workspace, max_bad_percent, against)
+        found = Tally() if tally is None else tally
+        outcome = _load(house, dataset, files, by, workspace, max_bad_percent, against, found)
     if isinstance(outcome, Refusal):
         _note(house, dataset, outcome, by)
     # What an earlier load left when it died. Whoever is at work now sweeps when they end.
@@ -88,6 +91,7 @@ def _load(
     workspace: Workspace,
     max_bad_percent: int,
     against: Callable[[], Sequence[Reason]],
+    tally: Tally,
 ) -> LoadReport | Refusal:
     started = time.monotonic()
     # (1) Collect: take the files over, byte for byte. A crash leaves nothing: the copy has no name and no kept key.
@@ -107,7 +111,7 @@ def _load(
     # (3) Check every row against the contract, and mask it; nothing is stored before the whole delivery was seen.
     before = former if dataset.delivery is DeliveryKind.APPEND else None
     seen = published_values(house, permit, dataset, before)
-    examined = examine(dataset, delivery, workspace, seen, max_bad_percent=max_bad_percent)
+    examined = examine(dataset, delivery, workspace, seen, tally, max_bad_percent=max_bad_percent)
     if isinstance(examined, Refusal):
         return examined
     # (4) Number the subjects and put direct identifiers apart. A crash leaves numbers that no row carries and names
@@ -244,6 +248,7 @@ def _report(
         seconds=time.monotonic() - started,
         replaced=None if appends else stood,
         total=published + (stood or 0 if appends else 0),
+        blank=examined.blank,
     )
 
 

@@ -22,6 +22,7 @@ import json
 import os
 import re
 import struct
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NoReturn
@@ -406,15 +407,35 @@ def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
     twice = [name for name in wanted if found.count(name) > 1]
     unknown = [str(place) for place, name in enumerate(found, start=1) if name not in wanted]
     if missing or twice or unknown:
-        bare = {name.strip() for name in found if name != name.strip()}
-        raise Refused(
-            "intake-header",
-            missing="、".join(missing[:50]) or "-",
-            twice="、".join(twice[:50]) or "-",
-            unknown="、".join(unknown[:50]) or "-",
-            spaced="、".join([name for name in wanted if name in bare][:50]) or "-",
-        )
+        raise Refused("intake-header", **_differences(found, wanted, missing, twice, unknown))
     return [found.index(name) for name in wanted]
+
+
+def _differences(
+    found: list[str], wanted: tuple[str, ...], missing: list[str], twice: list[str], unknown: list[str]
+) -> dict[str, str]:
+    """Return what is not so in a header line, as facts in two languages; of each kind what there is, and no more."""
+    bare = {_bare(name) for name in found if name not in wanted}
+    otherwise = [name for name in missing if _bare(name) in bare]
+    nameless = [str(place) for place, name in enumerate(found, start=1) if not name.strip()]
+    kinds = (
+        ("缺少", "Missing", [name for name in missing if name not in otherwise]),
+        ("写法不同（空格、换行、全角符号）", "Written in another way (spaces, line breaks, full width)", otherwise),
+        ("重复", "Twice", twice),
+        ("未知（列序）", "Unknown, by place", [place for place in unknown if place not in nameless]),
+        ("没有名称（列序）", "Without a name, by place", nameless),
+    )
+    zh = [f"{kind}：{'、'.join(names[:50])}。" for kind, _, names in kinds if names]
+    en = [f"{kind}: {', '.join(names[:50])}." for _, kind, names in kinds if names]
+    if len(found) == 1 and len(wanted) > 1:
+        zh.append("首行没有半角逗号。")
+        en.append("There is no comma in the first line.")
+    return {"said_zh": "".join(zh), "said_en": " ".join(en)}
+
+
+def _bare(name: str) -> str:
+    """Return a header without what a spreadsheet adds or spells in another width."""
+    return "".join(unicodedata.normalize("NFKC", name).split())
 
 
 def read_header(record: Block, wanted: tuple[str, ...]) -> list[int]:

@@ -207,6 +207,7 @@ def _refusal(value: dict[str, Any]) -> Refusal:
     code, facts = value.get("code"), value.get("facts")
     if not (isinstance(code, str) and code.startswith("intake-") and code in RULES and isinstance(facts, dict)):
         raise _Stopped
-    if {name for _, name, _, _ in Formatter().parse(RULES[code].en) if name} - {"file"} != set(facts):
+    sentences = RULES[code].en + RULES[code].zh
+    if {name for _, name, _, _ in Formatter().parse(sentences) if name} - {"file"} != set(facts):
         raise _Stopped
     return Refusal((Reason(code, {str(name): str(fact)[:5_000] for name, fact in facts.items()}),))

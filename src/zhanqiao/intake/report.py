@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of one load, written for the department: what came, what was published, what to correct. No values."""
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zhanqiao.intake.checks import CODES, FORMS
 from zhanqiao.terms.datasets import Dataset, Item
 from zhanqiao.terms.refusals import Lang
 
 FIRST_ROWS = 5
+# So many rows are told one by one for each item and code; who broke more of one kind has one thing to correct.
+LISTED_ROWS = 100_000
 # How the parser counts; a department looks its rows up in the file that it sent.
 NUMBERED_EN = "Rows are numbered as a spreadsheet shows the file: the header is row 1."
 NUMBERED_ZH = "行号与用电子表格打开该文件时一致：表头为第 1 行。"
@@ -24,6 +32,54 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with one row."""
+
+    file: int
+    row: int
+    item: str
+    code: str
+
+
+@dataclass
+class Tally:
+    """Findings counted by item and code, in the order in which they were met, and the rows of each."""
+
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], list[tuple[int, NDArray[np.int32]]]] = field(default_factory=dict)
+    _room: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, item: str, code: str, file: int, rows: NDArray[np.int32]) -> None:
+        """Count rows of one file."""
+        kind = item, code
+        self._counts[kind] = self._counts.get(kind, 0) + len(rows)
+        kept = rows[: self._room.setdefault(kind, LISTED_ROWS)]
+        self._room[kind] -= len(kept)
+        self._rows.setdefault(kind, []).append((file, kept))
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return the counts, the most frequent first."""
+        ordered = sorted(self._counts.items(), key=lambda entry: -entry[1])
+        return tuple(Count(item, code, n, self._first(item, code)) for (item, code), n in ordered)
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is wrong, row by row as the files have them."""
+        found = [
+            Fault(file, int(row), item, code)
+            for (item, code), parts in self._rows.items()
+            for file, rows in parts
+            for row in rows
+        ]
+        yield from sorted(found, key=lambda fault: (fault.file, fault.row))
+
+    def _first(self, item: str, code: str) -> tuple[tuple[int, int], ...]:
+        first: list[tuple[int, int]] = []
+        for file, rows in self._rows[item, code]:
+            first += [(file, int(row)) for row in rows[: FIRST_ROWS - len(first)]]
+        return tuple(first)
+
+
+@dataclass(frozen=True)
 class FileRead:
     """One file of the delivery."""
 
@@ -36,6 +92,7 @@ class FileRead:
 class LoadReport:
     """What became of a delivery.
 
+    blank       lines without any value, which are no rows
     replaced    how many rows a former delivery had that this one took the place of, or None
     total       how many rows of the dataset are published now, those of deliveries before an appended one among them
     recognised  it was published before, and nothing was loaded again
@@ -54,6 +111,7 @@ class LoadReport:
     seconds: float
     replaced: int | None
     total: int
+    blank: int = 0
     recognised: bool = False
 
     @property
@@ -71,6 +129,7 @@ class LoadReport:
             "rows": self.rows,
             "published": self.published,
             "quarantined": self.quarantined,
+            "blank": self.blank,
             "replaced": self.replaced,
             "total": self.total,
             "found": [
@@ -98,6 +157,7 @@ class LoadReport:
                 f"编码 {self.encoding}；用时 {self.seconds:.1f} 秒"
             ),
             *self._before_zh(),
+            *([f"另有 {self.blank:,} 行没有任何值，不计为数据行"] if self.blank else []),
             self.digest,
         ]
         return [*lines, *_indented(self.found, self.items, "zh")]
@@ -115,6 +175,7 @@ class LoadReport:
                 f"encoding {self.encoding}; {self.seconds:.1f} s"
             ),
             *self._before_en(),
+            *([f"{_rows(self.blank)} without any value, which are no rows"] if self.blank else []),
             self.digest,
         ]
         return [*lines, *_indented(self.found, self.items, "en")]
@@ -149,6 +210,20 @@ def _indented(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> l
 def describe(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
     """Return one line per item and code: what, how many rows, where the first ones stand."""
     return [_describe(count, items.get(count.item), lang) for count in found]
+
+
+def as_list(faults: Iterable[Fault], dataset: Dataset, lang: Lang) -> str:
+    """Return every fault as a line of CSV, for who corrects the files: where it is and what it is, no value."""
+    items = items_of(dataset)
+    told = StringIO()
+    lines = csv.writer(told)
+    zh = lang == "zh"
+    lines.writerow(["文件", "行", "表头", "代码", "问题"] if zh else ["file", "row", "header", "code", "what is wrong"])
+    for fault in faults:
+        item = items.get(fault.item)
+        header = item.header if item else "整行" if zh else "row"
+        lines.writerow([fault.file, fault.row, header, fault.code, _wrong(fault.code, item, lang)])
+    return told.getvalue()
 
 
 def _describe(count: Count, item: Item | None, lang: Lang) -> str:

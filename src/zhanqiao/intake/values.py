@@ -2,7 +2,8 @@
 """From text to value, exactly: days, scaled integers, yes and no. Each reader returns values and where it could not read.
 
 A value is read whole or not at all: no blanks are trimmed, no digits dropped, nothing is rounded, no float is involved.
-All work on the bytes of whole columns.
+All work on the bytes of whole columns. What is not in the form that programs write is respelt where only one reading is
+possible (full-width digits, a spreadsheet's days), and read once more.
 """
 
 from typing import cast
@@ -24,8 +25,37 @@ YES, NO = "是", "否"
 def read_days(texts: Texts) -> tuple[NDArray[np.int32], Mask, Mask]:
     """Read dates as days since 1970-01-01; return days, where the form is wrong, where there is no such day.
 
-    Forms: 2026-11-25, 2026/11/25, 20261125. The year comes first and all parts are padded, so none reads in two ways.
+    Forms: 2026-11-25, 2026/11/25, 20261125, 2026/1/5, 2026年1月5日, each with midnight behind it or without. The year
+    comes first, so none reads in two ways. A time of day is refused: it would be lost.
     """
+    days, malformed, impossible = _read_padded(texts)
+    other = np.flatnonzero(malformed)
+    if len(other):
+        respelt = Texts(_padded(_narrow(texts.array.take(pa.array(other)))))
+        days[other], malformed[other], impossible[other] = _read_padded(respelt)
+    return days, malformed, impossible
+
+
+def _padded(days: pa.StringArray) -> pa.StringArray:
+    """Return days as programs write them, where a spreadsheet or a database wrote them; others as they are."""
+    for form, padded in (
+        (r"[ T]0?0:00(:00(\.0{1,6})?)?\z", ""),
+        (r"\A([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日\z", r"\1-\2-\3"),
+        (r"\A([0-9]{4})([-/])([0-9])([-/])", r"\1\20\3\4"),
+        (r"\A([0-9]{4}[-/][0-9]{2}[-/])([0-9])\z", r"\10\2"),
+    ):
+        days = pc.replace_substring_regex(days, form, padded)
+    return days
+
+
+def _narrow(texts: pa.StringArray) -> pa.StringArray:
+    """Return texts of full-width forms in half width. Others are left: ² is no 2."""
+    wide = pc.match_substring_regex(texts, r"\A[ -~年月日\x{ff01}-\x{ff5e}]+\z")
+    return pc.if_else(wide, pc.utf8_normalize(texts, "NFKC"), texts)
+
+
+def _read_padded(texts: Texts) -> tuple[NDArray[np.int32], Mask, Mask]:
+    """Read dates in the forms that programs write."""
     days = np.zeros(len(texts), np.int32)
     malformed = ~texts.missing
     impossible = np.zeros(len(texts), np.bool_)
@@ -77,8 +107,19 @@ def _days_since_1970(year: NDArray[np.int32], month: NDArray[np.int32], day: NDA
 def read_scaled(texts: Texts, scale: int) -> tuple[NDArray[np.int64], Mask, Mask]:
     """Read plain decimals as integers of 10**-scale; return them, where the form is wrong, where digits are too many.
 
-    Forms: 12, -12, 12.5, 012.50. Neither +, blanks, separators nor exponents; a point stands between digits.
+    Forms: 12, -12, 12.5, 012.50, in half or full width. Neither +, blanks, separators nor exponents; a point stands
+    between digits.
     """
+    value, malformed, too_large = _read_narrow(texts, scale)
+    other = np.flatnonzero(malformed)
+    if len(other):
+        respelt = Texts(_narrow(texts.array.take(pa.array(other))))
+        value[other], malformed[other], too_large[other] = _read_narrow(respelt, scale)
+    return value, malformed, too_large
+
+
+def _read_narrow(texts: Texts, scale: int) -> tuple[NDArray[np.int64], Mask, Mask]:
+    """Read numbers in half width."""
     value, uniform = _read_uniform(texts, scale)
     malformed, too_large = np.zeros(len(texts), np.bool_), np.zeros(len(texts), np.bool_)
     other = np.flatnonzero(~(uniform | texts.missing))

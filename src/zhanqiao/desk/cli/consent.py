@@ -115,7 +115,7 @@ def give(
     try:
         durable.write_new(out, f"{token}\n".encode())
     except FileExistsError:
-        call.refuse("consent-file-exists", file=str(out))
+        call.refuse("file-exists", file=str(out))
     except OSError as cause:
         call.refuse("file-not-written", file=str(out), cause=cause.strerror or "-")
     _show(call, consent)

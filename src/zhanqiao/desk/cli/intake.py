@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao intake`: what departments deliver becomes a published snapshot, or a report says why not."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
+from zhanqiao import intake
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
-from zhanqiao.desk.cli.output import show_data, show_line
+from zhanqiao.desk.cli.output import OutputFailed, show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
 
 app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归集、校验、脱敏、发布。")
@@ -21,14 +25,46 @@ def load(
         list[Path],
         typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet; several files are one delivery. 交付文件。"),
     ],
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            "--faults", dir_okay=False, help="A new CSV file for what is wrong with which row. 逐行问题清单（新文件）。"
+        ),
+    ] = None,
 ) -> None:
     """Load files into a dataset: published whole, or not at all; bad rows are quarantined. 归集一批交付。"""
-    report = call.unwrap(stewardship.deliver(call.house, dataset, files, call.by))
+    tally = intake.Tally()
+    with _new_file(call, faults) as kept:
+        outcome = stewardship.deliver(call.house, dataset, files, call.by, tally)
+        if kept is not None and (described := shelf.find(dataset)) is not None:
+            kept.write(intake.as_list(tally.faults(), described, call.lang))
+    report = call.unwrap(outcome)
     if call.as_json:
         show_data(report.as_data())
         return
     for line in report.as_text(call.lang).split("\n"):
         show_line(line)
+
+
+@contextmanager
+def _new_file(call: Call, path: Path | None) -> Iterator[TextIO | None]:
+    """Open a file that is not there yet, for spreadsheets, before anything is done; yields None where none is wanted."""
+    if path is None:
+        yield None
+        return
+    try:
+        # The mark at the beginning tells a spreadsheet that it is UTF-8.
+        file = path.open("x", encoding="utf-8-sig", newline="")
+    except FileExistsError:
+        call.refuse("file-exists", file=str(path))
+    except OSError as cause:
+        call.refuse("file-not-written", file=str(path), cause=cause.strerror or "-")
+    try:
+        with file:
+            yield file
+    except OSError as cause:
+        # The load stands as it ended: what is lost is what was to be told of it.
+        raise OutputFailed(cause.strerror) from cause
 
 
 @command(app, acts=True)

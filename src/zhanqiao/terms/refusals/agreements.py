@@ -8,8 +8,8 @@ ROWS: dict[str, Rule] = {
     "organisation-unknown": Rule(
         "No organisation {organisation} is registered.",
         "没有登记过的机构 {organisation}。",
-        "A system administrator registers it first.",
-        "请由系统管理员先行登记。",
+        "`zhanqiao people show` lists them by their ids; a system administrator registers another.",
+        "`zhanqiao people show` 可列出已登记机构的编号；新机构请由系统管理员登记。",
         exit_status=NOT_FOUND,
         http_status=404,
     ),
@@ -284,10 +284,10 @@ ROWS: dict[str, Rule] = {
         "请选择以下类别的机构：{kinds}。",
     ),
     "draft-resident-not-admitted": Rule(
-        "Line {line}: {organisation} is {state}, not an admitted resident.",
-        "第 {line} 行：{organisation} 当前为 {state}，尚未准入。",
-        "Finish its admission first.",
-        "请先完成准入。",
+        "Line {line}: {organisation} is no admitted resident (its admission stands at: {state}).",
+        "第 {line} 行：{organisation} 不是已准入的入驻单位（准入状态：{state}）。",
+        "Finish its admission first; one that left (exit) does not come back under the same id.",
+        "请先完成准入；已退出（exit）的单位不以原编号再次入驻。",
     ),
     "draft-one-party": Rule(
         "Line {line}: issuer and resident are the same organisation.",
@@ -521,12 +521,6 @@ ROWS: dict[str, Rule] = {
         "Hand in the file exactly as the subject's app made it.",
         "请原样提交同意书文件。",
         http_status=400,
-    ),
-    "consent-file-exists": Rule(
-        "{file} exists; a consent is never written over another file.",
-        "{file} 已存在，同意书不会覆盖其他文件。",
-        "Choose another file name.",
-        "请更换文件名。",
     ),
     "consent-issuer-unknown": Rule(
         "Nobody registered under {issuer} may sign consents.",

@@ -202,6 +202,12 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "file-exists": Rule(
+        en="{file} exists; nothing is written over another file.",
+        zh="{file} 已存在，不会覆盖其他文件。",
+        remedy_en="Choose another file name.",
+        remedy_zh="请更换文件名。",
+    ),
     "file-not-written": Rule(
         en="{file} cannot be written: {cause}. Nothing was made.",
         zh="无法写入 {file}：{cause}。未生成任何内容。",

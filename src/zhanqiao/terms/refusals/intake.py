@@ -94,9 +94,8 @@ ROWS: dict[str, Rule] = {
         "请只交付数据契约中的列。",
     ),
     "intake-header": _file(
-        "The header line is not the contract's. Missing: {missing}. Twice: {twice}. Unknown, by place: {unknown}. "
-        "Spaces stand around: {spaced}.",
-        "表头与数据契约不符。缺少：{missing}。重复：{twice}。未知（列序）：{unknown}。前后有空格：{spaced}。",
+        "The header line is not the contract's. {said_en}",
+        "表头与数据契约不符。{said_zh}",
         "The first line holds exactly the headers of the contract (`zhanqiao catalogue show DATASET` lists them), in any order, parted by half-width commas without spaces. A column that nobody needs is described, too: with `mask: drop`.",
         "首行须恰为数据契约中的表头（`zhanqiao catalogue show DATASET` 可列出），次序不限，以半角逗号分隔，前后不留空格。无需使用的列也要在契约中写明 `mask: drop`。",
     ),
@@ -152,8 +151,9 @@ ROWS: dict[str, Rule] = {
     "intake-too-many-bad-rows": Rule(
         en="{bad} of {rows} rows do not fit the contract; with more than {percent} % the rest is not published. {found_en}",
         zh="{rows} 行中有 {bad} 行不符合数据契约，超过 {percent}%，其余行不予发布。{found_zh}",
-        remedy_en="Correct what is counted here (the header is row 1) and deliver everything again.",
-        remedy_zh="请按以上统计更正（表头为第 1 行），然后重新交付全部数据。",
+        remedy_en="Correct what is counted here (the header is row 1; `--faults FILE` lists every row) and deliver all of it again; "
+        "where deliveries are appended, without the rows that are published already.",
+        remedy_zh="请按以上统计更正（表头为第 1 行；`--faults 文件` 可列出每一行），然后重新交付全部数据；追加交付的，勿含已发布的行。",
         http_status=422,
     ),
 }
