@@ -209,8 +209,17 @@ def test_a_public_file_about_enterprises(shell: Shell) -> None:
     bad = [("91370200MA0000000!", "中山路街道", "A", "90.0", ""), (credit_code(8_000), "中山路街道", "Z", "90.0", "")]
     header = ["统一社会信用代码", "街道", "量化等级", "得分", "检查备注"]
     write_csv(shell.folder / "inspections.csv", header, [*rows, *bad], encoding="gb18030")
-    report = shell.run("intake", "load", "restaurant_inspection", "inspections.csv", "--as", "market-steward")
+    load = ("intake", "load", "restaurant_inspection", "inspections.csv", "--as", "market-steward", "--faults")
+    kept = shell.folder / shell.file("kept.csv", "kept")
+    assert shell.run(*load, kept.name, status=3)["reasons"][0]["code"] == "file-exists"
+    assert kept.read_text() == "kept"
+    report = shell.run(*load, "faults.csv")
     assert (report["rows"], report["published"], report["quarantined"]) == (43, 41, 2)
+    told = (shell.folder / "faults.csv").read_text("utf-8-sig").splitlines()[1:]
+    assert [line.split(",")[:4] for line in told] == [
+        ["1", "43", "统一社会信用代码", "identifier"],
+        ["1", "44", "量化等级", "domain"],
+    ]
 
     agreement = _agreed(shell, "restaurant_inspection", "uscc, street, grade, score")
     statement = (
@@ -266,6 +275,9 @@ def test_what_is_missing_on_the_way_is_said(shell: Shell) -> None:
     assert [reason["code"] for reason in missing["reasons"]] == ["unknown-dataset"]
     missing = shell.run("intake", "drop", "no_such_dataset", "--as", "li-officer", status=4)
     assert [reason["code"] for reason in missing["reasons"]] == ["unknown-dataset"]
+    misspelt = shell.file("misspelt.odcs.yaml", TREES.replace("natural_resources", "natural_resorces"))
+    unknown = shell.run("catalogue", "add", misspelt, "--as", "natural_resources-steward", status=4)
+    assert [reason["code"] for reason in unknown["reasons"]] == ["organisation-unknown"]
     stranger = shell.run("catalogue", "add", shell.file("foreign.odcs.yaml", TREES), "--as", "market-steward", status=3)
     assert [reason["code"] for reason in stranger["reasons"]] == ["not-of-organisation"]
     broken = TREES.replace("logicalType: string", "logicalType: tree").replace("value: keep", "value: kept")

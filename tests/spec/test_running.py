@@ -173,6 +173,12 @@ def test_an_administrator_who_is_the_only_one_is_a_wall_that_is_missing(pier):
     assert alone() == {Role.SECURITY_ADMIN}
 
 
+def test_where_there_is_no_deployment_nothing_else_is_examined(tmp_path):
+    """A remedy for the rights of somebody else's folder would harm it."""
+    tmp_path.chmod(0o777)
+    assert [one.reason.code for one in examine(tmp_path) if one.reason is not None] == ["no-deployment"]
+
+
 def test_a_clock_behind_the_log_is_found(pier, clock):
     clock.forward(days=36_500)
     with pier.house.book.recording(Event("test.happened", "host")):

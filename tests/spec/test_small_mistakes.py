@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from lib.pier import Pier, released
 from lib.town import codes
 from lib.witnessing import log_of
+from zhanqiao.agreements import lifecycle
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import examine
@@ -18,6 +19,7 @@ from zhanqiao.desk.operation.restore import Restored, restore
 from zhanqiao.desk.seats import add_witness
 from zhanqiao.ledger.cosigning import Witness
 from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.terms.refusals import Refusal
 
 BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
 
@@ -134,3 +136,14 @@ def test_an_agreement_of_who_left_does_not_look_alive(pier):
     assert all("resident-left" in line and "performing" not in line for line in states.values())
     shown = pier.command("agreement", "show", pier.agreements["rival"], "--lang", "en").stdout
     assert "has left" in shown
+
+
+def test_who_holds_what_back_of_an_agreement_is_seen_in_words(pier: Pier) -> None:
+    """The state alone says that it is performing: only the department's own data is held back."""
+    held = pier.agreements["statistics"]
+    assert not isinstance(lifecycle.suspend(pier.house.book, held, "hrss-officer"), Refusal)
+    said = typed("agreement", "show", held, "--home", str(pier.home), "--lang", "en").output
+    assert "hrss holds its own data back" in said
+    assert "held back: pension_enrolment (" in said
+    assert "statements may use: pension_enrolment" not in said
+    assert "statements may use: firm_turnover" in said

@@ -47,15 +47,12 @@ class Tally:
 
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _rows: dict[tuple[str, str], list[tuple[int, NDArray[np.int32]]]] = field(default_factory=dict)
-    _room: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, item: str, code: str, file: int, rows: NDArray[np.int32]) -> None:
         """Count rows of one file."""
-        kind = item, code
-        self._counts[kind] = self._counts.get(kind, 0) + len(rows)
-        kept = rows[: self._room.setdefault(kind, LISTED_ROWS)]
-        self._room[kind] -= len(kept)
-        self._rows.setdefault(kind, []).append((file, kept))
+        before = self._counts.get((item, code), 0)
+        self._counts[item, code] = before + len(rows)
+        self._rows.setdefault((item, code), []).append((file, rows[: max(LISTED_ROWS - before, 0)]))
 
     def counts(self) -> tuple[Count, ...]:
         """Return the counts, the most frequent first."""
