@@ -13,6 +13,7 @@ from django.db import DatabaseError, connections
 from zhanqiao.desk import damage, state
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
 from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault import spark_walls
@@ -214,13 +215,13 @@ def _unpublished(folder: Path, keys: "LogKeys") -> str | None:
     from zhanqiao.ledger.trust import Trust
 
     try:
-        differing = differing_key(keys, Trust.parse((folder / "trust.txt").read_bytes()))
+        differing = differing_key(keys, Trust.parse(read_whole(folder / "trust.txt")))
     except (OSError, ValueError) as fault:
         return f"public/trust.txt cannot be used: {fault}"
     if differing is not None:
         return f"public/trust.txt does not hold the key in keys/ledger/{differing}"
     try:
-        named = (folder / "log.vkey").read_text(encoding="utf-8").strip()
+        named = read_whole(folder / "log.vkey").decode().strip()
     except (OSError, ValueError) as fault:
         return f"public/log.vkey cannot be used: {fault}"
     return None if named == keys.log.vkey else "public/log.vkey does not name the log's key"

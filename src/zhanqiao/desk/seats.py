@@ -17,6 +17,7 @@ from zhanqiao.identity.people import Role
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.entries import LedgerDamaged
 from zhanqiao.ledger.keys import open_keys
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.witnesses import Seat
 from zhanqiao.terms.events import Event
@@ -64,7 +65,7 @@ def witnesses_named(house: House, settings: Deployment | None = None) -> NamedWi
     said = read_settings(house.home / SETTINGS_FILE) if settings is None else settings
     if isinstance(said, Refusal):
         raise LedgerDamaged(f"couldn't audit: {said.reasons[0].message('en')}")
-    trust = Trust.parse((house.home / "public" / "trust.txt").read_bytes())
+    trust = Trust.parse(read_whole(house.home / "public" / "trust.txt"))
     return NamedWitnesses(
         {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in said.witnesses},
         {name: verifier.vkey for name, verifier in trust.witnesses.items()},

@@ -42,6 +42,7 @@ from zhanqiao.ledger.exact import exact_base64, exact_decimal, in_base64
 from zhanqiao.ledger.keys import read_key, write_key
 from zhanqiao.ledger.note import COSIGNATURE, ED25519, NoteVerifier, is_key_name, open_signed, read_lines
 from zhanqiao.ledger.problems import Unsound
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tree import EMPTY_ROOT, HASH_BYTES, MAX_SIZE, check_consistency
 
 MAX_REQUEST_BYTES = 128 * 1024
@@ -115,7 +116,7 @@ class Witness:
         self._clock = clock
         try:
             self._key = read_key(folder / _KEY)
-            self.name, self._logs = _read_settings((folder / _SETTINGS).read_bytes())
+            self.name, self._logs = _read_settings(read_whole(folder / _SETTINGS))
         except (OSError, ValueError, TypeError) as cause:
             raise WitnessDamaged(f"couldn't open the witness in {folder}: {cause}") from cause
         self.verifier = _verifier(self.name, self._key)
@@ -140,7 +141,7 @@ class Witness:
         if log.public == self.verifier.public:
             raise ValueError("a log does not witness itself")
         with self._alone():
-            settings = (self.folder / _SETTINGS).read_bytes()
+            settings = read_whole(self.folder / _SETTINGS)
             _, self._logs = _read_settings(settings)
             if log in self._logs.get(log.name, []):
                 raise ValueError(f"{log.name} is watched already")
@@ -215,7 +216,7 @@ class Witness:
     def memory(self, origin: str) -> Memory:
         """Return what was last cosigned of a log; raises WitnessDamaged."""
         try:
-            opened = open_signed(self._path(origin).read_bytes(), [self.verifier])
+            opened = open_signed(read_whole(self._path(origin)), [self.verifier])
             known = Checkpoint.parse(opened.text)
         except (OSError, ValueError) as cause:
             raise WitnessDamaged(f"couldn't read what this witness knows of {origin}: {cause}") from cause

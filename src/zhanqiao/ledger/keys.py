@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.ledger.note import NoteSigner
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.trust import Trust
 
 
@@ -59,7 +60,7 @@ def write_key(path: Path, key: Ed25519PrivateKey) -> None:
 
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Read a key file; raises OSError, ValueError or TypeError when it is missing or damaged."""
-    key = load_pem_private_key(path.read_bytes(), password=None)
+    key = load_pem_private_key(read_whole(path), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"couldn't read {path.name}: it holds no Ed25519 key")
     return key

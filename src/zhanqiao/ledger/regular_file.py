@@ -13,23 +13,34 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PIECE_BYTES = 1 << 20
+# What the system says of a link that leads back to itself, and of a socket.
+_NO_FILES = {errno.ELOOP, errno.ENXIO}
 
 
 class NotRegular(OSError):  # noqa: N818  the name says what is so
-    """What lies there is a device, a pipe, a folder."""
+    """What lies there is a device, a pipe, a socket, a folder, or a link that leads back to itself."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
     """Open a regular file for reading; yields its descriptor."""
-    # Without O_NONBLOCK a named pipe would hold us until somebody writes into it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Without O_NONBLOCK a named pipe would hold us until somebody writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as cause:
+        if cause.errno in _NO_FILES:
+            raise _not_regular(path) from None
+        raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotRegular(errno.EINVAL, "not a regular file", str(path))
+            raise _not_regular(path)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _not_regular(path: Path) -> NotRegular:
+    return NotRegular(errno.EINVAL, "not a regular file", str(path))
 
 
 def read_whole(path: Path) -> bytes:

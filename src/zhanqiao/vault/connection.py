@@ -176,6 +176,9 @@ def in_memory(tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
 
 def _attach(connection: duckdb.DuckDBPyConnection, attachment: Attachment) -> None:
     """Attach one file. The statement holds the key: it is neither logged nor part of any error."""
+    if not attachment.writable and not attachment.path.is_file():
+        # A named pipe would be waited for.
+        raise VaultFault(f"couldn't open {attachment.what}: missing, or no file")
     key = base64.b64encode(attachment.key).decode()
     mode = "" if attachment.writable else ", READ_ONLY"
     try:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import SubjectKind
-from zhanqiao.vault import crypt
+from zhanqiao.vault import crypt, files
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.held import Recorded
 from zhanqiao.vault.keys import Keyring
@@ -63,8 +63,9 @@ class IdentityStore:
         """Open every file of a kind; a fault names the first that is missing or does not open."""
         for place in range(self.count(kind)):
             name = _name(place)
-            sealed = (self._folder / kind.value / name).read_bytes()
-            crypt.open_sealed(self._key, sealed, _aad(kind, name), f"{held_of(kind)}/{name}")
+            what = f"{held_of(kind)}/{name}"
+            sealed = files.read(self._folder / kind.value / name, what)
+            crypt.open_sealed(self._key, sealed, _aad(kind, name), what)
 
 
 def held_of(kind: SubjectKind) -> str:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import KeyFault
 
@@ -67,10 +68,10 @@ class Keyring:
 
     @classmethod
     def open(cls, folder: Path) -> "Keyring":
-        """Unwrap every data key; FileNotFoundError or KeyFault says which part is missing or wrong."""
+        """Unwrap every data key; OSError or KeyFault says which part is missing or wrong."""
         kek = _read_kek(folder / _KEK_FILE)
         try:
-            ring = json.loads((folder / _KEYRING_FILE).read_bytes())
+            ring = json.loads(read_whole(folder / _KEYRING_FILE))
             if (ring["version"], ring["algorithm"]) != (1, _WRAP_ALGORITHM):
                 raise KeyFault(f"couldn't read {_KEYRING_FILE}: its version or algorithm is not known")
             wrapped = {name: base64.b64decode(ring["keys"][name], validate=True) for name in PURPOSES}
@@ -107,7 +108,7 @@ def _aad(name: str) -> bytes:
 
 
 def _read_kek(path: Path) -> bytes:
-    algorithm, _, text = path.read_bytes().strip().partition(b" ")
+    algorithm, _, text = read_whole(path).strip().partition(b" ")
     try:
         kek = base64.b64decode(text, validate=True)
     except binascii.Error:

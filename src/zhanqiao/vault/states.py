@@ -157,8 +157,8 @@ class StateStore:
         path = self._path(dataset, snapshot, label)
         if not path.exists():
             raise VaultFault(f"couldn't read {label} of {dataset}: it was not built for this snapshot")
-        aad = _aad(dataset, snapshot, label)
-        return crypt.open_sealed(self.keyring.key("states"), path.read_bytes(), aad, f"{label} of {dataset}")
+        aad, what = _aad(dataset, snapshot, label), f"{label} of {dataset}"
+        return crypt.open_sealed(self.keyring.key("states"), files.read(path, what), aad, what)
 
     def _path(self, dataset: str, snapshot: str, label: str) -> Path:
         parts = [files.checked_name(part) for part in (dataset, snapshot, label)]

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from zhanqiao.ledger import durable
 from zhanqiao.terms.subjects import Subject, SubjectKind
-from zhanqiao.vault import crypt, tokens
+from zhanqiao.vault import crypt, files, tokens
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.held import Recorded
 from zhanqiao.vault.keys import Keyring
@@ -146,12 +146,9 @@ class SubjectBook:
         for start, end in chain:
             if end > known:
                 path = self._folder / kind.value / f"{start}-{end}{_SUFFIX}"
-                plain = crypt.open_sealed(
-                    self._keyring.key("subjects"),
-                    path.read_bytes(),
-                    _aad(kind, start, end),
-                    f"{kind.value}/{path.name}",
-                )
+                what = f"{kind.value}/{path.name}"
+                sealed = files.read(path, what)
+                plain = crypt.open_sealed(self._keyring.key("subjects"), sealed, _aad(kind, start, end), what)
                 parts.append(np.frombuffer(plain, "<u8").reshape(-1, 2)[max(known - start, 0) :])
         return np.concatenate(parts)
 

@@ -207,4 +207,4 @@ def _copy_keys(keys: Path, place: Path) -> Ed25519PublicKey | Refusal:
 def _key_files(keys: Path) -> Iterator[Path]:
     if not keys.is_dir():
         raise NotADirectoryError(0, f"{keys} is no folder")
-    yield from (path for path in sorted(keys.rglob("*")) if path.is_file())
+    yield from (path for path in sorted(keys.rglob("*")) if not path.is_dir())
