@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -98,6 +99,29 @@ def _foreign_file_of_keys(pier: Pier) -> None:
     (pier.home / "keys" / "vault" / "kek.key.bak").chmod(0o600)
 
 
+def _people_of(pier: Pier) -> Path:
+    folder = pier.home / "keys" / "people"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def _key_that_is_not_hers(pier: Pier) -> None:
+    path = _people_of(pier) / "bank-analyst.pem"
+    path.unlink(missing_ok=True)
+    assert write_key_file(path, make_key(), passphrase=None, profile="demo") is None
+
+
+def _copy_beside(pier: Pier) -> None:
+    assert write_key_file(_people_of(pier) / "bank-analyst.key", make_key(), passphrase=None, profile="demo") is None
+
+
+def _plain_copy_elsewhere(pier: Pier) -> None:
+    path = pier.home / "ledger" / "notes.txt"
+    with duckdb.connect(str(path)) as plain:
+        plain.execute("CREATE TABLE rows AS SELECT 1 AS district")
+    path.chmod(0o600)
+
+
 def _key_of_the_dismissed(pier: Pier) -> None:
     assert pier.command("people", "dismiss", "bank-analyst", "--as", "sysadmin").returncode == 0
     folder = pier.home / "keys" / "people"
@@ -145,6 +169,9 @@ def _open_socket(pier: Pier) -> None:
         (_stray_key, "keys key-stray"),
         (_foreign_file_of_keys, "keys key-stray"),
         (_key_of_the_dismissed, "keys key-stray"),
+        (_key_that_is_not_hers, "keys key-stray"),
+        (_copy_beside, "keys key-stray"),
+        (_plain_copy_elsewhere, "engine right-unsealed"),
         (_both_roles, "roles roles-incompatible"),
         (_role_elsewhere, "roles role-not-here"),
         (_plain_segment, "engine right-unsealed"),
@@ -166,6 +193,15 @@ def test_what_is_open_all_the_same_is_found_and_is_an_alarm(apart: Pier, change,
 def test_somebody_could_put_another_folder_in_its_place(apart: Pier) -> None:
     apart.home.parent.chmod(0o777)
     assert differing(apart) == {"above right-above"}
+
+
+def test_somebody_could_put_another_link_in_its_place(apart: Pier, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The folder itself lies where nobody else writes, and yet everybody decides where its name leads."""
+    shared = tmp_path_factory.mktemp("shared")
+    shared.chmod(0o777)
+    (shared / "way").symlink_to(apart.home.parent)
+    by_way = replace(apart.house, home=shared / "way" / apart.home.name)
+    assert differing(replace(apart, house=by_way)) == {"above right-above"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="LEFT OUT: only root can give a file away")

@@ -67,10 +67,6 @@ class Engine(Protocol):
         """Return every segment that is kept."""
         ...
 
-    def unsealed(self) -> list[str]:
-        """Return every segment that opens without a key."""
-        ...
-
     def prove(self) -> None:
         """Open every segment that is kept, whole; a fault names the first that does not open."""
         ...

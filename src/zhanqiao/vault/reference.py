@@ -58,9 +58,6 @@ class ReferenceEngine:
     def names(self) -> list[str]:
         return sorted(self._segments)
 
-    def unsealed(self) -> list[str]:
-        return []  # it keeps rows in memory
-
     def prove(self) -> None:
         """Nothing is sealed here."""
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import opened, read_up_to
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
 from zhanqiao.vault import files
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted, shortage
@@ -27,6 +28,8 @@ from zhanqiao.vault.keys import Keyring
 
 TABLE = "segment"
 SUFFIX = ".duckdb"
+# How each database of the engine begins, behind a checksum, sealed or not.
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
 # To open a connection takes longer than to read most segments, and each attached one takes memory.
 _PROVEN_TOGETHER = 16
 
@@ -143,10 +146,6 @@ class SegmentStore:
                     except duckdb.Error as fault:
                         raise shortage(fault) or VaultFault(f"couldn't open segment {name}: damaged") from None
 
-    def unsealed(self) -> list[str]:
-        """Return every segment that opens without a key."""
-        return [name for name in self.names() if _opens(self._path(name))]
-
     def drop(self, dataset: str, snapshot: str, kept: Collection[str] = ()) -> list[str]:
         """Remove the segments that a snapshot brought, but for those kept; return which."""
         gone = [name for name in self.names() if brought_by(name) == (dataset, snapshot) and name not in kept]
@@ -191,10 +190,14 @@ class SegmentStore:
         return self.keyring.derived("segments", name)
 
 
-def _opens(path: Path) -> bool:
+def lies_open(path: Path) -> bool:
+    """Whether a file, whatever its name, is a database that opens without a key."""
     try:
+        with opened(path) as descriptor:
+            if read_up_to(descriptor, _MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] != _MAGIC:
+                return False
         duckdb.connect(str(path), read_only=True).close()
-    except duckdb.Error:
+    except (OSError, duckdb.Error):
         return False
     return True
 
@@ -213,9 +216,6 @@ class OverSegments:
 
     def names(self) -> list[str]:
         return self._store.names()
-
-    def unsealed(self) -> list[str]:
-        return self._store.unsealed()
 
     def prove(self) -> None:
         self._store.prove()

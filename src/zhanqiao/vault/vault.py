@@ -190,11 +190,6 @@ class Vault:
         with self.inside():
             return allowed(self._scratch)
 
-    def unsealed(self) -> list[str]:
-        """Return the segments that open without a key."""
-        with self.inside():
-            return self._engine.unsealed()
-
     def build(self, permit: BuildPermit, dataset: Dataset, segments: Sequence[str], *, onto: str | None = None) -> None:
         """Build one cube, or the newest dates, of a snapshot. Repeating it after a crash finds it done.
 

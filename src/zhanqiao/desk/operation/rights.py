@@ -12,20 +12,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema
+from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
-from zhanqiao.identity.keys import DEMO, is_locked
+from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
 from zhanqiao.identity.people import HELD_IN, INCOMPATIBLE, Role
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
+from zhanqiao.vault.segments import lies_open
 
 AUDITED, DIFFER = "rights.audited", "rights.differ"
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
@@ -127,14 +130,25 @@ def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[
 
 
 def _above(house: House) -> Iterator[Reason]:
-    """Nobody else can put another folder where this deployment's is."""
+    """Nobody else can put another folder where this deployment's is: neither in its place, nor in that of a link to it."""
     trusted = {0, house.home.stat().st_uid}
-    for folder in house.home.resolve().parents:
-        found = folder.stat()
-        # In a sticky folder only who made a name can give it to something else.
-        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX
+    for name in dict.fromkeys(_leading_to(house.home.absolute())):
+        found = name.lstat()
+        # In a sticky folder only who made a name can give it to something else. A link's own mode says nothing.
+        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
         if shared or found.st_uid not in trusted:
-            yield Reason("right-above", {"path": str(folder)})
+            yield Reason("right-above", {"path": str(name)})
+
+
+def _leading_to(path: Path) -> Iterator[Path]:
+    """Yield every folder and link on the way to a path, links followed one by one; not the folder itself."""
+    for name in (path, *path.parents):
+        if name != path:
+            yield name
+        if name.is_symlink():
+            if name == path:
+                yield name
+            yield from _leading_to(name.parent / name.readlink())
 
 
 def _socket(house: House) -> Iterator[Reason]:
@@ -167,8 +181,10 @@ def _engine(house: House) -> Iterator[Reason]:
     """The engine refuses, to a connection that sees rows, whatever is no query of its own tables; tried, not asked."""
     for act in house.vault.allowed():
         yield Reason("right-engine", {"act": act})
-    for segment in house.vault.unsealed():
-        yield Reason("right-unsealed", {"path": f"vault/segments/{segment}"})
+    # Of any name and in any folder: rows lie sealed, or not at all.
+    for path in sorted(house.home.rglob("*")):
+        if path.is_file() and lies_open(path):
+            yield Reason("right-unsealed", {"path": path.relative_to(house.home).as_posix()})
 
 
 def _keys(house: House) -> Iterator[Reason]:
@@ -177,13 +193,24 @@ def _keys(house: House) -> Iterator[Reason]:
     for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         name = path.relative_to(folder).as_posix()
         if path.parent == folder / _KEYS_OF_PEOPLE:
-            person = find_person(path.stem)
-            if person is None or not person.active:
-                yield Reason("key-stray", {"path": f"keys/{name}"})
-            elif house.profile != DEMO and not is_locked(path):
-                yield Reason("key-lies-open", {"path": f"keys/{name}"})
+            if (code := _oddity(path, house)) is not None:
+                yield Reason(code, {"path": f"keys/{name}"})
         elif name not in _KEYS_OF_THE_PLATFORM:
             yield Reason("key-stray", {"path": f"keys/{name}"})
+
+
+def _oddity(path: Path, house: House) -> str | None:
+    """Return what is odd about a file among people's keys, by its code; whose a locked key is tells its passphrase alone."""
+    person = find_person(path.stem)
+    if person is None or not person.active or path != key_file(house.home, person.id):
+        return "key-stray"
+    if not is_locked(path):
+        if house.profile != DEMO:
+            return "key-lies-open"
+        key = read_key_file(path, passphrase=None, profile=house.profile)
+        if isinstance(key, Refusal) or public_bytes(key) != person.key:
+            return "key-stray"
+    return None
 
 
 def _roles(_house: House) -> Iterator[Reason]:
