@@ -2,6 +2,7 @@
 """`zhanqiao verify`: what a receiver sees of a certificate, in files as they come."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def test_an_answer_whose_certificate_is_gone_does_not_look_checked(pier: Pier, k
     assert told.exit_code == 1
     assert f"✗ {alone.name}\n" in told.output
     assert f"✓ {kept.name}\n" in told.output
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_cannot_be_read_is_not_valid_and_hides_no_other_verdict(pier: Pier, kept: Path, put) -> None:
+    odd = kept.with_name("a.cert")
+    put(odd)
+    told = verify(pier, kept.parent)
+    assert told.exit_code == 1
+    assert "could not be read: not a regular file" in told.output
+    assert f"✓ {kept.name}\n" in told.output
+
+
+def test_an_answer_that_cannot_be_read_is_the_step_that_fails(pier: Pier, kept: Path) -> None:
+    answer_path(kept).unlink()
+    answer_path(kept).mkdir()
+    (verdict,) = json.loads(verify(pier, kept, "--json").output)
+    assert [step["outcome"] for step in verdict["steps"]][6:] == ["not-asked", "failed", "not-reached"]
+    assert [problem["code"] for problem in verdict["problems"]] == ["answer-unreadable"]
 
 
 def test_a_folder_without_certificates_is_named(pier: Pier, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "The file has {bytes} bytes; a certificate has at most {limit}.",
         "文件有 {bytes} 字节；证书至多 {limit} 字节。",
     ),
+    "certificate-unreadable": ("The certificate could not be read: {cause}.", "无法读取凭证文件：{cause}。"),
     "certificate-malformed": (
         "This is not a tlog-proof@v1 certificate: {cause}.",
         "这不是 tlog-proof@v1 证书：{cause}。",
@@ -81,6 +82,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "该答复不是所签组中的第 {index} 个。",
     ),
     # 8 the answer
+    "answer-unreadable": ("The answer beside it could not be read: {cause}.", "无法读取旁边的答复文件：{cause}。"),
     "answer-malformed": ("The answer file cannot be read: {cause}.", "无法读取答复文件：{cause}。"),
     "answer-too-large": (
         "The answer file has {bytes} bytes or more; at most {limit} are read.",

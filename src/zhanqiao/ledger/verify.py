@@ -61,6 +61,7 @@ __all__ = [
     "Verdict",
     "exit_status",
     "verify",
+    "verify_file",
 ]
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -136,8 +137,8 @@ class Verdict:
 class _Walk:
     """Keeps how each step went."""
 
-    def __init__(self) -> None:
-        self._steps: list[Step] = []
+    def __init__(self, went: Sequence[Step] = ()) -> None:
+        self._steps = list(went)
 
     def went(self, outcome: Outcome = Outcome.PASSED) -> None:
         self._steps.append(Step(len(self._steps) + 1, outcome))
@@ -160,6 +161,21 @@ def verify(certificate: bytes, trust: Trust, answer: bytes | None = None, *, now
     except Exception as cause:  # noqa: BLE001  the last wall: what the verifier does not understand is not valid
         return walk.end(Problem("not-understood", {"cause": type(cause).__name__}), None)
     return walk.end(None, statement)
+
+
+def verify_file(file: Path, trust: Trust, answer: Path | None = None, *, now: datetime | None = None) -> Verdict:
+    """Verify a certificate that lies on disk, as `verify`; what cannot be read is not valid, and keeps nobody waiting."""
+    try:
+        certificate = read_bounded(file, MAX_CERTIFICATE_BYTES)
+    except OSError as cause:
+        return _Walk().end(Problem("certificate-unreadable", {"cause": cause.strerror or "-"}), None)
+    try:
+        content = None if answer is None else read_bounded(answer, MAX_ANSWER_BYTES)
+    except OSError as cause:
+        alone = verify(certificate, trust, now=now)
+        problem = Problem("answer-unreadable", {"cause": cause.strerror or "-"})
+        return _Walk(alone.steps[: _ANSWER_STEP - 1]).end(problem, None) if alone.valid else alone
+    return verify(certificate, trust, content, now=now)
 
 
 def _verify(certificate: bytes, trust: Trust, answer: bytes | None, now: datetime | None, walk: _Walk) -> Statement:
@@ -273,17 +289,16 @@ def main(arguments: Sequence[str], now: datetime, tongue: str = "zh") -> int:
         return _USAGE
     try:
         trust = Trust.parse(read_bounded(options.trust, MAX_TRUST_BYTES))
-        answer = None if options.answer is None else read_bounded(options.answer, MAX_ANSWER_BYTES)
-        verdicts = {
-            str(file): verify(read_bounded(file, MAX_CERTIFICATE_BYTES), trust, answer, now=now)
-            for file in options.files
-        }
+        # Who names what is not there mistyped, and is told so before anything is judged.
+        for named in (*options.files, *([] if options.answer is None else [options.answer])):
+            named.lstat()
     except Unsound as flaw:
         sys.stderr.write(flaw.problem.message(options.lang) + "\n")
         return _USAGE
     except OSError as cause:
         sys.stderr.write(f"couldn't read {printable(str(cause.filename))}: {cause.strerror}\n")
         return _USAGE
+    verdicts = {str(file): verify_file(file, trust, options.answer, now=now) for file in options.files}
     if options.json:
         data = {name: verdict.as_data(options.lang) for name, verdict in verdicts.items()}
         sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao verify`: check certificates offline. Opens no deployment, no database and no engine."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +24,13 @@ from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger.certificate import (
     ANSWER,
     CERTIFICATE,
-    MAX_ANSWER_BYTES,
-    MAX_CERTIFICATE_BYTES,
     answer_path,
     certificate_path,
 )
 from zhanqiao.ledger.problems import Unsound, printable
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
-from zhanqiao.ledger.verify import Verdict, exit_status, verify
+from zhanqiao.ledger.verify import Verdict, exit_status, verify_file
 from zhanqiao.terms.refusals import Lang
 
 TrustOption = Annotated[
@@ -59,11 +58,12 @@ def verify_files(
         raise typer.BadParameter(f"no trust file at {path}: give the log's with --trust")
     try:
         trusted = Trust.parse(read_bounded(path, MAX_TRUST_BYTES))
-        verdicts = [(file, _verdict(file, trusted)) for file in _certificates(files)]
+        certificates = _certificates(files)
     except Unsound as flaw:
         raise typer.BadParameter(flaw.problem.message(spoken)) from flaw
     except OSError as cause:
         raise typer.BadParameter(f"couldn't read {printable(str(cause.filename))}: {cause.strerror}") from cause
+    verdicts = [(file, _verdict(file, trusted)) for file in certificates]
     if as_json:
         show_data([{"file": str(file), **verdict.as_data(spoken)} for file, verdict in verdicts])
     else:
@@ -94,12 +94,7 @@ def _certificates(named: list[Path]) -> list[Path]:
 
 def _verdict(file: Path, trusted: Trust) -> Verdict:
     answer = answer_path(file)
-    return verify(
-        read_bounded(file, MAX_CERTIFICATE_BYTES),
-        trusted,
-        read_bounded(answer, MAX_ANSWER_BYTES) if answer.exists() else None,
-        now=utc_now(),
-    )
+    return verify_file(file, trusted, answer if os.path.lexists(answer) else None, now=utc_now())
 
 
 def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
