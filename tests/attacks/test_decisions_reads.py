@@ -41,7 +41,7 @@ def test_a_department_holds_its_traces_back_from_the_duty_too(pier: Pier) -> Non
     agreement, ids = pier.agreements["pension"], pier.pensioners()[:3]
     released(pier.batch(service, ids))
     done(lifecycle.suspend(pier.house.book, agreement, "hrss-officer"))
-    assert set(codes(pier.batch(service, ids))) == {"service-reads-beyond-agreement"}
+    assert set(codes(pier.batch(service, ids))) == {"dataset-held-back"}
     done(lifecycle.resume(pier.house.book, agreement, "hrss-officer"))
     released(pier.batch(service, ids))
 

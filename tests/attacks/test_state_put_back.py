@@ -388,7 +388,7 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     answer_handed_out_again: "statistics.repeated by rival-analyst, .*: agreement-unknown",
     ended_agreement: "statistics.reserved by bank-analyst, .*: agreement-terminated",
     suspended_agreement: "statistics.reserved by bank-analyst, .*: agreement-suspended",
-    department_that_holds_back: "statistics.certified by bank-analyst, .*: dataset-not-granted",
+    department_that_holds_back: "statistics.certified by bank-analyst, .*: dataset-held-back",
     somebody_elses_agreement: "statistics.reserved by rival-analyst, .*: agreement-unknown",
     somebody_elses_answers_spent: "statistics.reserved by rival-analyst, .*: agreement-unknown",
     role_of_an_analyst: "statistics.reserved by bank-officer, .*: role-missing",

@@ -208,6 +208,11 @@ def grant_of(agreement: str, standing: Standing, at: datetime, world: World = NO
         items=items,
         services=frozenset(contract.services),
         reads=reads,
+        paused={
+            part.dataset: part.department
+            for part in (*contract.granted, *contract.reads)
+            if part.department in standing.held_items_by
+        },
         valid_from=contract.begins,
         valid_until=contract.ends,
         remaining=None if contract.count is None else contract.count - standing.spent,

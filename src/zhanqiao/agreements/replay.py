@@ -361,12 +361,7 @@ def _beyond(grant: Grant, predicate: Facts) -> list[Reason]:
     snapshots = predicate["snapshot"]
     assert isinstance(snapshots, dict), "a statement that was signed is whole"
     covered = grant.covers(door)
-    granted = ", ".join(sorted(covered)) or "-"
-    reasons = [
-        Reason("dataset-not-granted", {**named, "dataset": name, "granted": granted})
-        for name in snapshots
-        if name not in covered
-    ]
+    reasons = [grant.beyond(name, door) for name in snapshots if name not in covered]
     if service is not None and service not in grant.services:
         services = ", ".join(sorted(grant.services)) or "-"
         reasons.append(Reason("service-not-granted", {**named, "service": str(service), "granted": services}))

@@ -284,10 +284,8 @@ def _check_grant_again(asked: Asked, sealing: Sealing, at: datetime) -> None:
     if grant.contract_digest != sealing.contract:
         raise _TurnedDown(refuse("agreement-changed", agreement=asked.agreement))
     covered = grant.covers(asked.door)
-    held_back = [dataset for dataset in sealing.read if dataset not in covered]
-    if held_back:
-        facts = {"agreement": asked.agreement, "granted": ", ".join(sorted(covered)) or "-"}
-        raise _TurnedDown(Refusal(tuple(Reason("dataset-not-granted", {**facts, "dataset": d}) for d in held_back)))
+    if gone := [grant.beyond(dataset, asked.door) for dataset in sealing.read if dataset not in covered]:
+        raise _TurnedDown(Refusal(tuple(gone)))
     now = {name: dataset.digest for name, dataset in shelf.among(sealing.read).items()}
     loaded = shelf.contracts_of(sealing.snapshot)
     if moved := [name for name, contract in sealing.read.items() if {now.get(name), loaded.get(name)} != {contract}]:

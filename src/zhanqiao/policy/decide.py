@@ -192,7 +192,7 @@ def _check_statement(statement: Statement, grant: Grant, dataset: Dataset | None
     """Give every reason why a statement goes beyond the grant. The guard checked it, too: two walls, one table."""
     facts = {"agreement": grant.agreement, "dataset": statement.dataset}
     if dataset is None or statement.dataset not in grant.items:
-        return [Reason("dataset-not-granted", {**facts, "granted": ", ".join(sorted(grant.items)) or "-"})]
+        return [grant.beyond(statement.dataset, Door.STATISTICS)]
     beyond = _items_of(statement, dataset) - grant.items[statement.dataset]
     return [Reason("item-not-granted", {**facts, "items": ", ".join(sorted(beyond))})] if beyond else []
 
@@ -237,7 +237,9 @@ def _check_reads(service: Service, grant: Grant, dataset_of: Callable[[str], Dat
     reasons = []
     for name, items in reads_of(service, dataset_of).items():
         beyond = items - grant.reads.get(name, frozenset())
-        if beyond or name not in grant.reads:
+        if (held_back := grant.held_back(name)) is not None:
+            reasons.append(held_back)
+        elif beyond or name not in grant.reads:
             what = ", ".join(f"{name}.{item}" for item in sorted(beyond)) or name
             facts = {"agreement": grant.agreement, "service": service.name, "what": what}
             reasons.append(Reason("service-reads-beyond-agreement", facts))

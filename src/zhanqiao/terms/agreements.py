@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from zhanqiao.terms.refusals import Reason
+
 
 class Door(StrEnum):
     STATISTICS = "statistics"
@@ -32,6 +34,7 @@ class Grant:
     items       dataset name -> item names that a statement may touch
     services    names of decision services that may be called
     reads       dataset name -> item names that these services may read
+    paused      dataset name -> the department that holds it back from this agreement for now
     remaining   answers left of the agreed count, None when the agreement sets no count
     """
 
@@ -42,6 +45,7 @@ class Grant:
     items: dict[str, frozenset[str]] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
     reads: dict[str, frozenset[str]] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     remaining: int | None = None
@@ -50,3 +54,16 @@ class Grant:
     def covers(self, door: Door) -> frozenset[str]:
         """Return the datasets that answers of a door may come from."""
         return frozenset(self.reads if door is Door.DECISIONS else self.items)
+
+    def held_back(self, dataset: str) -> Reason | None:
+        """Give the reason why a dataset that was granted may not be used now, if its department holds it back."""
+        if (department := self.paused.get(dataset)) is None:
+            return None
+        return Reason("dataset-held-back", {"agreement": self.agreement, "dataset": dataset, "by": department})
+
+    def beyond(self, dataset: str, door: Door) -> Reason:
+        """Give the reason why answers of a door may not come from a dataset that it does not cover."""
+        if (reason := self.held_back(dataset)) is not None:
+            return reason
+        granted = ", ".join(sorted(self.covers(door))) or "-"
+        return Reason("dataset-not-granted", {"agreement": self.agreement, "dataset": dataset, "granted": granted})

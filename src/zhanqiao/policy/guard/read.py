@@ -72,6 +72,8 @@ def _dataset(
     """Return the dataset. Unknown and not granted are one answer: the catalogue beyond the agreement is not probed."""
     if name is None:
         return ()
+    if (held_back := grant.held_back(name)) is not None:
+        return (held_back,)
     dataset = dataset_of(name) if name in grant.items else None
     facts = {"dataset": name, "granted": resolve.listed(sorted(grant.items)), **meant(name, grant.items)}
     return (Reason("statement-dataset-not-granted", facts),) if dataset is None else dataset
