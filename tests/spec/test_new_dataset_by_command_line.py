@@ -189,6 +189,24 @@ def _agreed(shell: Shell, dataset: str, items: str) -> str:
     return agreement
 
 
+def _told_again(shell: Shell, report: dict, told: list[str]) -> None:
+    """What the report told can be had again by the department's stewards, by nobody else, and the log says who asked."""
+    faults = ("intake", "faults", "restaurant_inspection", "--as")
+    assert shell.run(*faults, "market-steward") == report["found"]
+    again = shell.run(*faults, "market-steward", "--snapshot", report["snapshot"], "--faults", "again.csv")
+    assert again == report["found"]
+    assert (shell.folder / "again.csv").read_text("utf-8-sig").splitlines()[1:] == told
+    for wrong, code, status in (
+        (("hrss-officer", "--faults", "none.csv"), "not-of-organisation", 3),
+        (("market-steward", "--snapshot", "of-another"), "snapshot-not-published", 4),
+    ):
+        assert shell.run(*faults, *wrong, status=status)["reasons"][0]["code"] == code
+    assert not (shell.folder / "none.csv").exists()
+    log = shell.run("ledger", "show", "--kind", "quarantine.read")
+    assert [event["by"] for event in log] == ["market-steward"] * 2
+    assert len(shell.run("ledger", "show", "--kind", "quarantine.refused")) == 1
+
+
 def _inspections(shell: Shell) -> list[tuple[str, str, str, str, str]]:
     rows = [
         (street, grade) for street, grades in STREETS.items() for grade, count in grades.items() for _ in range(count)
@@ -220,6 +238,7 @@ def test_a_public_file_about_enterprises(shell: Shell) -> None:
         ["1", "43", "统一社会信用代码", "identifier"],
         ["1", "44", "量化等级", "domain"],
     ]
+    _told_again(shell, report, told)
 
     agreement = _agreed(shell, "restaurant_inspection", "uscc, street, grade, score")
     statement = (

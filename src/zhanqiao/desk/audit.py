@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from zhanqiao import intake
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
 from zhanqiao.desk import schema, seats, state
@@ -45,7 +46,7 @@ class HouseReplay:
         """Judge what the event says."""
         directory = self._register.directory
         match event.kind:
-            case "catalogue.described" | "intake.published":
+            case "catalogue.described" | "intake.published" | intake.READ:
                 dataset = self._shelf.described([str(facts["dataset"])])[str(facts["dataset"])]
                 return check_steward(event.by, dataset.department, directory=directory)
             case "ledger.reason-opened":

@@ -13,6 +13,7 @@ from zhanqiao.intake import LoadReport, Tally
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import Reason, Refusal, meant, refuse
 from zhanqiao.vault.house import House
+from zhanqiao.vault.segments import brought_by
 
 
 def describe(house: House, contract: bytes, by: str, *, withdraw: bool = False) -> Dataset | Refusal:
@@ -35,13 +36,28 @@ def deliver(
     house: House, dataset: str, files: Sequence[Path], by: str, tally: Tally | None = None
 ) -> LoadReport | Refusal:
     """Load a delivery, if `by` is a steward of the department that the dataset belongs to; `tally` is told of every fault."""
-    found = shelf.find(dataset)
-    if found is None:
-        own = (one.name for one in shelf.all() if not check_steward(by, one.department))
-        return refuse("unknown-dataset", dataset=dataset, **meant(dataset, own))
+    found = _described(dataset, by)
+    if isinstance(found, Refusal):
+        return found
     if reasons := check_steward(by, found.department):
         return _refused(house, "intake.load", by, dataset, reasons)
     return intake.load(house, dataset, files, by, against=lambda: check_steward(by, found.department), tally=tally)
+
+
+def faults(house: House, dataset: str, by: str, snapshot: str = "") -> Tally | Refusal:
+    """Tell a steward again what was wrong with the quarantined rows of a published delivery, the newest where none is named."""
+    found = _described(dataset, by)
+    if isinstance(found, Refusal):
+        return found
+    if reasons := check_steward(by, found.department):
+        return _refused(house, intake.READ, by, dataset, reasons)
+    if (published := shelf.snapshot_of(dataset)) is None:
+        return refuse("nothing-published", dataset=dataset)
+    # Each delivery that was appended has bad rows of its own; those of one that is superseded may be dropped by now.
+    brought = [brought_by(segment)[1] for segment in published.segments]
+    if snapshot and snapshot not in brought:
+        return refuse("snapshot-not-published", dataset=dataset, snapshot=snapshot, published=", ".join(brought))
+    return intake.tell(house, dataset, snapshot or brought[-1], by)
 
 
 def sweep(house: House, by: str) -> dict[str, int] | Refusal:
@@ -63,6 +79,14 @@ def drop(house: House, dataset: str, by: str) -> tuple[str, ...] | Refusal:
     dropped = intake.drop_superseded(house, dataset, by, against=lambda: check_actor(by, Role.SYSTEM_ADMIN))
     house.book.publish()
     return dropped
+
+
+def _described(dataset: str, by: str) -> Dataset | Refusal:
+    """Return the dataset, or refuse with the name of one that `by` may have meant."""
+    if (found := shelf.find(dataset)) is not None:
+        return found
+    own = (one.name for one in shelf.all() if not check_steward(by, one.department))
+    return refuse("unknown-dataset", dataset=dataset, **meant(dataset, own))
 
 
 def _refused(house: House, act: str, by: str, about: str, reasons: Sequence[Reason]) -> Refusal:

@@ -14,15 +14,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from zhanqiao.catalogue import high_water
 from zhanqiao.intake.landing import SealedFile
+from zhanqiao.intake.report import Tally
 from zhanqiao.ledger import durable
+from zhanqiao.terms.events import Event
 from zhanqiao.vault import files
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.house import House
 from zhanqiao.vault.keys import Sealed
 
 FOLDER = "quarantine"
+READ = "quarantine.read"
 _PART_BYTES = 4 << 20
 _as_line = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode  # made once: a delivery has many bad rows
 
@@ -92,6 +97,21 @@ def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
             yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
 
 
+def tell(house: House, dataset: str, snapshot: str, by: str) -> Tally:
+    """Return what is wrong with the bad rows of one load, as its report told; the log says first who wanted to know."""
+    with house.book.recording(Event(READ, by, facts={"dataset": dataset, "snapshot": snapshot})):
+        pass
+    found: dict[tuple[str, str], dict[int, list[int]]] = {}
+    for row in read(house, dataset, snapshot):
+        for fault in row.faults:
+            found.setdefault(fault, {}).setdefault(row.file, []).append(row.row)
+    tally = Tally()
+    for (item, code), rows in found.items():
+        for file in sorted(rows):
+            tally.add(item, code, file, np.sort(np.array(rows[file], np.int32)))
+    return tally
+
+
 def prove(house: House, kept: Iterable[tuple[str, str]]) -> None:
     """Open every part that lies here, and find all of those loads (dataset, snapshot); a fault names the first that fails."""
     lying = [(folder.parent.name, folder.name) for folder in (house.home / FOLDER).glob("*/*")]
@@ -107,7 +127,8 @@ def _opened(house: House, dataset: str, snapshot: str) -> Iterator[bytes]:
         path = folder / _name(number)
         if not path.exists():
             raise VaultFault(f"couldn't read the quarantine of {snapshot}: {path.name} is missing")
-        yield house.vault.open(Sealed.BAD_ROWS, path.read_bytes(), _aad(dataset, snapshot, path.name))
+        sealed = files.read(path, f"the quarantine of {snapshot}")
+        yield house.vault.open(Sealed.BAD_ROWS, sealed, _aad(dataset, snapshot, path.name))
 
 
 def forget(house: House, dataset: str, snapshot: str) -> None:

@@ -30,6 +30,10 @@ class Count:
     rows: int
     first: tuple[tuple[int, int], ...]
 
+    def as_data(self) -> dict[str, object]:
+        """Return the form of `--json` output."""
+        return {"item": self.item, "code": self.code, "rows": self.rows, "first": [list(at) for at in self.first]}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -129,10 +133,7 @@ class LoadReport:
             "blank": self.blank,
             "replaced": self.replaced,
             "total": self.total,
-            "found": [
-                {"item": count.item, "code": count.code, "rows": count.rows, "first": [list(at) for at in count.first]}
-                for count in self.found
-            ],
+            "found": [count.as_data() for count in self.found],
             "files": [{"name": file.name, "rows": file.rows, "encoding": file.encoding} for file in self.files],
             "seconds": f"{self.seconds:.3f}",
         }
@@ -157,7 +158,7 @@ class LoadReport:
             *([f"另有 {self.blank:,} 行没有任何值，不计为数据行"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *_indented(self.found, self.items, "zh")]
+        return [*lines, *as_summary(self.found, self.items, "zh")]
 
     def _en(self) -> list[str]:
         if self.recognised:
@@ -175,7 +176,7 @@ class LoadReport:
             *([f"{_rows(self.blank)} without any value, which are no rows"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *_indented(self.found, self.items, "en")]
+        return [*lines, *as_summary(self.found, self.items, "en")]
 
     def _before_zh(self) -> list[str]:
         """Return what became of rows that were published before, if there were any."""
@@ -198,7 +199,8 @@ def items_of(dataset: Dataset) -> dict[str, Item]:
     return {item.name: item for item in dataset.items}
 
 
-def _indented(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
+def as_summary(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
+    """Return one line per item and code, and how rows are numbered; nothing where nothing was wrong."""
     lines = describe(found, items, lang)
     counted = [NUMBERED_ZH if lang == "zh" else NUMBERED_EN] if found else []
     return [f"  {line}" for line in [*lines, *counted]]

@@ -17,6 +17,14 @@ from zhanqiao.desk.cli.session import Call, command
 app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归集、校验、脱敏、发布。")
 
 
+FaultsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--faults", dir_okay=False, help="A new CSV file for what is wrong with which row. 逐行问题清单（新文件）。"
+    ),
+]
+
+
 @command(app, acts=True)
 def load(
     call: Call,
@@ -25,12 +33,7 @@ def load(
         list[Path],
         typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet; several files are one delivery. 交付文件。"),
     ],
-    faults: Annotated[
-        Path | None,
-        typer.Option(
-            "--faults", dir_okay=False, help="A new CSV file for what is wrong with which row. 逐行问题清单（新文件）。"
-        ),
-    ] = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Load files into a dataset: published whole, or not at all; bad rows are quarantined. 归集一批交付。"""
     tally = intake.Tally()
@@ -46,9 +49,38 @@ def load(
         show_line(line)
 
 
+@command(app, name="faults", acts=True)
+def show_faults(
+    call: Call,
+    dataset: Annotated[str, typer.Argument(help="Its name in the catalogue. 数据集名。")],
+    snapshot: Annotated[
+        str, typer.Option("--snapshot", help="Of which load; of the newest when left out. 指定快照，默认最新。")
+    ] = "",
+    faults: FaultsOption = None,
+) -> None:
+    """Tell again what was wrong with the quarantined rows of a load, without a value. 重新列出隔离行的问题。"""
+    with _new_file(call, faults) as kept:
+        tally = call.unwrap(stewardship.faults(call.house, dataset, call.by, snapshot))
+        described = shelf.find(dataset)
+        assert described is not None, "its faults were told"
+        counts = tally.counts()
+        if kept is not None and counts:
+            kept.write(intake.as_list(tally.faults(), described, call.lang))
+    if call.as_json:
+        show_data([count.as_data() for count in counts])
+        return
+    if not counts:
+        call.say("没有被隔离的行。", "No row is in quarantine.")
+    for line in intake.as_summary(counts, intake.items_of(described), call.lang):
+        show_line(line)
+
+
 @contextmanager
 def _new_file(call: Call, path: Path | None) -> Iterator[TextIO | None]:
-    """Open a file that is not there yet, for spreadsheets, before anything is done; yields None where none is wanted."""
+    """Open a file that is not there yet, for spreadsheets, before anything is done; yields None where none is wanted.
+
+    Where nothing was written into it, it goes again.
+    """
     if path is None:
         yield None
         return
@@ -65,6 +97,9 @@ def _new_file(call: Call, path: Path | None) -> Iterator[TextIO | None]:
     except OSError as cause:
         # The load stands as it ended: what is lost is what was to be told of it.
         raise OutputFailed(cause.strerror) from cause
+    finally:
+        if not path.stat().st_size:
+            path.unlink()
 
 
 @command(app, acts=True)
