@@ -313,10 +313,13 @@ def test_a_lost_memory_is_500_and_says_nothing_to_strangers(server):
 # --- the program ------------------------------------------------------------------------------------
 
 
-def test_the_program_runs_alone_without_the_platform(tmp_path: Path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_runs_alone_without_the_platform(tmp_path: Path, stop: signal.Signals):
     """As a bank would run it: this package's pure parts and `cryptography`, nothing else."""
     block = (
-        "import sys, runpy\n"
+        "import runpy, signal, sys\n"
+        # As a shell starts what it puts into the background.
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "class Block:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] in {'django', 'duckdb', 'sqlglot', 'numpy', 'pyarrow', 'typer', 'rich'}:\n"
@@ -349,7 +352,7 @@ def test_the_program_runs_alone_without_the_platform(tmp_path: Path):
         caller.close()
         assert running.stdout.readline() == f"200 {ORIGIN} 12\n"
     finally:
-        running.send_signal(signal.SIGINT)
+        running.send_signal(stop)
         running.communicate(timeout=10)
     assert running.returncode == 0
     shown = run("show", "w").stdout.splitlines()

@@ -12,6 +12,7 @@ a network put TLS before it (an answer needs no secrecy, and a forged one verifi
 """
 
 import argparse
+import signal
 import socket
 import sys
 import threading
@@ -169,12 +170,15 @@ def init(folder: Path, name: str, logs: Sequence[str], clock: Clock) -> Witness:
 
 
 def run(folder: Path, listen: str, clock: Clock) -> None:
-    """Answer until interrupted; one line on standard output for each answer."""
+    """Answer until told to stop by SIGTERM or SIGINT; one line on standard output for each answer."""
 
     def told(answer: Answer) -> None:
         sys.stdout.write(f"{line_of(answer)}\n")
         sys.stdout.flush()
 
+    # Both, whatever they were: a shell lets programs in the background ignore the second.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     with serve(folder, listen, clock, told) as server:
         sys.stdout.write(f"{server.witness.name} listens on {server.url}\n")
         sys.stdout.flush()
