@@ -12,6 +12,7 @@ from lib.pier import Pier, released
 from lib.town import codes
 from lib.witnessing import log_of
 from zhanqiao.agreements import lifecycle
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import examine
@@ -60,6 +61,32 @@ def test_a_list_that_was_cut_says_where_it_goes_on(pier: Pier) -> None:
     assert json.loads(again.output)[0]["index"] == int(more.split()[-1]) > int(last.split()[0])
     whole = typed("ledger", "show", "--most", "100000", "--home", str(pier.home), "--lang", "en")
     assert "There are more" not in whole.output
+    newest = typed("ledger", "show", "--newest", "--most", "3", "--home", str(pier.home), "--lang", "en")
+    last_three = [line.split() for line in whole.output.splitlines()[-3:]]
+    assert [line.split() for line in newest.output.splitlines()[1:]] == last_three
+
+
+def test_an_event_says_what_it_is_about(pier: Pier) -> None:
+    shown = typed("ledger", "show", "--kind", "intake.published", "--home", str(pier.home), "--lang", "en")
+    about = {line.split()[-1] for line in shown.output.splitlines()[1:]}
+    assert about == {dataset.name for dataset in shelf.all()}
+
+
+def test_items_in_no_cube_are_named_when_a_contract_is_shown(pier: Pier) -> None:
+    dataset = next(one for one in shelf.all() if one.in_no_cube)
+    named = ", ".join(item.name for item in dataset.in_no_cube)
+    shown = typed("catalogue", "show", dataset.name, "--home", str(pier.home), "--lang", "en").output
+    assert f"no statement is answered from them: {named}" in " ".join(shown.split())
+    refused = pier.ask(f"SELECT {dataset.in_no_cube[0].name}, count(*) FROM {dataset.name} GROUP BY 1")
+    assert isinstance(refused, Refusal)
+
+
+def test_a_backup_does_not_lie_in_the_deployment(pier: Pier, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(pier.home)
+    for file in (pier.home / "b.tar", tmp_path / "link" / "vault" / "b.tar"):
+        assert codes(back_up(pier.house, file)) == ["backup-inside"]
+        assert not file.exists()
+    assert not pier.events("platform.backup-begun")
 
 
 def test_a_table_without_rows_says_why(pier: Pier) -> None:
@@ -147,3 +174,6 @@ def test_who_holds_what_back_of_an_agreement_is_seen_in_words(pier: Pier) -> Non
     assert "held back: pension_enrolment (" in said
     assert "statements may use: pension_enrolment" not in said
     assert "statements may use: firm_turnover" in said
+    refused = pier.ask(BY_DISTRICT)
+    assert codes(refused) == ["dataset-held-back"]
+    assert refused.reasons[0].message("en").startswith("hrss holds the dataset pension_enrolment back")  # type: ignore[union-attr]

@@ -218,6 +218,14 @@ class Dataset:
         return tuple(item for item in self.items if item.subject is not None and item.stored)
 
     @property
+    def in_no_cube(self) -> tuple[Item, ...]:
+        """The items that say what a statement may do with them, and lie in no cube: no statement is answered from them."""
+        published = {name for cube in self.cubes for name in (*cube.dims, *cube.measures)}
+        return tuple(
+            item for item in self.items if item.capabilities and item.subject is None and item.name not in published
+        )
+
+    @property
     def open(self) -> bool:
         """Whether the dataset stands in the open catalogue."""
         return self.opening is not Opening.CLOSED

@@ -38,7 +38,13 @@ def add(
     dataset = call.unwrap(stewardship.describe(call.house, content, call.by, withdraw=withdraw))
     if call.as_json:
         show_data(
-            {"status": "described", "dataset": dataset.name, "version": dataset.version, "digest": dataset.digest}
+            {
+                "status": "described",
+                "dataset": dataset.name,
+                "version": dataset.version,
+                "digest": dataset.digest,
+                "in_no_cube": [item.name for item in dataset.in_no_cube],
+            }
         )
         return
     call.say(
@@ -52,6 +58,7 @@ def add(
             "About nobody, it says: groups are shown however small. If it is about people or enterprises, describe it anew "
             "before it is loaded.",
         )
+    _say_in_no_cube(call, dataset)
 
 
 @command(app)
@@ -137,6 +144,7 @@ def _show_one(call: Call, dataset: Dataset) -> None:
                 "department": dataset.department,
                 "sharing": dataset.sharing,
                 "opening": dataset.opening,
+                "in_no_cube": [item.name for item in dataset.in_no_cube],
                 "cubes": [{"name": cube.name, "dims": cube.dims, "measures": cube.measures} for cube in dataset.cubes],
                 "items": [_item_data(item) for item in dataset.items],
             }
@@ -164,6 +172,15 @@ def _show_one(call: Call, dataset: Dataset) -> None:
         call.say(
             f"立方体 {cube.name}：维度 {', '.join(cube.dims)}；度量 {', '.join(cube.measures) or '无'}",
             f"cube {cube.name}: dimensions {', '.join(cube.dims)}; measures {', '.join(cube.measures) or 'none'}",
+        )
+    _say_in_no_cube(call, dataset)
+
+
+def _say_in_no_cube(call: Call, dataset: Dataset) -> None:
+    if named := "、".join(item.name for item in dataset.in_no_cube):
+        call.say(
+            f"不在任何立方体中（决策服务可读，统计语句一概不答）：{named}",
+            f"In no cube, so that services may read them and no statement is answered from them: {named.replace('、', ', ')}",
         )
 
 

@@ -2,6 +2,8 @@
 """`zhanqiao ledger`: read what happened, re-check all of it, and open what is sealed for auditors."""
 
 import json
+from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
@@ -13,8 +15,11 @@ from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, sh
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.ledger.book import Book
-from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.ledger.entries import LoggedEvent, read_leaf
 from zhanqiao.terms.refusals import meant
+
+# What an event may be about, the closest first.
+_ABOUT = ("agreement", "dataset", "person", "organisation", "issuer", "name", "about")
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
 app.add_typer(witnesses.app, name="witness")
@@ -31,10 +36,14 @@ def show(
     kind: Annotated[
         str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released. 事件类型。")
     ] = "",
+    newest: Annotated[
+        bool, typer.Option("--newest", help="The last ones rather than the first. 只看最新的若干条。")
+    ] = False,
 ) -> None:
     """Read events in log order. 按顺序查看记录。"""
-    found = _lines(call.house.book, start, kind, most + 1)
-    events, beyond = found[:most], found[most:]
+    every = _lines(call.house.book, start, kind)
+    events = list(deque(every, most) if newest else islice(every, most))
+    beyond = list(islice(every, 1))
     if call.as_json:
         show_data([_as_data(event) for event in events])
         return
@@ -42,9 +51,18 @@ def show(
         _say_none(call, kind)
         return
     show_table(
-        ["#", "时间", "事件", "人员", "请求"] if call.lang == "zh" else ["#", "time", "kind", "by", "request"],
+        ["#", "时间", "事件", "人员", "请求", "事关"]
+        if call.lang == "zh"
+        else ["#", "time", "kind", "by", "request", "about"],
         [
-            [str(event.index), event.time.isoformat(timespec="seconds"), event.kind, event.by, event.request or "-"]
+            [
+                str(event.index),
+                event.time.isoformat(timespec="seconds"),
+                event.kind,
+                event.by,
+                event.request or "-",
+                _about(event),
+            ]
             for event in events
         ],
     )
@@ -94,10 +112,15 @@ def _say_none(call: Call, kind: str) -> None:
     call.say(f"没有事件 {kind}。{near['meant_zh']}", f"There is no event {kind}. {near['meant_en']}".rstrip())
 
 
-def _lines(book: Book, start: int, kind: str, most: int) -> list[LoggedEvent]:
+def _lines(book: Book, start: int, kind: str) -> Iterator[LoggedEvent]:
     """Read what is shown. A release is two entries and one line: its envelope is for those who ask for its kind."""
-    every = book.events(start, kind or None)
-    return list(islice((event for event in every if kind or not event.is_envelope), most))
+    return (event for event in book.events(start, kind or None) if kind or not event.is_envelope)
+
+
+def _about(event: LoggedEvent) -> str:
+    """Return which agreement, dataset, organisation or person an event is about, where it names one."""
+    facts = read_leaf(event.leaf).get("facts")
+    return next((str(facts[one]) for one in _ABOUT if one in facts), "-") if isinstance(facts, dict) else "-"
 
 
 def _as_data(event: LoggedEvent) -> dict[str, object]:

@@ -130,7 +130,7 @@ def doctor(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False)
     """Examine a deployment: what is wrong, and which walls are missing; changes nothing. 体检。"""
     spoken = language(lang)
     try:
-        findings = examine(home)
+        findings = unwrap(examine(home), spoken, as_json=as_json)
     finally:
         connections.close_all()
     wrong = any(finding.wrong for finding in findings)

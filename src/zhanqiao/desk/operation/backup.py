@@ -43,7 +43,9 @@ class Backup:
 
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
-    """Log that a backup is made, and write it to `file`, which must not be there."""
+    """Log that a backup is made, and write it to `file`, which must not be there, nor in the deployment itself."""
+    if file.resolve().is_relative_to(house.home.resolve()):
+        return refuse("backup-inside", file=str(file))
     if file.exists():
         return refuse("backup-file-exists", file=str(file))
     # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.

@@ -27,7 +27,7 @@ from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.identity.directory import people
 from zhanqiao.identity.people import ADDERS
-from zhanqiao.terms.refusals import Reason, Refusal
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.connection import locked_down
 from zhanqiao.vault.house import House
 
@@ -60,11 +60,13 @@ class Finding:
         return self.reason is not None and not self.wall
 
 
-def examine(home: Path) -> list[Finding]:
-    """Make every check, in a fixed order; when the deployment does not open, why, and what can be seen from outside."""
-    # Where there is no deployment nothing is examined: what is said of it would be said of somebody else's folder.
+def examine(home: Path) -> list[Finding] | Refusal:
+    """Make every check, in a fixed order; when the deployment does not open, why, and what can be seen from outside.
+
+    Where there is no deployment nothing is examined: what is said of it would be said of somebody else's folder.
+    """
     if not (home / SETTINGS_FILE).is_file():
-        return [Finding("opens", Reason("no-deployment", {"home": str(home)}))]
+        return refuse("no-deployment", home=str(home))
     findings = [*_run(_OUTSIDE, home)]
     house = open_house(home)
     if isinstance(house, Refusal):

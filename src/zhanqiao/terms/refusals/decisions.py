@@ -32,6 +32,12 @@ ROWS: dict[str, Rule] = {
         "It opens: {doors}. Another door needs an agreement that names it.",
         "它开放的通道：{doors}。使用其他通道须另签协议。",
     ),
+    "dataset-held-back": Rule(
+        "{by} holds the dataset {dataset} back from agreement {agreement}.",
+        "{by} 已暂停协议 {agreement} 使用数据集 {dataset}。",
+        "Only {by} can resume it; the rest of the agreement goes on.",
+        "只有 {by} 可以恢复；协议其余部分照常有效。",
+    ),
     "dataset-not-granted": Rule(
         "Agreement {agreement} does not cover the dataset {dataset}.",
         "协议 {agreement} 不包含数据集 {dataset}。",
@@ -148,6 +154,14 @@ ROWS: dict[str, Rule] = {
         "目录中没有数据集 {dataset}。",
         "Describe it first: zhanqiao catalogue add CONTRACT.odcs.yaml",
         "请先编目：zhanqiao catalogue add CONTRACT.odcs.yaml",
+        exit_status=NOT_FOUND,
+        http_status=404,
+    ),
+    "snapshot-not-published": Rule(
+        "The snapshot {snapshot} brought nothing of what is published of {dataset}.",
+        "{dataset} 现已发布的数据中没有快照 {snapshot} 交付的部分。",
+        "These did: {published}",
+        "现已发布的由以下快照交付：{published}",
         exit_status=NOT_FOUND,
         http_status=404,
     ),

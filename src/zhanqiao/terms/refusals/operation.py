@@ -12,6 +12,14 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=409,
     ),
+    "backup-inside": Rule(
+        en="{file} lies in the deployment itself: what loses one loses both.",
+        zh="{file} 位于部署目录之内：部署一旦丢失，备份也随之丢失。",
+        remedy_en="Give a place outside of it, on another disk.",
+        remedy_zh="请指定部署之外、且在另一磁盘上的位置。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
     "backup-not-written": Rule(
         en="The backup could not be written to {file}: {cause}. The deployment is as it was.",
         zh="备份无法写入 {file}：{cause}。部署未受影响。",
@@ -134,8 +142,8 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请停止使用，保留该文件作为证据，并从备份恢复：本系统从不写出这样的文件。",
     ),
     "key-stray": Rule(
-        en="{path} is no key of the platform, and of nobody who is in service.",
-        zh="{path} 既非平台密钥，也不属于任何在岗人员。",
+        en="{path} is neither a key of the platform nor the one that somebody in service uses.",
+        zh="{path} 既非平台密钥，也不是任何在岗人员现用的密钥。",
         remedy_en="Find out who put it there, and remove it.",
         remedy_zh="请查明由谁放置，并予移除。",
     ),
