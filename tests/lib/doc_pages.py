@@ -24,6 +24,7 @@ _VARYING = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request>"),
     (re.compile(r"\b[0-9a-f]{16}…"), "<root>"),
+    (re.compile(r"\b[0-9a-f]{4}-\d{1,2}(-[0-9a-f]{4}){9}\b"), "<share>"),
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{40,}=*"), "<key>"),
     (re.compile(r"[A-Za-z0-9+/]{43}="), "<hash>"),
     (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|\+00:00)"), "<time>"),

@@ -53,7 +53,7 @@ class HouseReplay:
                 return check_actor(event.by, Role.AUDITOR, directory=directory)
             case "rights.audited" | "rights.differ":
                 return check_actor(event.by, Role.AUDIT_ADMIN, directory=directory)
-            case seats.ADDED | seats.REMOVED | "intake.dropped":
+            case seats.ADDED | seats.REMOVED | "intake.dropped" | "keys.split":
                 reasons = check_actor(event.by, Role.SYSTEM_ADMIN, directory=directory)
                 self._seat(event.kind, {name: str(value) for name, value in facts.items()})
                 return reasons

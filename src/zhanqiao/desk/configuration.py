@@ -22,8 +22,8 @@ from zhanqiao.terms.refusals import Reason, Refusal, refuse
 SETTINGS_FILE = "zhanqiao.toml"
 # It holds a few lines.
 MOST_SETTINGS = 65_536
-# No production yet: a deployment with walls missing would look like one that has them.
-PROFILES = ("demo", "laptop")
+PROFILES = ("demo", "laptop", "production")
+PRODUCTION = PROFILES[-1]
 ENGINES = ("duckdb", "spark")
 _DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"
 

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connections
 
 from zhanqiao.desk import damage, state
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
+from zhanqiao.desk.sealed_keys import KEYS, keys_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.witnesses import Patience, Seat, Witnesses, send_over_http
@@ -101,12 +102,12 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
 
     # SQLite makes its files as open as the first of them is.
     state.file_of(home).touch(mode=durable.PRIVATE)
-    keys = ledger_keys.create_keys(home / "keys" / "ledger", deployment.origin)
+    keys = ledger_keys.create_keys(home / KEYS / "ledger", deployment.origin)
     with ledger_book.founding():
         call_command("migrate", verbosity=0)
         ledger_book.Book(home / "ledger", keys, clock or deployment.clock).found()
     publish_keys(home / "public", keys, deployment.witnesses)
-    Keyring.create(home / "keys" / "vault")
+    Keyring.create(home / KEYS / "vault")
     (home / "vault").mkdir(mode=0o700)
     write_settings(home / SETTINGS_FILE, deployment)
     return open_house(home, clock)
@@ -145,9 +146,12 @@ def open_as(
     from zhanqiao.vault.keys import Keyring
     from zhanqiao.vault.vault import Vault, engine_of
 
+    opened = keys_of(home)
+    if isinstance(opened, Refusal):
+        return opened
     try:
-        keys = open_keys(home / "keys" / "ledger", deployment.origin)
-        keyring = Keyring.open(home / "keys" / "vault")
+        keys = open_keys(opened / "ledger", deployment.origin)
+        keyring = Keyring.open(home / KEYS / "vault", opened / "vault")
     except (OSError, ValueError, TypeError, KeyFault) as fault:
         return refuse("keys-unreadable", cause=str(fault))
     if (differing := _unpublished(home / "public", keys)) is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
 from zhanqiao.desk.deployment import publish_keys
+from zhanqiao.desk.sealed_keys import keys_of
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor
 from zhanqiao.identity.people import Role
@@ -80,9 +81,11 @@ def settings_lock(house: House) -> AbstractContextManager[None]:
 def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seats | Refusal]) -> Refusal | None:
     path = house.home / SETTINGS_FILE
     with settings_lock(house):
-        former = read_settings(path)
+        former, opened = read_settings(path), keys_of(house.home)
         if isinstance(former, Refusal):
             return former
+        if isinstance(opened, Refusal):
+            return opened
         seats = change(former.witnesses)
         with house.book.recording() as tx:
             reasons = check_actor(event.by, Role.SYSTEM_ADMIN)
@@ -93,6 +96,6 @@ def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seat
             tx.add(event)
         if set(former.witnesses) - set(seats):
             house.book.witnesses.forget()
-        publish_keys(house.home / "public", open_keys(house.home / "keys" / "ledger", former.origin), seats)
+        publish_keys(house.home / "public", open_keys(opened / "ledger", former.origin), seats)
         write_settings(path, replace(former, witnesses=seats))
     return None

@@ -67,9 +67,12 @@ class Keyring:
         return cls(keys)
 
     @classmethod
-    def open(cls, folder: Path) -> "Keyring":
-        """Unwrap every data key; OSError or KeyFault says which part is missing or wrong."""
-        kek = _read_kek(folder / _KEK_FILE)
+    def open(cls, folder: Path, kek_folder: Path | None = None) -> "Keyring":
+        """Unwrap every data key; OSError or KeyFault says which part is missing or wrong.
+
+        kek_folder  where the key-encryption key lies open, when that is elsewhere
+        """
+        kek = _read_kek((kek_folder or folder) / _KEK_FILE)
         try:
             ring = json.loads(read_whole(folder / _KEYRING_FILE))
             if (ring["version"], ring["algorithm"]) != (1, _WRAP_ALGORITHM):

@@ -43,6 +43,7 @@ _MODULES = {
     "doctor": "operation",
     "upgrade": "operation",
     "serve": "serve",
+    "keys": "keys",
 }
 _STATELESS = frozenset({"verify", "witness"})
 

@@ -24,7 +24,7 @@ def init(
     ] = "zhanqiao/log",
     profile: Annotated[
         str,
-        typer.Option("--profile", help="demo or laptop; production is not built yet. 运行模式；production 尚未建成。"),
+        typer.Option("--profile", help="demo, laptop, or production, which is served with all walls only. 运行模式。"),
     ] = "laptop",
     lang: LangOption = "",
     as_json: JsonOption = False,

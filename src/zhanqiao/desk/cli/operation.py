@@ -8,6 +8,7 @@ import typer
 from django.db import connections
 
 from zhanqiao.desk.cli.given import bytes_of
+from zhanqiao.desk.cli.keys import SharesOption, shares_given
 from zhanqiao.desk.cli.output import (
     DONE_MARK,
     REFUSED_MARK,
@@ -26,6 +27,7 @@ from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import CHECKS, Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.desk.sealed_keys import is_sealed
 from zhanqiao.terms.refusals import DONE, REFUSED, Lang, refuse
 
 _MOST_CHECKPOINT = 65_536
@@ -59,6 +61,7 @@ def restore_backup(
         Path | None,
         typer.Option("--checkpoint", dir_okay=False, help="The newest that anybody holds. 已公布的最新检查点。"),
     ] = None,
+    given: SharesOption = None,
     no_checkpoint: Annotated[
         bool, typer.Option("--no-checkpoint", help="None left the house since. 此后未公布检查点。")
     ] = False,
@@ -71,7 +74,8 @@ def restore_backup(
         refused(refuse("checkpoint-not-said"), spoken, as_json=as_json)
     newest = None if checkpoint is None else unwrap(bytes_of(checkpoint, _MOST_CHECKPOINT), spoken, as_json=as_json)
     try:
-        restored = unwrap(restore(file, home, keys, newest), spoken, as_json=as_json)
+        written = unwrap(shares_given(keys, given, spoken), spoken, as_json=as_json) if is_sealed(keys) else []
+        restored = unwrap(restore(file, home, keys, newest, shares=written), spoken, as_json=as_json)
     finally:
         connections.close_all()
     manifest = restored.manifest

@@ -4,13 +4,12 @@
 A finding is a reason of the refusal table, so that it has a sentence and a remedy. Two kinds:
 
     wrong    something that loses data, opens it to others, or stops work        the command ends with 3
-    wall     what separates less than it could; the profile allows it, and it is named
+    wall     what separates less than it could; the profile allows it, and it is named. Production allows few of them
 
 Whether each entry and each row is what was signed is `ledger audit`'s to say, which reads all of them.
 """
 
 import os
-import resource
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,14 +18,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from zhanqiao.desk import damage, schema, state
-from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.file_systems import FLEETING, file_system_of
 from zhanqiao.desk.operation.backup import BACKUP_BEGUN
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
+from zhanqiao.desk.sealed_keys import KEYS, memory_of
+from zhanqiao.desk.serving import walls
 from zhanqiao.desk.serving.plan import plan
-from zhanqiao.identity.directory import people
-from zhanqiao.identity.people import ADDERS
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.connection import locked_down
 from zhanqiao.vault.house import House
@@ -37,10 +37,8 @@ Checks = dict[str, tuple[bool, Callable[[T], Iterable[Reason]]]]
 
 _MOST_DAYS_WITHOUT_BACKUP = 7
 _LEAST_FREE_BYTES, _LEAST_FREE_PERCENT = 1 << 30, 5
-# Where nothing outlives the machine, and where locks or syncs are a promise of somebody else's.
-_FLEETING, _FOREIGN = {"tmpfs", "ramfs"}, ("nfs", "cifs", "smb", "fuse", "9p", "ceph")
-_MOUNTS, _SWAPS = Path("/proc/self/mountinfo"), Path("/proc/swaps")
-_SWAP_HEADER = 1
+# Where locks or syncs are a promise of somebody else's.
+_FOREIGN = ("nfs", "cifs", "smb", "fuse", "9p", "ceph")
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,15 @@ def examine(home: Path) -> list[Finding] | Refusal:
     """
     if not (home / SETTINGS_FILE).is_file():
         return refuse("no-deployment", home=str(home))
-    findings = [*_run(_OUTSIDE, home)]
+    required = walls.REQUIRED if _profile(home) == PRODUCTION else frozenset[str]()
+    findings = [*_run(_OUTSIDE, home, required)]
     house = open_house(home)
     if isinstance(house, Refusal):
         return [*(Finding("opens", reason) for reason in house.reasons), *findings]
-    return [Finding("opens"), *findings, *_run(_INSIDE, house)]
+    return [Finding("opens"), *findings, *_run(_INSIDE, house, required)]
 
 
-def _run(checks: Checks[T], subject: T) -> Iterator[Finding]:
+def _run(checks: Checks[T], subject: T, required: frozenset[str]) -> Iterator[Finding]:
     for name, (wall, check) in checks.items():
         try:
             reasons = list(check(subject))
@@ -83,7 +82,7 @@ def _run(checks: Checks[T], subject: T) -> Iterator[Finding]:
                 raise
             yield from (Finding(name, reason) for reason in refusal.reasons)
             continue
-        yield from (Finding(name, reason, wall) for reason in reasons)
+        yield from (Finding(name, reason, wall and reason.code not in required) for reason in reasons)
         if not reasons:
             yield Finding(name)
 
@@ -93,7 +92,9 @@ def _run(checks: Checks[T], subject: T) -> Iterator[Finding]:
 
 def _rights(home: Path) -> Iterator[Reason]:
     """The folder and each key file are their owner's alone, and the owner is who works here."""
-    for path in [home, *(path for path in sorted((home / "keys").rglob("*")) if path.is_file())]:
+    memory = memory_of(home)
+    held = [path for folder in (home / KEYS, memory) for path in sorted(folder.rglob("*")) if path.is_file()]
+    for path in [home, *([memory] if memory.exists() else []), *held]:
         yield from open_beside_owner(_shown(path, home), path.lstat(), os.geteuid())
 
 
@@ -106,31 +107,24 @@ def _room(home: Path) -> Iterator[Reason]:
 
 
 def _disk(home: Path) -> Iterator[Reason]:
-    kind = _file_system(home)
-    if kind in _FLEETING:
+    kind = file_system_of(home)
+    if kind in FLEETING:
         yield Reason("disk-fleeting", {"kind": kind})
     elif kind.startswith(_FOREIGN):
         yield Reason("disk-foreign", {"kind": kind})
 
 
-def _one_user(home: Path) -> Iterator[Reason]:
-    """Whether what faces the network runs as another user than what holds the keys."""
+def _one_user(home: Path) -> Iterable[Reason]:
     planned = plan(home)
-    if isinstance(planned, Refusal) or not planned.apart:
-        yield Reason("wall-one-user", {"user": str(os.geteuid())})
+    return planned.reasons if isinstance(planned, Refusal) else walls.processes(planned)
 
 
-def _keys_apart(home: Path) -> Iterator[Reason]:
-    keys, vault = home / "keys" / "vault", home / "vault"
-    if keys.exists() and vault.exists() and keys.stat().st_dev == vault.stat().st_dev:
-        yield Reason("wall-keys-beside-data")
+def _keys_apart(home: Path) -> Iterable[Reason]:
+    return walls.keys(home, _profile(home))
 
 
-def _memory(_home: Path) -> Iterator[Reason]:
-    if _SWAPS.exists() and len(_SWAPS.read_text().splitlines()) > _SWAP_HEADER:
-        yield Reason("wall-swap")
-    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
-        yield Reason("wall-core-dumps")
+def _memory(_home: Path) -> Iterable[Reason]:
+    return walls.memory()
 
 
 # --- from inside ------------------------------------------------------------------------------------
@@ -177,12 +171,8 @@ def _witnesses(house: House) -> Iterator[Reason]:
         yield Reason("wall-witnesses-unheard", {"quorum": str(patience.quorum), "seconds": str(patience.seconds)})
 
 
-def _administrators(_house: House) -> Iterator[Reason]:
-    """Whether someone could still make accounts, or give roles, after one key was lost."""
-    for role in ADDERS:
-        held = [person.id for person in people() if person.holds(role)]
-        if len(held) == 1:
-            yield Reason("wall-one-administrator", {"person": held[0], "role": role.value})
+def _administrators(_house: House) -> Iterable[Reason]:
+    return walls.administrators()
 
 
 def _backed_up(house: House) -> Iterator[Reason]:
@@ -213,16 +203,12 @@ _INSIDE: Checks[House] = {
 CHECKS = ("opens", *_OUTSIDE, *_INSIDE)
 
 
-def _file_system(path: Path) -> str:
-    """Return the kind of file system that a path lies on, by the longest mount point above it."""
-    best, kind = "", ""
-    for line in _MOUNTS.read_text().splitlines():
-        before, _, behind = line.partition(" - ")
-        point = before.split(" ")[4].encode().decode("unicode_escape")
-        if path.resolve().is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, behind.split(" ")[0]
-    return kind
+def _profile(home: Path) -> str:
+    settings = read_settings(home / SETTINGS_FILE)
+    return "" if isinstance(settings, Refusal) else settings.profile
 
 
 def _shown(path: Path, home: Path) -> str:
-    return "." if path == home else path.relative_to(home).as_posix()
+    if path == home:
+        return "."
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)

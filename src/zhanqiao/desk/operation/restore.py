@@ -16,14 +16,14 @@ without a name, with which it began.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from zhanqiao.desk import damage
+from zhanqiao.desk import damage, sealed_keys
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
@@ -38,7 +38,6 @@ from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.faults import KeyFault, VaultFault
 from zhanqiao.vault.house import House
 
-KEYS = "keys"
 # A key file holds a few hundred bytes, the keyring some thousand.
 _MOST_KEY = 1 << 20
 
@@ -56,11 +55,17 @@ class Restored:
 
 
 def restore(
-    file: Path, home: Path, keys: Path, newest: bytes | None, clock: Callable[[], datetime] | None = None
+    file: Path,
+    home: Path,
+    keys: Path,
+    newest: bytes | None,
+    clock: Callable[[], datetime] | None = None,
+    shares: Sequence[str] = (),
 ) -> Restored | Refusal:
     """Restore a deployment into `home`, which must be empty.
 
     keys    a copy of the deployment's keys folder
+    shares  what opens it, as custodians write it, where it is sealed
     newest  the newest checkpoint that somebody holds, signed; None when whoever restores says that there is none
     """
     if (refusal := taken(home)) is not None:
@@ -74,18 +79,24 @@ def restore(
         take_back(home, added)
         return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     try:
-        outcome = _restored(file, home, keys, newest, clock)
+        outcome = _restored(file, home, keys, newest, clock, shares)
     except BaseException as fault:
         # What has become a deployment stays: witnesses would remember a log that is gone.
         if not (home / SETTINGS_FILE).exists():
-            take_back(home, added)
+            _take_back(home, added)
         refusal = damage.named(fault) if isinstance(fault, Exception) else None
         if refusal is None:
             raise
         return refusal
     if isinstance(outcome, Refusal):
-        take_back(home, added)
+        _take_back(home, added)
     return outcome
+
+
+def _take_back(home: Path, added: list[Path]) -> None:
+    """Remove what was made on the disk and in memory."""
+    sealed_keys.seal_again(home)
+    take_back(home, added)
 
 
 def _claim(home: Path) -> None:
@@ -98,9 +109,14 @@ def _claim(home: Path) -> None:
 
 
 def _restored(
-    file: Path, home: Path, keys: Path, newest: bytes | None, clock: Callable[[], datetime] | None
+    file: Path,
+    home: Path,
+    keys: Path,
+    newest: bytes | None,
+    clock: Callable[[], datetime] | None,
+    shares: Sequence[str],
 ) -> Restored | Refusal:
-    key = _copy_keys(keys, home / KEYS)
+    key = _copy_keys(keys, home, shares)
     if isinstance(key, Refusal):
         return key
     try:
@@ -190,12 +206,17 @@ def _write(path: Path, member: Member) -> None:
             file.write(piece)
 
 
-def _copy_keys(keys: Path, place: Path) -> Ed25519PublicKey | Refusal:
-    """Return the public half of the one that signs backups."""
+def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> Ed25519PublicKey | Refusal:
+    """Take the keys over, and open them where they are sealed; return the public half of the one that signs backups."""
+    place = home / sealed_keys.KEYS
     try:
         for path in _key_files(keys):
             durable.write_whole(place / path.relative_to(keys), regular_file.read_bounded(path, _MOST_KEY))
-        return envelope_key(place / "ledger").public_key()
+        if sealed_keys.is_sealed(place) and isinstance(opened := sealed_keys.unseal(home, shares), Refusal):
+            return opened
+        if isinstance(lying := sealed_keys.keys_of(home), Refusal):
+            return lying
+        return envelope_key(lying / "ledger").public_key()
     except durable.DiskFull:
         raise
     except OSError as cause:

@@ -18,6 +18,8 @@ from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema
 from zhanqiao.desk.personas import key_file
+from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
+from zhanqiao.desk.sealed_keys import KEYS, SEALED, is_sealed, memory_of
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
@@ -37,7 +39,7 @@ _ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 _PUBLIC = ("public", "ledger/tile", "ledger/checkpoint")
 # The socket's folder is the gateway's to enter; `_socket` looks at it.
 _RUN = "run"
-_KEYS_OF_THE_PLATFORM = {"ledger/log.pem", "ledger/envelope.pem", "vault/kek.key", "vault/keyring.json"}
+_KEYRING = "vault/keyring.json"
 _KEYS_OF_PEOPLE = "people"
 
 
@@ -115,6 +117,9 @@ def _files(house: House) -> Iterator[Reason]:
             yield from open_beside_owner(name, found, owner)
         if any(one in listed for one in _ACCESS_LISTS):
             yield Reason("right-listed", {"path": name})
+    memory = memory_of(home)
+    for path in [memory, *memory.rglob("*")] if memory.exists() else []:
+        yield from open_beside_owner(str(path), path.lstat(), owner)
 
 
 def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[Reason]:
@@ -189,13 +194,17 @@ def _engine(house: House) -> Iterator[Reason]:
 
 def _keys(house: House) -> Iterator[Reason]:
     """The folder of keys holds the platform's own, and of people those who are in service, each under a passphrase."""
-    folder = house.home / "keys"
+    folder = house.home / KEYS
+    sealed = is_sealed(folder)
+    own = {SEALED, _KEYRING} if (folder / SEALED).exists() else {_KEYRING}
     for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         name = path.relative_to(folder).as_posix()
         if path.parent == folder / _KEYS_OF_PEOPLE:
             if (code := _oddity(path, house)) is not None:
                 yield Reason(code, {"path": f"keys/{name}"})
-        elif name not in _KEYS_OF_THE_PLATFORM:
+        elif name in PLAIN_KEYS and sealed:
+            yield Reason("key-left-open", {"path": f"keys/{name}"})
+        elif name not in own and name not in PLAIN_KEYS:
             yield Reason("key-stray", {"path": f"keys/{name}"})
 
 

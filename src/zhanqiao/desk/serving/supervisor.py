@@ -94,7 +94,11 @@ def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None]) -> Ref
     stopping = _told_to_stop()
     try:
         for child in children:
-            if not child.start():
+            try:
+                started = child.start()
+            except PermissionError:
+                return refuse("user-cannot-run", user=child.user.name, program=child.command[0])
+            if not started:
                 # It has said on standard error why, in its own words.
                 return refuse(f"{child.name}-ended")
             journal.note("started", kind=child.name, pid=child.running.pid if child.running else 0)

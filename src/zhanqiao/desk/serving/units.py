@@ -30,7 +30,7 @@ SystemCallArchitectures=native
 LimitCORE=0
 UMask=0077
 Restart=on-failure
-RestartSec=2
+RestartSec=5
 """
 
 
@@ -50,6 +50,8 @@ def units(plan: Plan) -> dict[str, str]:
 [Unit]
 Description=Zhanqiao vault worker
 After=local-fs.target
+# While the keys are sealed it ends at once, and is to be there when they are open.
+StartLimitIntervalSec=0
 
 [Service]
 User={plan.owner.name}

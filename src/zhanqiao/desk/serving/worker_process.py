@@ -21,6 +21,7 @@ state.prepare()
 
 from zhanqiao.desk.configuration import utc_now  # noqa: E402
 from zhanqiao.desk.deployment import open_house  # noqa: E402
+from zhanqiao.desk.serving import walls  # noqa: E402
 from zhanqiao.desk.serving.journal import Journal  # noqa: E402
 from zhanqiao.desk.serving.plan import plan  # noqa: E402
 from zhanqiao.desk.serving.worker import AlreadyServed, Worker, serving  # noqa: E402
@@ -62,6 +63,8 @@ def _served(home: Path, *, lifeline: bool) -> Refusal | None:
     house = open_house(planned.home)
     if isinstance(house, Refusal):
         return house
+    if (refusal := walls.missing(planned)) is not None:
+        return refusal
     try:
         journal = Journal("worker", utc_now)
         with serving(house, planned.deployment.origin, planned.socket, planned.passers, journal) as worker:

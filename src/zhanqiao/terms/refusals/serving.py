@@ -144,6 +144,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "user-cannot-run": Rule(
+        en="The user {user} may not run {program}.",
+        zh="用户 {user} 无权运行 {program}。",
+        remedy_en="Install where every user can read, /opt for example: no home of somebody's may lie above it.",
+        remedy_zh="请安装到所有用户可读的位置（例如 /opt），其上级不得是他人的主目录。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "user-unknown": Rule(
         en="This machine has no user {user}.",
         zh="本机没有用户 {user}。",

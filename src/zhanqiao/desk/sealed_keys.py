@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed start (封存启动): on the disk a deployment's keys lie sealed; open, they lie in memory alone.
+
+    keys/sealed.json            {"version": 1, "set", "threshold", "custodians", "files": {name: base64}}, each file under
+                                a key that nobody has, bound to its name and its set
+    /dev/shm/zhanqiao-<digest>/ the same files, open, and the sealed.json that they belong to; their owner's alone, and
+                                gone with the power
+
+What opens the seal is a secret in shares (`desk.shares`), one for each custodian. Whoever finds the disk, or a backup and
+the keys folder, opens no row and signs nothing; nor do fewer custodians than the threshold.
+
+A crash leaves keys open or sealed and never none: the shares last before the seal does, the seal before a plain key goes.
+While all plain keys lie in keys/, the deployment is not sealed.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from zhanqiao.desk import shares
+from zhanqiao.desk.file_systems import FLEETING, file_system_of
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.regular_file import read_bounded, read_whole
+from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.vault import crypt
+from zhanqiao.vault.faults import KeyFault
+
+KEYS, SEALED = "keys", "sealed.json"
+# What is secret of a deployment; its keyring lies wrapped under one of them.
+FILES = ("ledger/log.pem", "ledger/envelope.pem", "vault/kek.key")
+MEMORY = Path("/dev/shm")  # noqa: S108  memory, and a folder of its owner's in it
+
+_VERSION = 1
+_MOST_BYTES = 65_536
+_SET_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What `sealed.json` holds. `custodians` are people's ids, in the order of their shares' numbers, from 1."""
+
+    set: str
+    threshold: int
+    custodians: tuple[str, ...]
+    files: dict[str, bytes]
+
+    @classmethod
+    def read(cls, keys: Path) -> "Seal":
+        """Read it; raises OSError, or KeyFault where it is damaged."""
+        try:
+            said = json.loads(read_bounded(keys / SEALED, _MOST_BYTES))
+            if said["version"] != _VERSION:
+                raise KeyFault(f"couldn't read {SEALED}: its version is not known")
+            files = {name: base64.b64decode(said["files"][name], validate=True) for name in FILES}
+            custodians = tuple(str(one) for one in said["custodians"])
+            return cls(str(said["set"]), int(said["threshold"]), custodians, files)
+        except (ValueError, KeyError, TypeError, binascii.Error) as cause:
+            if isinstance(cause, KeyFault):
+                raise
+            raise KeyFault(f"couldn't read {SEALED}: damaged, or a key is missing") from None
+
+    def to_bytes(self) -> bytes:
+        """Return the form in which it lies in the keys folder."""
+        files = {name: base64.b64encode(sealed).decode() for name, sealed in self.files.items()}
+        return json.dumps({"version": _VERSION, **asdict(self), "files": files}, indent=1).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A seal that is made and not in force yet, and a share for each custodian as they write it."""
+
+    seal: Seal
+    written: dict[str, str]
+    plain: dict[str, bytes] = field(repr=False)
+
+
+# --- where the keys are -------------------------------------------------------------------------------
+
+
+def is_sealed(keys: Path) -> bool:
+    """Whether a keys folder, a deployment's or a copy of one, holds its keys sealed."""
+    return (keys / SEALED).exists() and not all((keys / name).exists() for name in FILES)
+
+
+def memory_of(home: Path) -> Path:
+    """Return where the keys of a sealed deployment lie while they are open."""
+    return MEMORY / f"zhanqiao-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:32]}"
+
+
+def keys_of(home: Path) -> Path | Refusal:
+    """Return the folder in which a deployment's keys lie open, or refuse because they are sealed."""
+    keys, memory = home / KEYS, memory_of(home)
+    if not is_sealed(keys):
+        return keys
+    try:
+        seal = Seal.read(keys)
+        if not os.path.lexists(memory):
+            return _still_sealed(seal)
+        if (odd := _oddity(memory, home.stat().st_uid)) is not None:
+            return refuse("keys-unreadable", cause=f"{memory} {odd}")
+        # Of a deployment that lay here before, or of shares that others took the place of.
+        same = read_whole(memory / SEALED) == read_whole(keys / SEALED)
+    except FileNotFoundError:
+        return _still_sealed(seal)
+    except (OSError, KeyFault) as cause:
+        return refuse("keys-unreadable", cause=str(cause))
+    return memory if same else _still_sealed(seal)
+
+
+def _still_sealed(seal: Seal) -> Refusal:
+    return refuse("keys-sealed", threshold=str(seal.threshold), custodians=", ".join(seal.custodians))
+
+
+def _oddity(folder: Path, owner: int) -> str | None:
+    """Say why a folder in memory is not one that only the deployment's owner could have made."""
+    found = folder.lstat()
+    if folder.is_symlink() or not folder.is_dir():
+        return "is no folder"
+    if found.st_uid != owner or found.st_mode & 0o077:
+        return "is not the deployment's owner's alone"
+    return None
+
+
+# --- sealing and opening ------------------------------------------------------------------------------
+
+
+def split(home: Path, threshold: int, custodians: Sequence[str]) -> Split | Refusal:
+    """Make a seal under a new secret, and its shares; nothing is changed yet."""
+    count = len(custodians)
+    if not 2 <= threshold <= count <= shares.MOST_CUSTODIANS or len(set(custodians)) < count:
+        return refuse("shares-threshold", threshold=str(threshold), count=str(len(set(custodians))))
+    keys = keys_of(home)
+    if isinstance(keys, Refusal):
+        return keys
+    try:
+        plain = {name: read_whole(keys / name) for name in FILES}
+    except OSError as cause:
+        return refuse("keys-unreadable", cause=str(cause))
+    secret, of_set = secrets.token_bytes(shares.SECRET_BYTES), secrets.token_hex(_SET_BYTES)
+    sealed = {name: crypt.seal(_key(secret, of_set), content, _aad(of_set, name)) for name, content in plain.items()}
+    made = shares.split(secret, of_set, threshold, count)
+    written = {custodian: share.written() for custodian, share in zip(custodians, made, strict=True)}
+    return Split(Seal(of_set, threshold, tuple(custodians), sealed), written, plain)
+
+
+def put_in_force(home: Path, made: Split) -> Refusal | None:
+    """Seal the disk and leave the keys open in memory. The shares have to last before; repeating it is harmless."""
+    content = made.seal.to_bytes()
+    with _turn(home):
+        if (refusal := _open_in_memory(home, content, made.plain)) is not None:
+            return refusal
+        durable.write_whole(home / KEYS / SEALED, content)
+        _remove_plain(home / KEYS)
+    return None
+
+
+def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
+    """Open a deployment's keys into memory with the shares of its custodians; return whose they were."""
+    keys = home / KEYS
+    if not is_sealed(keys):
+        return refuse("keys-not-sealed", home=str(home))
+    if not isinstance(keys_of(home), Refusal):
+        return refuse("keys-open-already", home=str(home))
+    try:
+        seal = Seal.read(keys)
+    except (OSError, KeyFault) as cause:
+        return refuse("keys-unreadable", cause=str(cause))
+    given = shares.read(written, seal.set, seal.threshold, len(seal.custodians))
+    if isinstance(given, Refusal):
+        return given
+    key = _key(shares.combine(given), seal.set)
+    try:
+        plain = {
+            name: crypt.open_sealed(key, sealed, _aad(seal.set, name), name) for name, sealed in seal.files.items()
+        }
+    except KeyFault:
+        return refuse("shares-wrong", given=str(len(given)))
+    with _turn(home):
+        if (refusal := _open_in_memory(home, seal.to_bytes(), plain)) is not None:
+            return refusal
+        _remove_plain(keys)
+    return tuple(seal.custodians[share.number - 1] for share in given)
+
+
+def seal_again(home: Path) -> None:
+    """Take a sealed deployment's keys out of memory, and what a crash left of them there and on the disk."""
+    with _turn(home):
+        shutil.rmtree(memory_of(home), ignore_errors=True)
+        _sweep(home)
+        if is_sealed(home / KEYS):
+            _remove_plain(home / KEYS)
+
+
+def _turn(home: Path) -> AbstractContextManager[None]:
+    return durable.only_writer(home / ".keys.lock")
+
+
+def _sweep(home: Path) -> None:
+    """Remove what died while it was opening keys; whoever calls has the turn."""
+    for left in MEMORY.glob(f"{memory_of(home).name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _open_in_memory(home: Path, content: bytes, plain: dict[str, bytes]) -> Refusal | None:
+    """Put open keys, and the seal that they belong to, where no disk is; another set that lies there goes."""
+    if file_system_of(MEMORY) not in FLEETING:
+        return refuse("memory-missing", folder=str(MEMORY))
+    owner, memory = home.stat(), memory_of(home)
+    if os.path.lexists(memory) and (odd := _oddity(memory, owner.st_uid)) is not None:
+        return refuse("keys-unreadable", cause=f"{memory} {odd}")
+    _sweep(home)
+    part = Path(tempfile.mkdtemp(prefix=f"{memory.name}-", dir=MEMORY))
+    try:
+        for name, content_of in {**plain, SEALED: content}.items():
+            durable.write_new(part / name, content_of)
+        for path in (part, *part.rglob("*")):
+            if owner.st_uid != os.geteuid():
+                os.chown(path, owner.st_uid, owner.st_gid)
+        if memory.exists():
+            shutil.rmtree(memory)
+        part.rename(memory)
+    except OSError as cause:
+        shutil.rmtree(part, ignore_errors=True)
+        return refuse("keys-unreadable", cause=f"{memory}: {cause.strerror}")
+    return None
+
+
+def _remove_plain(keys: Path) -> None:
+    for name in FILES:
+        (keys / name).unlink(missing_ok=True)
+    for folder in {(keys / name).parent for name in FILES}:
+        if folder.is_dir():
+            durable.sync_folder(folder)
+
+
+def _key(secret: bytes, of_set: str) -> bytes:
+    return HKDF(hashes.SHA256(), crypt.KEY_BYTES, salt=of_set.encode(), info=b"zhanqiao sealed keys").derive(secret)
+
+
+def _aad(of_set: str, name: str) -> bytes:
+    return f"sealed key {of_set} {name}".encode()

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walls (隔离墙): what keeps one thing from another, and which of them are missing here.
+
+The examination names each; the production profile is not served without those that are `REQUIRED`.
+"""
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from zhanqiao.desk.configuration import PRODUCTION
+from zhanqiao.desk.sealed_keys import KEYS, is_sealed
+from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.identity.directory import people
+from zhanqiao.identity.people import ADDERS
+from zhanqiao.terms.refusals import Reason, Refusal
+
+REQUIRED = frozenset({"wall-one-user", "wall-keys-unsealed", "wall-swap", "wall-one-administrator"})
+_SWAPS = Path("/proc/swaps")
+_SWAP_HEADER = 1
+
+
+def missing(planned: Plan) -> Refusal | None:
+    """Refuse to serve in production where a wall is missing; the deployment is open."""
+    if planned.deployment.profile != PRODUCTION:
+        return None
+    found = (*processes(planned), *keys(planned.home, PRODUCTION), *memory(), *administrators())
+    reasons = tuple(reason for reason in found if reason.code in REQUIRED)
+    return Refusal(reasons) if reasons else None
+
+
+def processes(planned: Plan) -> Iterator[Reason]:
+    """Whether what faces the network runs as another user than what holds the keys."""
+    if not planned.apart:
+        yield Reason("wall-one-user", {"user": planned.owner.name})
+
+
+def keys(home: Path, profile: str) -> Iterator[Reason]:
+    """Whether the disk that holds the data gives no keys away."""
+    folder, vault = home / KEYS, home / "vault"
+    if is_sealed(folder):
+        return
+    if profile == PRODUCTION:
+        yield Reason("wall-keys-unsealed")
+    elif folder.exists() and vault.exists() and folder.stat().st_dev == vault.stat().st_dev:
+        yield Reason("wall-keys-beside-data")
+
+
+def memory() -> Iterator[Reason]:
+    """Whether memory stays off the disk. The vault worker leaves no core, whatever the limit is elsewhere."""
+    if _SWAPS.exists() and len(_SWAPS.read_text().splitlines()) > _SWAP_HEADER:
+        yield Reason("wall-swap")
+    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
+        yield Reason("wall-core-dumps")
+
+
+def administrators() -> Iterator[Reason]:
+    """Whether someone could still make accounts, or give roles, after one key was lost."""
+    for role in ADDERS:
+        held = [person.id for person in people() if person.holds(role)]
+        if len(held) == 1:
+            yield Reason("wall-one-administrator", {"person": held[0], "role": role.value})

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine is carried off while it is off, its keys sealed: the image holds no key, and two custodians' shares tell nothing."""
+
+import base64
+import secrets
+import shutil
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from lib.pier import Pier
+from lib.town import codes, done
+from zhanqiao.desk import sealed_keys, shares
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.sealing import split_keys, unseal
+
+CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
+
+
+@pytest.fixture
+def stolen(pier: Pier, tmp_path: Path) -> Iterator[tuple[Pier, list[str], list[bytes]]]:
+    """The stopped machine's disk; what custodians hold at home; and what must not be found on the disk."""
+    secret = [line for name in sealed_keys.FILES for line in (pier.home / "keys" / name).read_bytes().split(b"\n")]
+    files = done(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin"))
+    held = [files[one].read_text().strip() for one in CUSTODIANS]
+    shutil.rmtree(sealed_keys.memory_of(pier.home))
+    yield pier, held, [line.removeprefix(b"AES-256 ") for line in secret if len(line) > 40]
+    shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
+
+
+def _bytes_of(home: Path) -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_no_key_and_no_share_lies_in_the_image(stolen, tmp_path: Path) -> None:
+    pier, held, secret = stolen
+    assert len(secret) == 3
+    pieces = ["".join(one.split("-")[2:10]) for one in held]
+    hunted = [
+        *secret,
+        *(base64.b64decode(line) for line in secret),
+        *(piece.encode() for piece in pieces),
+        *(bytes.fromhex(piece) for piece in pieces),
+        *(one.encode() for one in held),
+    ]
+    assert not [word for content in _bytes_of(pier.home) for word in hunted if word in content]
+
+
+def test_a_backup_holds_none_either(pier: Pier, tmp_path: Path) -> None:
+    key = (pier.home / "keys" / "vault" / "kek.key").read_bytes().split()[1]
+    done(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin"))
+    try:
+        done(back_up(pier.reopened().house, tmp_path / "b.tar"))
+    finally:
+        shutil.rmtree(sealed_keys.memory_of(pier.home))
+    content = (tmp_path / "b.tar").read_bytes()
+    assert key not in content
+    assert base64.b64decode(key) not in content
+
+
+def test_two_shares_open_nothing_whatever_stands_for_the_third(stolen) -> None:
+    pier, held, _ = stolen
+    mine = [done(shares.read([one], held[0][:4], 1, len(held)))[0] for one in held]
+    for pair in combinations(mine, 2):
+        assert codes(unseal(pier.home, [share.written() for share in pair])) == ["shares-too-few"]
+    for number in range(300):
+        third = shares.Share(mine[0].set, 3, secrets.token_bytes(shares.SECRET_BYTES))
+        given = [mine[0].written(), mine[1].written(), third.written()]
+        assert codes(unseal(pier.home, given)) == ["shares-wrong"], number
+    assert codes(open_house(pier.home)) == ["keys-sealed"]
+
+
+def test_two_shares_fit_every_secret() -> None:
+    """For whatever secret one guesses there is a third share that makes it of the two: they rule nothing out.
+
+    What the third adds is linear over the bits, so it is enough that its 128 bits lead to 128 independent changes.
+    """
+    two = [shares.Share("0000", number, bytes(16)) for number in (1, 2)]
+    basis: list[int] = []
+    for bit in range(128):
+        change = int.from_bytes(shares.combine([*two, shares.Share("0000", 3, (1 << bit).to_bytes(16, "big"))]), "big")
+        for known in basis:
+            change = min(change, change ^ known)
+        assert change, "a secret that no third share makes"
+        basis.append(change)
+
+
+@pytest.mark.parametrize("left", [0o755, None])
+def test_a_folder_in_memory_that_somebody_else_made_is_not_believed(stolen, left: int | None) -> None:
+    pier, held, _ = stolen
+    memory = sealed_keys.memory_of(pier.home)
+    if left is None:
+        memory.symlink_to(pier.home / "keys")
+    else:
+        memory.mkdir()
+        memory.chmod(left)
+    try:
+        assert codes(open_house(pier.home)) == ["keys-unreadable"]
+        assert codes(unseal(pier.home, held[:3])) == ["keys-unreadable"]
+    finally:
+        memory.unlink() if left is None else memory.rmdir()
+    done(unseal(pier.home, held[:3]))
+    done(open_house(pier.home))
+
+
+@pytest.mark.parametrize("name", sealed_keys.FILES)
+def test_a_sealed_key_that_was_exchanged_does_not_open(stolen, name: str) -> None:
+    pier, held, _ = stolen
+    keys = pier.home / "keys"
+    seal = sealed_keys.Seal.read(keys)
+    other = next(one for one in sealed_keys.FILES if one != name)
+    exchanged = sealed_keys.Seal(seal.set, seal.threshold, seal.custodians, {**seal.files, name: seal.files[other]})
+    (keys / sealed_keys.SEALED).write_bytes(exchanged.to_bytes())
+    assert codes(unseal(pier.home, held[:3])) == ["shares-wrong"]

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed start: the keys lie sealed on the disk, custodians' shares open them into memory, and the log says who and when."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.pier import Pier, released
+from lib.town import codes, done
+from lib.witnessing import log_of
+from zhanqiao.desk import sealed_keys
+from zhanqiao.desk.audit import audit
+from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.doctor import examine
+from zhanqiao.desk.operation.restore import restore
+from zhanqiao.desk.operation.rights import RightsReport, audit_rights
+from zhanqiao.desk.operation.sealing import seal, split_keys, unseal
+from zhanqiao.desk.seats import add_witness
+from zhanqiao.desk.shares import Share, read
+from zhanqiao.ledger.cosigning import Witness
+from zhanqiao.ledger.witnesses import Seat
+
+CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
+STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
+
+
+@pytest.fixture
+def split(pier: Pier, tmp_path: Path) -> Iterator[list[str]]:
+    """The pier, its keys sealed 3 of 5 and open in memory still; the shares as custodians write them."""
+    files = done(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin"))
+    yield [files[one].read_text().strip() for one in CUSTODIANS]
+    shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
+
+
+def plain_keys(home: Path) -> list[Path]:
+    return [home / "keys" / name for name in sealed_keys.FILES if (home / "keys" / name).exists()]
+
+
+def test_sealed_keys_open_nothing_and_three_shares_open_them(pier: Pier, split: list[str]) -> None:
+    assert plain_keys(pier.home) == []
+    released(pier.reopened().ask(STATEMENT))
+    done_or_none = seal(pier.house)
+    assert done_or_none is None
+    refused = open_house(pier.home)
+    assert codes(refused) == ["keys-sealed"]
+    ran = pier.command("ask", STATEMENT, "--agreement", pier.agreements["statistics"], "--as", "bank-analyst")
+    assert ran.returncode == 1
+    assert "keys unseal" in ran.stdout
+
+    assert done(unseal(pier.home, [split[4], split[0], split[2]])) == ("bureau-officer", "sysadmin", "auditadmin")
+    after = pier.reopened()
+    released(after.ask(STATEMENT))
+    audit(after.house)
+    assert plain_keys(pier.home) == []
+    [told] = after.events("keys.split")
+    assert (told["by"], told["facts"]["threshold"], told["facts"]["custodians"]) == ("sysadmin", 3, list(CUSTODIANS))
+    assert len(after.events("platform.sealed")) == 1
+    [opened] = after.events("platform.unsealed")
+    assert opened["facts"] == {"custodians": ["bureau-officer", "sysadmin", "auditadmin"]}
+
+
+def test_whoever_holds_a_share_is_told_what_is_wrong_with_it(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    seal(pier.house)
+    slip = split[2].replace(split[2][10], "0" if split[2][10] != "0" else "1", 1)
+    other = Share(split[0][:4], 9, bytes(16)).written()
+    for given, expected in (
+        (split[:2], ["shares-too-few"]),
+        ([], ["shares-too-few"]),
+        ([*split[:2], split[1]], ["share-twice"]),
+        ([*split[:2], slip], ["share-malformed"]),
+        ([*split[:2], other], ["share-of-another-set"]),
+        (["", "x", *split[:2]], ["share-malformed", "share-malformed"]),
+        ([*split[:2], Share(split[2][:4], 3, bytes(16)).written()], ["shares-wrong"]),
+    ):
+        assert codes(unseal(pier.home, given)) == expected
+        assert codes(open_house(pier.home)) == ["keys-sealed"]
+    # As somebody types it, who has a pen and capitals.
+    typed = [one.upper().replace("-", " - ") for one in split[:3]]
+    assert done(unseal(pier.home, typed)) == CUSTODIANS[:3]
+    assert codes(unseal(pier.home, split[:3])) == ["keys-open-already"]
+
+
+def test_new_shares_take_the_place_of_the_old_ones(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    again = done(split_keys(pier.house, 2, CUSTODIANS[:2], tmp_path / "again", "sysadmin"))
+    released(pier.reopened().ask(STATEMENT))
+    seal(pier.reopened().house)
+    refused = unseal(pier.home, split[:3])
+    assert set(codes(refused)) <= {"share-of-another-set", "shares-wrong"}
+    assert done(unseal(pier.home, [file.read_text() for file in again.values()])) == CUSTODIANS[:2]
+    audit(pier.reopened().house)
+
+
+@pytest.mark.parametrize(("threshold", "custodians"), [(1, CUSTODIANS), (6, CUSTODIANS), (2, ("sysadmin", "sysadmin"))])
+def test_one_person_alone_opens_nothing(pier: Pier, tmp_path: Path, threshold: int, custodians) -> None:
+    refused = split_keys(pier.house, threshold, custodians, tmp_path / "shares", "sysadmin")
+    assert codes(refused) == ["shares-threshold"]
+    assert not (tmp_path / "shares").exists()
+    assert len(plain_keys(pier.home)) == 3
+
+
+def test_who_may_not_split_or_hold_is_refused_and_logged(pier: Pier, tmp_path: Path) -> None:
+    for by, custodians, code in (
+        ("bank-analyst", CUSTODIANS, "role-missing"),
+        ("sysadmin", (*CUSTODIANS, "nobody"), "person-unknown"),
+    ):
+        assert codes(split_keys(pier.house, 3, custodians, tmp_path / "shares", by)) == [code]
+    assert len(pier.events("keys.refused")) == 2
+    inside = split_keys(pier.house, 3, CUSTODIANS, pier.home / "shares", "sysadmin")
+    assert codes(inside) == ["shares-inside"]
+    assert len(plain_keys(pier.home)) == 3
+    audit(pier.house)
+
+
+def test_a_restore_of_sealed_keys_takes_shares(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    again = tmp_path / "again"
+    assert codes(restore(tmp_path / "b.tar", again, pier.home / "keys", None)) == ["shares-too-few"]
+    assert not again.exists()
+    assert not sealed_keys.memory_of(again).exists()
+    restored = done(restore(tmp_path / "b.tar", again, pier.home / "keys", None, shares=split[1:4]))
+    try:
+        assert plain_keys(again) == []
+        audit(restored.house)
+    finally:
+        shutil.rmtree(sealed_keys.memory_of(again))
+        pier.reopened()
+
+
+def test_witnesses_are_named_while_the_keys_are_sealed_on_the_disk(
+    pier: Pier, split: list[str], tmp_path: Path
+) -> None:
+    house = pier.reopened().house
+    witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
+    assert add_witness(house, Seat("court", "http://127.0.0.1:1", witness.verifier), "sysadmin") is None
+    assert open_house(pier.home) is not None
+    audit(pier.reopened().house)
+
+
+def test_sealed_keys_are_one_wall_less_to_name(pier: Pier, split: list[str]) -> None:
+    walls = {one.reason.code for one in done(examine(pier.home)) if one.reason is not None}
+    assert "wall-keys-beside-data" not in walls
+    report = audit_rights(pier.reopened().house, "auditadmin")
+    assert isinstance(report, RightsReport)
+    assert not [one for one in report.differences if one.check == "keys"]
+    (pier.home / "keys" / "vault" / "kek.key").write_bytes(b"left")
+    (pier.home / "keys" / "vault" / "kek.key").chmod(0o600)
+    report = audit_rights(pier.reopened().house, "auditadmin")
+    assert isinstance(report, RightsReport)
+    assert [one.reason.code for one in report.differences if one.check == "keys"] == ["key-left-open"]
+
+
+def test_by_command_line(pier: Pier, tmp_path: Path) -> None:
+    def run(*words: str, shares: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+        given = () if shares is None else ("--shares-fd", "0")
+        return pier.command(*words, *given, "--lang", "en", given="\n".join(shares or []))
+
+    try:
+        assert "not sealed" in run("keys", "show").stdout
+        made = run("keys", "split", *CUSTODIANS, "--threshold", "3", "--to", str(tmp_path / "s"), "--as", "sysadmin")
+        assert made.returncode == 0, made.stdout
+        shares = [(tmp_path / "s" / f"{one}.share").read_text() for one in CUSTODIANS]
+        assert "open in memory; any 3 of" in run("keys", "show").stdout
+        assert run("keys", "seal").returncode == 0
+        assert "are sealed; any 3 of sysadmin" in run("keys", "show").stdout
+        sealed = run("people", "show")
+        assert (sealed.returncode, "keys-sealed" in sealed.stdout) == (1, True)
+        assert run("keys", "unseal", shares=shares[:2]).returncode == 3
+        opened = run("keys", "unseal", shares=shares[:3])
+        assert opened.returncode == 0, opened.stdout
+        assert "with the shares of sysadmin, secadmin, auditadmin" in opened.stdout
+        assert run("ledger", "audit").returncode == 0
+    finally:
+        shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
+
+
+def test_every_slip_of_a_digit_is_found() -> None:
+    written = Share("1a2b", 3, bytes(range(16))).written()
+    assert read([written], "1a2b", 1, 5) == [Share("1a2b", 3, bytes(range(16)))]
+    slips = [
+        written[:at] + digit + written[at + 1 :]
+        for at, was in enumerate(written)
+        if was != "-"
+        for digit in "0123456789abcdef"
+        if digit != was
+    ]
+    taken = [slip for slip in slips if not codes(read([slip], "1a2b", 1, 5))]
+    # Four digits of check: one slip in 65,536 goes unseen, and then opens nothing.
+    assert len(taken) <= 1
+    assert len(slips) > 500
