@@ -27,6 +27,7 @@ from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.trust import Trust, trust_text
 from zhanqiao.terms.refusals import Refusal
+from zhanqiao.terms.subjects import Subject, SubjectKind
 
 # The fourteen encodings of "Taming the Many EdDSAs" (2020), table 1: eight points, and six more spellings of them.
 WEAK = [
@@ -135,3 +136,19 @@ def test_no_other_module_makes_a_key_of_bytes():
     source = Path(__file__).parents[2] / "src"
     made = [path.name for path in source.rglob("*.py") if "from_public_bytes(" in path.read_text(encoding="utf-8")]
     assert made == ["public_key.py"]
+
+
+@pytest.mark.parametrize("which", ["log", "envelope"])
+def test_the_platforms_own_keys_are_nobodys(town: Town, which: str) -> None:
+    """Else what the log signs would prove who acts."""
+    keys = town.book._keys
+    own = keys.log.verifier.public if which == "log" else public_bytes(keys.envelope)
+    new = NewPerson("log-man", "bureau", "赵六", "370202199009090017", own, frozenset[Role]())
+    subject = Subject(SubjectKind.PERSON, "370202199009090017")
+    for outcome in (
+        register.register_person(town.book, new, "sysadmin"),
+        register.replace_key(town.book, "bank-analyst", own, "sysadmin"),
+        consent_keys.register_consent_authority(town.book, "log-app", "bureau", own, "secadmin"),
+        consent_keys.register_subject_key(town.book, "log-app", subject, own, "bureau-officer", salt=bytes(16)),
+    ):
+        assert "key-of-the-log" in codes(outcome)

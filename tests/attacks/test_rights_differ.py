@@ -112,7 +112,22 @@ def _key_that_is_not_hers(pier: Pier) -> None:
 
 
 def _copy_beside(pier: Pier) -> None:
-    assert write_key_file(_people_of(pier) / "bank-analyst.key", make_key(), passphrase=None, profile="demo") is None
+    """Of the very key in use, so that it is the name that is judged."""
+    copy = _people_of(pier) / "bank-analyst.key"
+    copy.write_bytes((_people_of(pier) / "bank-analyst.pem").read_bytes())
+    copy.chmod(0o600)
+
+
+def _stray(name: str) -> Callable[[Pier], None]:
+    """A copy of rows or of a key, however it is written: what tells is that it lies where the platform writes none."""
+
+    def put(pier: Pier) -> None:
+        path = pier.home / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((pier.home / "keys" / "vault" / "kek.key").read_bytes())
+        path.chmod(0o600)
+
+    return put
 
 
 def _plain_copy_elsewhere(pier: Pier) -> None:
@@ -172,6 +187,11 @@ def _open_socket(pier: Pier) -> None:
         (_key_that_is_not_hers, "keys key-stray"),
         (_copy_beside, "keys key-stray"),
         (_plain_copy_elsewhere, "engine right-unsealed"),
+        (_stray("landing/rows.csv"), "strays file-stray"),
+        (_stray("vault/segments/pension_enrolment/rows.parquet"), "strays file-stray"),
+        (_stray("public/kek.key"), "strays file-stray"),
+        (_stray("answers/log.pem"), "strays file-stray"),
+        (_stray("notes.txt"), "strays file-stray"),
         (_both_roles, "roles roles-incompatible"),
         (_role_elsewhere, "roles role-not-here"),
         (_plain_segment, "engine right-unsealed"),
@@ -202,6 +222,17 @@ def test_somebody_could_put_another_link_in_its_place(apart: Pier, tmp_path_fact
     (shared / "way").symlink_to(apart.home.parent)
     by_way = replace(apart.house, home=shared / "way" / apart.home.name)
     assert differing(replace(apart, house=by_way)) == {"above right-above"}
+
+
+def test_somebody_could_put_another_folder_where_a_link_leads(apart: Pier, tmp_path: Path) -> None:
+    """The link lies where nobody else writes; the folder that it leads to is everybody's."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (tmp_path / "way").symlink_to(shared)
+    (shared / "home").symlink_to(apart.home)
+    by_way = replace(apart.house, home=tmp_path / "way" / "home")
+    assert differing(replace(apart, house=by_way)) == {"above right-above", "files right-linked"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="LEFT OUT: only root can give a file away")

@@ -5,6 +5,7 @@ The act is in the log, at a place where what came before did not allow it. The a
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -22,9 +23,11 @@ from zhanqiao.agreements.seals import seal_statement
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.operation.rights import audit_rights
+from zhanqiao.desk.operation.sealing import split_keys
 from zhanqiao.desk.personas import key_of
+from zhanqiao.desk.sealed_keys import memory_of
 from zhanqiao.desk.seats import add_witness
-from zhanqiao.desk.stewardship import deliver, describe, drop, sweep
+from zhanqiao.desk.stewardship import deliver, describe, drop, faults, sweep
 from zhanqiao.doors import release
 from zhanqiao.doors.release import Asked
 from zhanqiao.identity import consent_keys, register, residents
@@ -365,6 +368,17 @@ def snapshots_dropped_by_nobody(pier: Pier, folder: Path) -> None:
         assert len(done(drop(pier.house, "pension_enrolment", "bank-officer"))) == 1
 
 
+def quarantine_read_by_another_department(pier: Pier, _: Path) -> None:
+    with holding("tax-officer", Role.STEWARD), moved("tax-officer", to="hrss"):
+        done(faults(pier.house, "pension_enrolment", "tax-officer"))
+
+
+def keys_split_by_nobody(pier: Pier, folder: Path) -> None:
+    with holding("bank-officer", Role.SYSTEM_ADMIN):
+        done(split_keys(pier.house, 2, ("sysadmin", "secadmin"), folder / "shares", "bank-officer"))
+    shutil.rmtree(memory_of(pier.home))
+
+
 def last_administrator_dismissed(pier: Pier, _: Path) -> None:
     with holding("bank-officer", Role.SECURITY_ADMIN):
         done(register.dismiss(pier.house.book, "secadmin", "sysadmin"))
@@ -416,6 +430,8 @@ ATTACKS: dict[Callable[[Pier, Path], None], str] = {
     delivery_of_another_department: "intake.published by tax-officer, .*: role-missing",
     witness_named_by_nobody: "ledger.witness-added by bank-officer, .*: role-missing",
     snapshots_dropped_by_nobody: "intake.dropped by bank-officer, .*: role-missing",
+    quarantine_read_by_another_department: "quarantine.read by tax-officer, .*: role-missing",
+    keys_split_by_nobody: "keys.split by bank-officer, .*: role-missing",
     swept_by_nobody: "intake.swept by bank-officer, .*: role-missing",
     contract_of_another_department: "catalogue.described by tax-officer, .*: role-missing",
 }

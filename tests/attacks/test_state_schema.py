@@ -213,6 +213,12 @@ def test_a_list_of_migrations_that_was_cut_is_named_and_not_repeated(house, row)
         assert codes(outcome) == ["state-relabelled"]
 
 
+def test_a_list_of_migrations_that_is_gone_is_no_empty_state(house):
+    change(house.home, "DELETE FROM django_migrations")
+    for outcome in (open_house(house.home), upgrade(house.home)):
+        assert codes(outcome) == ["state-relabelled"]
+
+
 def test_an_emptied_state_is_damaged_and_is_not_filled_with_empty_tables(house):
     connections.close_all()
     file = state.file_of(house.home)

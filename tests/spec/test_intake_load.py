@@ -27,10 +27,12 @@ from lib.deliveries import (
     published_rows,
     refused,
 )
+from lib.pier import citizen_id
 from lib.vault_cases import identities_of
 from zhanqiao import intake
 from zhanqiao.catalogue import shelf
 from zhanqiao.intake import quarantine
+from zhanqiao.intake import report as report_module
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.terms.subjects import SubjectKind
 
@@ -242,7 +244,7 @@ def test_the_report_tells_where_and_never_what(house, enrolment, tmp_path):
     assert "所属区市：不在值域内，1 行（第 4 行）" in report.as_text("zh")
     assert "月缴费基数: outside the declared range, 1 row (row 6)" in report.as_text("en")
     for lang, said in (("zh", "表头为第 1 行"), ("en", "the header is row 1")):
-        assert said in report.as_text(lang).split("\n")[-1]
+        assert said in report.as_text(lang).split("\n")[-2]
 
 
 def test_the_report_tells_of_spaces_that_nobody_sees(house, enrolment, tmp_path):
@@ -266,7 +268,7 @@ def test_every_fault_is_listed_by_row_without_a_value(house, enrolment, tmp_path
     tally = intake.Tally()
     refusal = load(house, deliver(tmp_path, *BAD), tally=tally)
     assert isinstance(refusal, Refusal)
-    lines = intake.as_list(tally.faults(), enrolment, "en").splitlines()
+    lines = intake.as_list(tally, intake.items_of(enrolment), "en").splitlines()
     assert lines[0] == "file,row,header,code,what is wrong"
     assert [",".join(line.split(",")[:4]) for line in lines[1:]] == [
         "1,3,出生日期,date",
@@ -279,6 +281,44 @@ def test_every_fault_is_listed_by_row_without_a_value(house, enrolment, tmp_path
         "1,9,公民身份号码,unique",
     ]
     assert not any(word in "\n".join(lines) for word in (WANG, "王伟", "青岛市", "100000.01"))
+
+
+def test_a_part_of_a_delivery_does_not_replace_the_whole_of_it(house, enrolment, tmp_path):
+    """Who corrects the bad rows may deliver them alone, and would throw the rest away."""
+    many = [f"{citizen_id(n)},甲,1990-01-01,市南区,1,," for n in range(120)]
+    loaded(house, deliver(tmp_path, *many))
+    part = deliver(tmp_path, *many[:59], name="part.csv")
+    assert refused(house, part) == {"intake-shrinks"}
+    assert shelf.snapshot_of("enrolment").rows == 120
+    assert loaded(house, deliver(tmp_path, *many[:60], name="half.csv")).total == 60
+    assert loaded(house, deliver(tmp_path, *many[:9], name="few.csv"), fewer=True).total == 9
+
+
+def test_where_deliveries_are_added_a_few_rows_are_no_part(house, tmp_path):
+    describe(house, "append")
+    many = [f"{citizen_id(n)},甲,1990-01-01,市南区,1,," for n in range(120)]
+    loaded(house, deliver(tmp_path, *many[:110]))
+    assert loaded(house, deliver(tmp_path, *many[110:], name="few.csv")).total == 120
+
+
+def test_a_list_that_is_cut_says_so(house, enrolment, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_module, "LISTED_ROWS", 2)
+    tally = intake.Tally()
+    loaded(house, deliver(tmp_path, *GOOD, *["x,,,,,,"] * 3), tally=tally, max_bad_percent=90)
+    lines = intake.as_list(tally, intake.items_of(enrolment), "en").splitlines()
+    assert [line for line in lines if "公民身份号码,identifier" in line][-1].endswith(
+        '1 rows more, which are not listed"'
+    )
+    assert lines[-1].startswith(",,")
+
+
+def test_a_code_that_former_versions_kept_is_still_told(house, enrolment, tmp_path):
+    report = loaded(house, deliver(tmp_path, *GOOD, "x,,,,,,"))
+    old = quarantine.BadRow(1, 9, (("", "blank"),), {}, None)
+    part = json.dumps(vars(old)).encode()
+    quarantine.keep(house, "enrolment", report.snapshot, [part])
+    told = quarantine.tell(house, "enrolment", report.snapshot, "officer")
+    assert "a line without any value" in intake.as_list(told, intake.items_of(enrolment), "en")
 
 
 def test_too_many_bad_rows_refuse_the_whole(house, enrolment, tmp_path):
@@ -299,7 +339,7 @@ def test_empty_lines_of_a_spreadsheet_are_no_rows(house, enrolment, tmp_path):
     between = loaded(house, deliver(tmp_path, *GOOD[:4], empty, "", GOOD[4], f"{SUN},孙丽,1990-01-01,,1,,", empty))
     assert (between.rows, between.published, between.quarantined, between.blank) == (6, 5, 1, 2)
     assert [count.first for count in between.found] == [((1, 9),)], "rows are numbered as the file has them"
-    assert "2 rows without any value, which are no rows" in between.as_text("en")
+    assert "Lines without any value, which are no rows: 2" in between.as_text("en")
 
 
 def test_nothing_but_empty_lines_takes_the_place_of_nothing(house, enrolment, tmp_path):

@@ -189,6 +189,17 @@ def _agreed(shell: Shell, dataset: str, items: str) -> str:
     return agreement
 
 
+def _list_of_what_came_before(shell: Shell) -> None:
+    """A delivery that is recognised is not examined again: no empty list says that nothing was wrong."""
+    load = ("intake", "load", "restaurant_inspection", "inspections.csv", "--as", "market-steward", "--faults")
+    assert shell.run(*load, "before.csv")["status"] == "recognised"
+    assert not (shell.folder / "before.csv").exists()
+    wrong = ("intake", "load", "restaurant_inspection", shell.file("wrong.csv", "a,b\n1,2\n"), "--as")
+    for by, status in (("market-steward", 3), ("hrss-officer", 3)):
+        shell.run(*wrong, by, "--faults", "refused.csv", status=status)
+        assert not (shell.folder / "refused.csv").exists(), "so that it can be repeated as it was typed"
+
+
 def _told_again(shell: Shell, report: dict, told: list[str]) -> None:
     """What the report told can be had again by the department's stewards, by nobody else, and the log says who asked."""
     faults = ("intake", "faults", "restaurant_inspection", "--as")
@@ -205,6 +216,7 @@ def _told_again(shell: Shell, report: dict, told: list[str]) -> None:
     log = shell.run("ledger", "show", "--kind", "quarantine.read")
     assert [event["by"] for event in log] == ["market-steward"] * 2
     assert len(shell.run("ledger", "show", "--kind", "quarantine.refused")) == 1
+    assert shell.run("ledger", "audit")["status"] == "clean"
 
 
 def _inspections(shell: Shell) -> list[tuple[str, str, str, str, str]]:
@@ -239,6 +251,7 @@ def test_a_public_file_about_enterprises(shell: Shell) -> None:
         ["1", "44", "量化等级", "domain"],
     ]
     _told_again(shell, report, told)
+    _list_of_what_came_before(shell)
 
     agreement = _agreed(shell, "restaurant_inspection", "uscc, street, grade, score")
     statement = (

@@ -2,6 +2,7 @@
 """A deployment is examined, backed up, restored and upgraded by command."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,41 @@ def test_a_restored_deployment_gives_what_the_first_one_gave(pier, tmp_path, clo
     assert released(twin.ask(BY_DISTRICT)).answer["rows"] == first.answer["rows"]
     assert len(twin.events("platform.restored")) == 1
     audit(house)
+
+
+def test_what_could_not_be_restored_is_not_backed_up(pier, tmp_path):
+    """It is told on the day of the loss, by the examination too, and not on the day when the backup is needed."""
+    rows = [WAGES[0]._replace(district="青岛市"), *WAGES[1:]]
+    bad = write_wages(tmp_path / "bad.csv", rows)
+    assert pier.command("intake", "load", "pension_enrolment", str(bad), "--as", "hrss-officer").returncode == 0
+    sealed = next((pier.home / "quarantine" / "pension_enrolment").rglob("*.sealed"))
+    segment = next((pier.home / "vault" / "segments" / "firm_turnover").glob("*.duckdb"))
+    for path in (sealed, segment):
+        path.rename(tmp_path / "aside")
+        refused = back_up(pier.house, tmp_path / "b.tar")
+        assert codes(refused) == ["part-missing"]
+        assert path.name.split(".")[0] in refused.reasons[0].facts["part"]
+        assert "part-missing" in wrong(examine(pier.home))
+        os.mkfifo(path)
+        assert codes(back_up(pier.house, tmp_path / "b.tar")) == ["part-missing"]
+        path.unlink()
+        (tmp_path / "aside").rename(path)
+    assert not (tmp_path / "b.tar").exists()
+    done(back_up(pier.house, tmp_path / "b.tar"))
+
+
+def test_a_backup_that_was_not_written_is_none(pier, tmp_path):
+    def told() -> set[str]:
+        return {one.reason.code for one in examine(pier.home) if one.reason and one.check == "backup"}
+
+    (tmp_path / "file").touch()
+    assert codes(back_up(pier.house, tmp_path / "file" / "b.tar")) == ["backup-not-written"]
+    assert told() == {"backup-never"}
+    done(back_up(pier.house, tmp_path / "b.tar"))
+    assert told() == set()
+    restored = done(restore(tmp_path / "b.tar", tmp_path / "again", pier.home / "keys", None))
+    assert not [one for one in examine(restored.house.home) if one.check == "backup" and one.reason]
+    pier.reopened()
 
 
 def test_a_backup_holds_no_key(pier, tmp_path):

@@ -303,6 +303,39 @@ SLIPS: list[tuple[int, str, str, str] | tuple[int, str, str, str, int]] = [
 ]  # fmt: skip
 
 
+CITY_TREES = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: "370202-garden-001"
+name: 行道树
+version: 1.0.0
+status: active
+domain: 园林绿化
+description: {purpose: 公众了解街道绿化。}
+schema:
+  - name: street_tree
+    businessName: 行道树
+    description: Street trees
+    customProperties:
+      - {property: department, value: parks}
+      - {property: subjectKinds, value: []}
+      - {property: sharing, value: unconditional}
+      - {property: opening, value: unconditional}
+      - {property: updateCycle, value: year}
+      - {property: cubes, value: [{name: by_kind, dims: [kind], measures: []}]}
+    properties:
+      - name: kind
+        businessName: 树种
+        logicalType: string
+        required: true
+        customProperties:
+          - {property: mask, value: keep}
+          - {property: grade, value: 1}
+          - {property: domain, value: [悬铃木, 雪松]}
+          - {property: capabilities, value: [filter, group]}
+"""
+
+
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: f"{slip[0]}-{slip[3]}-{slip[2][:24]!a}")
 def test_one_slip_is_one_problem_with_its_line(slip: tuple[int, str, str, str]) -> None:
     line, old, new, code, *other = slip
@@ -320,6 +353,8 @@ def test_one_slip_is_one_problem_with_its_line(slip: tuple[int, str, str, str]) 
     ("line", "old", "new", "remedy"),
     [
         (33, "required: true", "required: yes", "Write it like this: true"),
+        (33, "required: true", "required: no", "Write it like this: false"),
+        (5, "version: 1.0.0", "version: 1.0", "Write it like this: 1.0.0"),
         (16, "conditional", "yes", "Write it like this: unconditional | conditional | withheld"),
         (15, "[person]", "person", "Write it like this: [person]"),
         (65, "市南区", "1", 'Write it like this: "1"'),
@@ -332,6 +367,15 @@ def test_what_is_of_another_type_is_told_how_it_is_written(line: int, old: str, 
     assert isinstance(found, Refusal)
     assert found.reasons[0].remedy("en") == remedy
     assert "{" not in found.reasons[0].message("zh")
+
+
+@pytest.mark.parametrize("opening", ["closed", "conditional"])
+def test_a_cube_about_nobody_is_of_a_dataset_that_is_open_to_all(opening: str) -> None:
+    """Without subjects nothing is counted, and the load would end in the vault."""
+    text = CITY_TREES.replace("opening, value: unconditional", f"opening, value: {opening}")
+    text = text.replace("    properties:", "      - {property: openingCondition, value: 协商}\n    properties:", 1)
+    assert isinstance(contracts.parse(CITY_TREES), Dataset), contracts.parse(CITY_TREES)
+    assert "contract-cube-about-nobody" in [code for code, _ in problems_of(text)]
 
 
 def test_two_edits_that_only_together_are_wrong() -> None:

@@ -193,6 +193,8 @@ def grant_of(agreement: str, standing: Standing, at: datetime, world: World = NO
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
     reasons = _check_standing(standing, contract, at, world)
     items, reads = _left_of(contract, standing, world)
+    # What would be left without the holds: the rest is nobody's to resume.
+    free_items, free_reads = _left_of(contract, replace(standing, held_items_by=()), world)
     if (contract.granted or contract.reads) and not (items or reads) and not standing.held_items_by:
         reasons.append(Reason("agreement-reclassified", {"agreement": agreement}))
     elif (contract.granted or contract.reads) and not (items or reads):
@@ -208,16 +210,17 @@ def grant_of(agreement: str, standing: Standing, at: datetime, world: World = NO
         items=items,
         services=frozenset(contract.services),
         reads=reads,
-        paused={
-            part.dataset: part.department
-            for part in (*contract.granted, *contract.reads)
-            if part.department in standing.held_items_by
-        },
+        items_held_by=_held(contract.granted, free_items.keys() - items.keys()),
+        reads_held_by=_held(contract.reads, free_reads.keys() - reads.keys()),
         valid_from=contract.begins,
         valid_until=contract.ends,
         remaining=None if contract.count is None else contract.count - standing.spent,
         contract_digest=standing.digest,
     )
+
+
+def _held(parts: tuple[Granted, ...], datasets: Collection[str]) -> dict[str, str]:
+    return {part.dataset: part.department for part in parts if part.dataset in datasets}
 
 
 def _left_of(

@@ -134,6 +134,7 @@ CUSTOM = (
     "cubes",
     "latest",
 )
+_NOT_FOR_ALL = {Opening.CONDITIONAL, Opening.CLOSED}
 _CUSTOM_REQUIRED = ("department", "subjectKinds", "sharing", "opening", "updateCycle")
 _CUBE = Keys(read=frozenset({"name", "dims", "measures"}), required=("name", "dims", "measures"))
 
@@ -215,7 +216,7 @@ def _read_contract(tree: Node, reading: Reading) -> _Draft:
         "version": (
             "version",
             lambda node, path: reading.word(
-                node, path, _VERSION, ("三段版本号，如 1.0.0", "three numbers, e.g. 1.0.0")
+                node, path, _VERSION, ("三段版本号，如 1.0.0", "three numbers, e.g. 1.0.0"), "1.0.0"
             ),
         ),
         "domain": ("domain", reading.text),
@@ -311,6 +312,9 @@ def _read_custom(node: Node, draft: _Draft, reading: Reading) -> None:
         _check_subjects(custom["subjectKinds"][0], draft, reading)
     if "cubes" in custom:
         draft.keep("cubes", _cubes(custom["cubes"][1], draft, reading))
+        if draft.values.get("subject_kinds") == () and draft.values.get("opening") in _NOT_FOR_ALL:
+            # Nobody is counted in it, so that its smallest groups are shown.
+            reading.wrong("contract-cube-about-nobody", custom["opening"][0], f"{path}.opening")
     if "latest" in custom:
         draft.keep("latest", _latest(custom["latest"][1], draft, reading))
 

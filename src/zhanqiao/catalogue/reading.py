@@ -108,17 +108,20 @@ class Reading:
 
     # --- scalars ----------------------------------------------------------------------------------
 
-    def text(self, node: Node, path: str) -> str | None:
+    def text(self, node: Node, path: str, example: str = "") -> str | None:
         """Return one line of visible text: no control, zero-width or direction-changing characters."""
-        return self._written(node, path, MAX_TEXT, invisible_but_allowed="")
+        return self._written(node, path, MAX_TEXT, invisible_but_allowed="", example=example)
 
     def prose(self, node: Node, path: str) -> str | None:
         """Return text that may have several lines."""
         return self._written(node, path, MAX_PROSE, invisible_but_allowed="\n\t\u3000")
 
-    def _written(self, node: Node, path: str, limit: int, *, invisible_but_allowed: str) -> str | None:
+    def _written(
+        self, node: Node, path: str, limit: int, *, invisible_but_allowed: str, example: str = ""
+    ) -> str | None:
         if not isinstance(node, Scalar) or node.kind is not Kind.TEXT:
-            self._type(node, path, "text", f'"{node.text}"' if isinstance(node, Scalar) and node.text else '"..."')
+            as_it_is = f'"{node.text}"' if isinstance(node, Scalar) and node.text else '"..."'
+            self._type(node, path, "text", example or as_it_is)
             return None
         text = node.text.strip()
         if not text:
@@ -131,9 +134,9 @@ class Reading:
             return text
         return None
 
-    def word(self, node: Node, path: str, form: re.Pattern[str], wanted: Form) -> str | None:
-        """Return text of one exact form."""
-        text = self.text(node, path)
+    def word(self, node: Node, path: str, form: re.Pattern[str], wanted: Form, example: str = "") -> str | None:
+        """Return text of one exact form; `example` is one that is of it, where what is written may not be."""
+        text = self.text(node, path, example)
         if text is not None and not form.fullmatch(text):
             self.form(node, path, text, wanted)
             return None
@@ -156,7 +159,8 @@ class Reading:
     def flag(self, node: Node, path: str) -> bool | None:
         if isinstance(node, Scalar) and node.kind is Kind.FLAG and node.text.lower() in {"true", "false"}:
             return node.text.lower() == "true"
-        self._type(node, path, "true or false", "true")
+        said_no = isinstance(node, Scalar) and node.text.lower() in {"no", "off", "n", "0"}
+        self._type(node, path, "true or false", "false" if said_no else "true")
         return None
 
     def whole(self, node: Node, path: str, low: int, high: int) -> int | None:

@@ -46,7 +46,7 @@ class HouseReplay:
         """Judge what the event says."""
         directory = self._register.directory
         match event.kind:
-            case "catalogue.described" | "intake.published" | intake.READ:
+            case "catalogue.described" | "intake.published" | intake.QUARANTINE_READ:
                 dataset = self._shelf.described([str(facts["dataset"])])[str(facts["dataset"])]
                 return check_steward(event.by, dataset.department, directory=directory)
             case "ledger.reason-opened":

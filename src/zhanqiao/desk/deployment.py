@@ -192,8 +192,8 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
         return None
     if gap.unknown:
         return refuse("state-newer", migrations=", ".join(gap.unknown))
-    if not gap.done:
-        # A state that was never anybody's: it was emptied, and an upgrade would make an empty deployment of it.
+    if state.is_empty():
+        # It was emptied, and an upgrade would make an empty deployment of it.
         return refuse("state-damaged", cause="it holds no table of ours")
     # Late: nobody else needs the machinery of migrations to open a deployment.
     from zhanqiao.desk import schema

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.recorder import MigrationRecorder
 
 FILE = "state.sqlite3"
+_MIGRATIONS_TABLE = "django_migrations"
 
 
 def prepare() -> None:
@@ -101,6 +102,11 @@ def contradiction() -> str | None:
                 raise
             said = str(cause)
     return None if said == "ok" else said.splitlines()[-1]
+
+
+def is_empty() -> bool:
+    """Tell whether the state that is in use has no table of anybody's but what names its migrations."""
+    return not set(connections["default"].introspection.table_names()) - {_MIGRATIONS_TABLE}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 """What is done to data, for commands, demo and console alike: stewards describe and deliver it, the operator sweeps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from zhanqiao import intake
@@ -10,7 +12,7 @@ from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, check_steward, find_organisation
 from zhanqiao.identity.people import Role
 from zhanqiao.intake import LoadReport, Tally
-from zhanqiao.terms.datasets import Dataset
+from zhanqiao.terms.datasets import Dataset, Item
 from zhanqiao.terms.refusals import Reason, Refusal, meant, refuse
 from zhanqiao.vault.house import House
 from zhanqiao.vault.segments import brought_by
@@ -27,37 +29,64 @@ def describe(house: House, contract: bytes, by: str, *, withdraw: bool = False) 
     if reasons := check_steward(by, dataset.department):
         if find_organisation(dataset.department) is None:
             # Nobody could belong to it: it is misspelt, or not registered yet.
-            reasons = (Reason("organisation-unknown", {"organisation": dataset.department}),)
+            others = (one for one in reasons if one.code != "not-of-organisation")
+            reasons = (*others, Reason("organisation-unknown", {"organisation": dataset.department}))
         return _refused(house, "catalogue.describe", by, dataset.name, reasons)
     return shelf.add(house.book, contract, by, withdraw=withdraw)
 
 
 def deliver(
-    house: House, dataset: str, files: Sequence[Path], by: str, tally: Tally | None = None
+    house: House, dataset: str, files: Sequence[Path], by: str, tally: Tally | None = None, *, fewer: bool = False
 ) -> LoadReport | Refusal:
-    """Load a delivery, if `by` is a steward of the department that the dataset belongs to; `tally` is told of every fault."""
+    """Load a delivery, if `by` is a steward of the department that the dataset belongs to.
+
+    tally   is told of every fault
+    fewer   also where it would replace a delivery of more than twice as many rows
+    """
     found = _described(dataset, by)
     if isinstance(found, Refusal):
         return found
     if reasons := check_steward(by, found.department):
         return _refused(house, "intake.load", by, dataset, reasons)
-    return intake.load(house, dataset, files, by, against=lambda: check_steward(by, found.department), tally=tally)
+    against = partial(check_steward, by, found.department)
+    return intake.load(house, dataset, files, by, against=against, tally=tally, fewer=fewer)
 
 
-def faults(house: House, dataset: str, by: str, snapshot: str = "") -> Tally | Refusal:
+@dataclass(frozen=True)
+class ToldAgain:
+    """What was wrong with the quarantined rows of one load. `loads`: all that what is published was brought by."""
+
+    snapshot: str
+    tally: Tally
+    items: dict[str, Item]
+    loads: tuple[str, ...]
+
+
+def faults(house: House, dataset: str, by: str, snapshot: str = "") -> ToldAgain | Refusal:
     """Tell a steward again what was wrong with the quarantined rows of a published delivery, the newest where none is named."""
     found = _described(dataset, by)
     if isinstance(found, Refusal):
         return found
     if reasons := check_steward(by, found.department):
-        return _refused(house, intake.READ, by, dataset, reasons)
+        return _refused(house, intake.QUARANTINE_READ, by, dataset, reasons)
+    # Nothing is dropped between the two looks.
+    with house.vault.inside():
+        return _faults(house, found, by, snapshot)
+
+
+def _faults(house: House, found: Dataset, by: str, snapshot: str) -> ToldAgain | Refusal:
+    dataset = found.name
     if (published := shelf.snapshot_of(dataset)) is None:
         return refuse("nothing-published", dataset=dataset)
     # Each delivery that was appended has bad rows of its own; those of one that is superseded may be dropped by now.
-    brought = [brought_by(segment)[1] for segment in published.segments]
+    brought = tuple(brought_by(segment)[1] for segment in published.segments)
     if snapshot and snapshot not in brought:
         return refuse("snapshot-not-published", dataset=dataset, snapshot=snapshot, published=", ".join(brought))
-    return intake.tell(house, dataset, snapshot or brought[-1], by)
+    chosen = snapshot or brought[-1]
+    tally = intake.tell(house, dataset, chosen, by, partial(check_steward, by, found.department))
+    if isinstance(tally, Refusal):
+        return tally
+    return ToldAgain(chosen, tally, intake.items_of(shelf.read_kept(published.contract_digest)), brought)
 
 
 def sweep(house: House, by: str) -> dict[str, int] | Refusal:

@@ -13,7 +13,7 @@ from zhanqiao.identity.bindings import consent_key_binding
 from zhanqiao.identity.directory import NOW, Directory, check_actor, find_person
 from zhanqiao.identity.models import ConsentKeyRow
 from zhanqiao.identity.people import OrganisationKind, Role
-from zhanqiao.ledger.book import Book
+from zhanqiao.ledger.book import Book, Recording
 from zhanqiao.ledger.public_key import read_public_key
 from zhanqiao.ledger.rows import believed
 from zhanqiao.terms.events import Event, as_named
@@ -61,7 +61,7 @@ def register_consent_authority(
 ) -> ConsentKey | Refusal:
     """Let an organisation of the state sign consents that it has taken from subjects."""
     with book.recording() as tx:
-        reasons = [*check_registrar(by, organisation), *_check_free(issuer, public)]
+        reasons = [*check_registrar(by, organisation), *_check_free(tx, issuer, public)]
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
         row = ConsentKeyRow.objects.create(issuer=issuer, public=public, organisation_id=organisation)
@@ -75,7 +75,7 @@ def register_subject_key(
 ) -> ConsentKey | Refusal:
     """Let a subject sign its own consents. The log learns that a key was registered, not whose."""
     with book.recording() as tx:
-        reasons = [*check_registrar(by, None), *_check_free(issuer, public)]
+        reasons = [*check_registrar(by, None), *_check_free(tx, issuer, public)]
         if reasons:
             return note_refusal(tx, "identity.register-consent-key", by, issuer, reasons)
         row = ConsentKeyRow.objects.create(
@@ -118,7 +118,7 @@ def check_registrar(by: str, organisation: str | None, directory: Directory = NO
     return reasons
 
 
-def _check_free(issuer: str, public: bytes) -> list[Reason]:
+def _check_free(tx: Recording, issuer: str, public: bytes) -> list[Reason]:
     # The log names issuers, for ever: a citizen's id is no name.
     reasons = [] if as_named(issuer) == issuer else [Reason("id-malformed", {"id": issuer[:64]})]
     # Nor a person's id: an issuer withdraws what it signed in its own name, and nobody else may pass for it.
@@ -126,6 +126,8 @@ def _check_free(issuer: str, public: bytes) -> list[Reason]:
         reasons.append(Reason("id-taken", {"id": issuer}))
     if ConsentKeyRow.objects.filter(public=public).exists():
         reasons.append(Reason("key-taken"))
+    if tx.owns(public):
+        reasons.append(Reason("key-of-the-log"))
     try:
         read_public_key(public)
     except ValueError:

@@ -88,6 +88,8 @@ def found(
             return note_refusal(tx, "identity.found", by, "register", [Reason("register-founded")])
         naturals = [_slow_digest(person.natural) for person in people]
         reasons += _check_founding(organisations, people, naturals)
+        if any(tx.owns(person.key) for person in people):
+            reasons.append(Reason("key-of-the-log"))
         if reasons:
             return note_refusal(tx, "identity.found", by, "register", reasons)
         for organisation in organisations:
@@ -120,6 +122,8 @@ def register_person(
             return note_refusal(tx, "identity.register-person", by, new.id, reasons)
         natural = _slow_digest(new.natural)
         reasons = _check_new_person(new, natural)
+        if tx.owns(new.key):
+            reasons.append(Reason("key-of-the-log"))
         if find_organisation(new.organisation) is None:
             reasons.append(Reason("organisation-unknown", {"organisation": new.organisation}))
         if reasons:
@@ -188,6 +192,8 @@ def replace_key(book: Book, person: str, key: bytes, by: str) -> Person | Refusa
     with book.recording() as tx:
         reasons = [*check_actor(by, Role.SYSTEM_ADMIN), *_check_known(person), *_check_key(key)]
         reasons += _check_kept(find_person(person), set(Role))
+        if tx.owns(key):
+            reasons.append(Reason("key-of-the-log"))
         if reasons:
             return note_refusal(tx, "identity.replace-key", by, person, reasons)
         KeyRow.objects.filter(person_id=person, until=None).update(until=tx.at)

@@ -7,13 +7,14 @@
 """
 
 from zhanqiao.intake.load import load
-from zhanqiao.intake.quarantine import READ, tell
+from zhanqiao.intake.quarantine import READ as QUARANTINE_READ
+from zhanqiao.intake.quarantine import tell
 from zhanqiao.intake.report import LoadReport, Tally, as_list, as_summary, items_of
 from zhanqiao.intake.retention import drop_superseded
 from zhanqiao.intake.sweep import sweep
 
 __all__ = [
-    "READ",
+    "QUARANTINE_READ",
     "LoadReport",
     "Tally",
     "as_list",

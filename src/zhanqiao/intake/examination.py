@@ -106,7 +106,7 @@ def _examine_file(
             case End():
                 if piece.rows == blank:
                     return refuse("intake-empty", file=file.name)
-                examined.files.append(FileRead(file.name, piece.rows, encoding))
+                examined.files.append(FileRead(file.name, piece.rows - blank, encoding))
                 examined.rows += piece.rows - blank
                 examined.blank += blank
             case Refusal():

@@ -36,6 +36,8 @@ from zhanqiao.vault.house import House
 from zhanqiao.vault.subjects import UNKNOWN
 
 MAX_BAD_PERCENT = 20
+# A delivery of less than half of the one before may be a part of it; of few rows nobody is asked.
+_FEW, _SHRUNK = 100, 2
 # Rows whose subjects are numbered at once: one durable write of the subject book for each group with new subjects.
 _GROUP_ROWS = 1_000_000
 
@@ -57,10 +59,12 @@ def load(
     max_bad_percent: int = MAX_BAD_PERCENT,
     against: Callable[[], Sequence[Reason]] = tuple,
     tally: Tally | None = None,
+    fewer: bool = False,
 ) -> LoadReport | Refusal:
     """Load one delivery of one or several files into a dataset; or say why nothing was changed.
 
     tally    is told what is wrong with which row, whether the delivery is published or refused
+    fewer    also where it would replace a delivery of more than twice as many rows
     against     gives what stands against `by` delivering this; asked when it is published, a long time after it began
     """
     dataset = shelf.find(dataset_name)
@@ -74,7 +78,7 @@ def load(
         Workspace(landing, house.dice) as workspace,
     ):
         found = Tally() if tally is None else tally
-        outcome = _load(house, dataset, files, by, workspace, max_bad_percent, against, found)
+        outcome = _load(house, dataset, files, by, workspace, max_bad_percent, against, found, fewer=fewer)
     if isinstance(outcome, Refusal):
         _note(house, dataset, outcome, by)
     # What an earlier load left when it died. Whoever is at work now sweeps when they end.
@@ -92,6 +96,8 @@ def _load(
     max_bad_percent: int,
     against: Callable[[], Sequence[Reason]],
     tally: Tally,
+    *,
+    fewer: bool,
 ) -> LoadReport | Refusal:
     started = time.monotonic()
     # (1) Collect: take the files over, byte for byte. A crash leaves nothing: the copy has no name and no kept key.
@@ -114,6 +120,8 @@ def _load(
     examined = examine(dataset, delivery, workspace, seen, tally, max_bad_percent=max_bad_percent)
     if isinstance(examined, Refusal):
         return examined
+    if not fewer and (refusal := _shrinks(dataset, former, examined.rows - examined.bad)) is not None:
+        return refusal
     # (4) Number the subjects and put direct identifiers apart. A crash leaves numbers that no row carries and names
     #     that no row needs; the same delivery finds both again.
     numbers = _number_subjects(house, permit, dataset, examined)
@@ -128,6 +136,15 @@ def _load(
     #     it has lost nothing.
     report = _report(dataset, delivery, examined, snapshot, former, started)
     return _publish(house, dataset, request, report, segment, before, by, kept, against)
+
+
+def _shrinks(dataset: Dataset, former: Snapshot | None, rows: int) -> Refusal | None:
+    """Refuse what looks like a part of a delivery where the whole of it is replaced."""
+    if former is None or dataset.delivery is DeliveryKind.APPEND:
+        return None
+    if former.rows < _FEW or rows * _SHRUNK >= former.rows:
+        return None
+    return refuse("intake-shrinks", dataset=dataset.name, rows=f"{rows:,}", former=f"{former.rows:,}")
 
 
 def _publish(
@@ -249,6 +266,7 @@ def _report(
         replaced=None if appends else stood,
         total=published + (stood or 0 if appends else 0),
         blank=examined.blank,
+        appends=appends,
     )
 
 

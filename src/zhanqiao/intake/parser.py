@@ -396,8 +396,10 @@ def first_record(block: Block) -> int:
     return end or len(block)
 
 
-def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
+def order_of(found: list[str], wanted: tuple[str, ...], *, of_a_line: bool = False) -> list[int]:
     """Return where each wanted column stands; refuse unless the two sets are the same.
+
+    of_a_line   the names were parted by commas, or were to be
 
     Names that the contract does not know are not repeated: without a header line they would be somebody's data.
     """
@@ -407,7 +409,11 @@ def order_of(found: list[str], wanted: tuple[str, ...]) -> list[int]:
     twice = [name for name in wanted if found.count(name) > 1]
     unknown = [str(place) for place, name in enumerate(found, start=1) if name not in wanted]
     if missing or twice or unknown:
-        raise Refused("intake-header", **_differences(found, wanted, missing, twice, unknown))
+        said = _differences(found, wanted, missing, twice, unknown)
+        if of_a_line and len(found) == 1 and len(wanted) > 1:
+            said["said_zh"] += "首行没有半角逗号。"
+            said["said_en"] += " There is no comma in the first line."
+        raise Refused("intake-header", **said)
     return [found.index(name) for name in wanted]
 
 
@@ -427,9 +433,6 @@ def _differences(
     )
     zh = [f"{kind}：{'、'.join(names[:50])}。" for kind, _, names in kinds if names]
     en = [f"{kind}: {', '.join(names[:50])}." for _, kind, names in kinds if names]
-    if len(found) == 1 and len(wanted) > 1:
-        zh.append("首行没有半角逗号。")
-        en.append("There is no comma in the first line.")
     return {"said_zh": "".join(zh), "said_en": " ".join(en)}
 
 
@@ -444,7 +447,7 @@ def read_header(record: Block, wanted: tuple[str, ...]) -> list[int]:
         raise Refused("intake-too-many-columns", limit=MAX_COLUMNS)
     csv.field_size_limit(BLOCK)
     found = next(csv.reader([record.decode().rstrip("\r\n")], strict=True), [])
-    return order_of(found, wanted)
+    return order_of(found, wanted, of_a_line=True)
 
 
 def _order_of(content: Block, text: Block, survey: Survey, wanted: tuple[str, ...]) -> list[int]:
@@ -491,7 +494,7 @@ def read_text(source: Source, survey: Survey, send: "Sender") -> None:
 
 
 def _without_blank_end(block: Block, survey: Survey, offset: int) -> Block:
-    """Cut blank lines at the end of the file: they say nothing, while one between rows is a row without values."""
+    """Cut blank lines at the end of the file: they say nothing."""
     if offset + len(block) <= survey.content:
         return block
     return block[: max(survey.content - offset, 0)]

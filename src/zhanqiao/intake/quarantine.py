@@ -10,17 +10,19 @@ is missing is found when somebody reads them.
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from zhanqiao.catalogue import high_water
+from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.intake.landing import SealedFile
 from zhanqiao.intake.report import Tally
 from zhanqiao.ledger import durable
 from zhanqiao.terms.events import Event
+from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault import files
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.house import House
@@ -97,10 +99,17 @@ def read(house: House, dataset: str, snapshot: str) -> Iterator[BadRow]:
             yield BadRow(**{**row, "faults": tuple((item, code) for item, code in row["faults"])})
 
 
-def tell(house: House, dataset: str, snapshot: str, by: str) -> Tally:
-    """Return what is wrong with the bad rows of one load, as its report told; the log says first who wanted to know."""
-    with house.book.recording(Event(READ, by, facts={"dataset": dataset, "snapshot": snapshot})):
-        pass
+def tell(
+    house: House, dataset: str, snapshot: str, by: str, against: Callable[[], Sequence[Reason]] = tuple
+) -> Tally | Refusal:
+    """Return what is wrong with the bad rows of one load; the log says first who wanted to know.
+
+    against  gives what stands against `by` knowing it; asked where it is logged
+    """
+    with house.book.recording() as tx:
+        if reasons := tuple(against()):
+            return note_refusal(tx, READ, by, dataset, reasons)
+        tx.add(Event(READ, by, facts={"dataset": dataset, "snapshot": snapshot}))
     found: dict[tuple[str, str], dict[int, list[int]]] = {}
     for row in read(house, dataset, snapshot):
         for fault in row.faults:
@@ -110,6 +119,16 @@ def tell(house: House, dataset: str, snapshot: str, by: str) -> Tally:
         for file in sorted(rows):
             tally.add(item, code, file, np.sort(np.array(rows[file], np.int32)))
     return tally
+
+
+def missing(house: House, kept: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the parts of those loads (dataset, snapshot) that are not there, by their names in the deployment."""
+    return [
+        f"{FOLDER}/{dataset}/{snapshot}/{_name(number)}"
+        for dataset, snapshot in sorted(kept)
+        for number in range(high_water.mark_of(_held_of(dataset, snapshot)))
+        if not (_folder(house, dataset, snapshot) / _name(number)).is_file()
+    ]
 
 
 def prove(house: House, kept: Iterable[tuple[str, str]]) -> None:

@@ -2,7 +2,6 @@
 """The report of one load, written for the department: what came, what was published, what to correct. No values."""
 
 import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -56,22 +55,29 @@ class Tally:
         """Count rows of one file."""
         before = self._counts.get((item, code), 0)
         self._counts[item, code] = before + len(rows)
-        self._rows.setdefault((item, code), []).append((file, rows[: max(LISTED_ROWS - before, 0)]))
+        kept = self._rows.setdefault((item, code), [])
+        if len(rows) and before < LISTED_ROWS:
+            # Copied: a view would keep all of its batch.
+            kept.append((file, rows[: LISTED_ROWS - before].copy()))
 
     def counts(self) -> tuple[Count, ...]:
         """Return the counts, the most frequent first."""
         ordered = sorted(self._counts.items(), key=lambda entry: -entry[1])
         return tuple(Count(item, code, n, self._first(item, code)) for (item, code), n in ordered)
 
-    def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong, row by row as the files have them."""
+    def beyond(self) -> dict[tuple[str, str], int]:
+        """Return how many rows of an item and code are not told one by one, where there are too many."""
+        return {place: count - LISTED_ROWS for place, count in self._counts.items() if count > LISTED_ROWS}
+
+    def faults(self) -> list[Fault]:
+        """Return what is wrong, row by row as the files have them; of each item and code the first `LISTED_ROWS`."""
         found = [
             Fault(file, int(row), item, code)
             for (item, code), parts in self._rows.items()
             for file, rows in parts
             for row in rows
         ]
-        yield from sorted(found, key=lambda fault: (fault.file, fault.row))
+        return sorted(found, key=lambda fault: (fault.file, fault.row))
 
     def _first(self, item: str, code: str) -> tuple[tuple[int, int], ...]:
         first: list[tuple[int, int]] = []
@@ -97,6 +103,7 @@ class LoadReport:
     replaced    how many rows a former delivery had that this one took the place of, or None
     total       how many rows of the dataset are published now, those of deliveries before an appended one among them
     recognised  it was published before, and nothing was loaded again
+    appends     deliveries of this dataset are added to those before
     """
 
     dataset: str
@@ -114,6 +121,7 @@ class LoadReport:
     total: int
     blank: int = 0
     recognised: bool = False
+    appends: bool = False
 
     @property
     def encoding(self) -> str:
@@ -158,7 +166,7 @@ class LoadReport:
             *([f"另有 {self.blank:,} 行没有任何值，不计为数据行"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *as_summary(self.found, self.items, "zh")]
+        return [*lines, *as_summary(self.found, self.items, "zh"), *self._next_zh()]
 
     def _en(self) -> list[str]:
         if self.recognised:
@@ -173,10 +181,27 @@ class LoadReport:
                 f"encoding {self.encoding}; {self.seconds:.1f} s"
             ),
             *self._before_en(),
-            *([f"{_rows(self.blank)} without any value, which are no rows"] if self.blank else []),
+            *([f"Lines without any value, which are no rows: {self.blank:,}"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *as_summary(self.found, self.items, "en")]
+        return [*lines, *as_summary(self.found, self.items, "en"), *self._next_en()]
+
+    def _next_zh(self) -> list[str]:
+        """Return what to do about rows in quarantine."""
+        if not self.quarantined:
+            return []
+        whole = "单独交付更正后的行：已发布的行仍然有效" if self.appends else "重新交付全部文件：每次交付都替换上一次"
+        return [f"逐行清单：zhanqiao intake faults {self.dataset} --faults 文件。更正后请{whole}。"]
+
+    def _next_en(self) -> list[str]:
+        if not self.quarantined:
+            return []
+        whole = (
+            "deliver the corrected rows alone: those that are published stay"
+            if self.appends
+            else "deliver all files again: a delivery replaces the one before"
+        )
+        return [f"Row by row: zhanqiao intake faults {self.dataset} --faults FILE. Correct them, and {whole}."]
 
     def _before_zh(self) -> list[str]:
         """Return what became of rows that were published before, if there were any."""
@@ -211,29 +236,32 @@ def describe(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> li
     return [_describe(count, items.get(count.item), lang) for count in found]
 
 
-def as_list(faults: Iterable[Fault], dataset: Dataset, lang: Lang) -> str:
-    """Return every fault as a line of CSV, for who corrects the files: where it is and what it is, no value."""
-    items = items_of(dataset)
+def as_list(tally: Tally, items: dict[str, Item], lang: Lang) -> str:
+    """Return the faults as lines of CSV, for who corrects the files: where each is and what it is, no value."""
     told = StringIO()
     lines = csv.writer(told)
     zh = lang == "zh"
     lines.writerow(["文件", "行", "表头", "代码", "问题"] if zh else ["file", "row", "header", "code", "what is wrong"])
-    for fault in faults:
+    for fault in tally.faults():
         item = items.get(fault.item)
-        header = item.header if item else "整行" if zh else "row"
-        lines.writerow([fault.file, fault.row, header, fault.code, _wrong(fault.code, item, lang)])
+        lines.writerow([fault.file, fault.row, _header(item, lang), fault.code, _wrong(fault.code, item, lang)])
+    for (name, code), more in tally.beyond().items():
+        cut = f"另有 {more:,} 行，未逐一列出" if zh else f"and {more:,} rows more, which are not listed"
+        lines.writerow(["", "", _header(items.get(name), lang), code, cut])
     return told.getvalue()
+
+
+def _header(item: Item | None, lang: Lang) -> str:
+    return item.header if item else "整行" if lang == "zh" else "row"
 
 
 def _describe(count: Count, item: Item | None, lang: Lang) -> str:
     wrong = _wrong(count.code, item, lang)
     if lang == "zh":
         places = "、".join(f"{row}" if file == 1 else f"文件{file}:{row}" for file, row in count.first)
-        header = item.header if item else "整行"
-        return f"{header}：{wrong}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
+        return f"{_header(item, lang)}：{wrong}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
     places = ", ".join(f"row {row}" if file == 1 else f"file {file} row {row}" for file, row in count.first)
-    header = item.header if item else "row"
-    return f"{header}: {wrong}, {_rows(count.rows)} ({places}{', ...' if count.rows > len(count.first) else ''})"
+    return f"{_header(item, lang)}: {wrong}, {_rows(count.rows)} ({places}{', ...' if count.rows > len(count.first) else ''})"
 
 
 def _wrong(code: str, item: Item | None, lang: Lang) -> str:

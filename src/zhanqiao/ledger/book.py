@@ -87,6 +87,10 @@ class Recording:
         key = self._proof.key if self._proof is not None and self._proof.by == event.by else ""
         self._leaves.append((event, event_leaf(event, self.at, key)))
 
+    def owns(self, public: bytes) -> bool:
+        """Tell whether a public key (32 bytes, Ed25519) is one of those that this log signs with: then it is nobody else's."""
+        return public in {self._keys.log.verifier.public, self._keys.envelope.public_key().public_bytes_raw()}
+
     def reserve(self, request: RequestId, digest: str) -> None:
         """Remember that `request` was charged; raises IntegrityError when the id is taken."""
         Request.objects.create(id=request, digest=digest)

@@ -45,8 +45,8 @@ def _not_regular(path: Path) -> NotRegular:
 
 def read_whole(path: Path) -> bytes:
     """Read one of our own files, of whatever length; a pipe in its place is an error, and not waited for."""
-    with opened(path) as descriptor:
-        return read_up_to(descriptor, os.fstat(descriptor).st_size + 1)
+    with opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read()
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

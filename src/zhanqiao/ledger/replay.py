@@ -86,7 +86,7 @@ def compare_state(events: Iterable[LoggedEvent], replays: Sequence[Replay]) -> N
     an entry does not say what it is judged by.
     """
     for event in events:
-        facts = _facts_of(event)
+        facts = facts_of(event)
         for replay in replays:
             for reason in _taken(replay, event, facts):
                 said = f"entry {event.index}, {event.kind} by {event.by}, was not allowed when it was written"
@@ -105,7 +105,8 @@ def _taken(replay: Replay, event: LoggedEvent, facts: Facts) -> Sequence[Reason]
         raise LedgerOlder(f"entry {event.index}, {event.kind}, does not say {lacking}") from lacking
 
 
-def _facts_of(event: LoggedEvent) -> Facts:
+def facts_of(event: LoggedEvent) -> Facts:
+    """Return what an event says: the facts of its leaf, or the predicate of an envelope's statement; empty for neither."""
     said = read_leaf(event.leaf)
     if event.is_envelope:
         said = json.loads(base64.b64decode(str(said["payload"])))

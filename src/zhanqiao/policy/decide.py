@@ -237,7 +237,7 @@ def _check_reads(service: Service, grant: Grant, dataset_of: Callable[[str], Dat
     reasons = []
     for name, items in reads_of(service, dataset_of).items():
         beyond = items - grant.reads.get(name, frozenset())
-        if (held_back := grant.held_back(name)) is not None:
+        if (held_back := grant.held_back(name, Door.DECISIONS)) is not None:
             reasons.append(held_back)
         elif beyond or name not in grant.reads:
             what = ", ".join(f"{name}.{item}" for item in sorted(beyond)) or name

@@ -34,7 +34,7 @@ class Grant:
     items       dataset name -> item names that a statement may touch
     services    names of decision services that may be called
     reads       dataset name -> item names that these services may read
-    paused      dataset name -> the department that holds it back from this agreement for now
+    items_held_by, reads_held_by    of what else they would name: dataset name -> the department that holds it back for now
     remaining   answers left of the agreed count, None when the agreement sets no count
     """
 
@@ -45,7 +45,8 @@ class Grant:
     items: dict[str, frozenset[str]] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
     reads: dict[str, frozenset[str]] = field(default_factory=dict)
-    paused: dict[str, str] = field(default_factory=dict)
+    items_held_by: dict[str, str] = field(default_factory=dict)
+    reads_held_by: dict[str, str] = field(default_factory=dict)
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     remaining: int | None = None
@@ -55,15 +56,16 @@ class Grant:
         """Return the datasets that answers of a door may come from."""
         return frozenset(self.reads if door is Door.DECISIONS else self.items)
 
-    def held_back(self, dataset: str) -> Reason | None:
-        """Give the reason why a dataset that was granted may not be used now, if its department holds it back."""
-        if (department := self.paused.get(dataset)) is None:
+    def held_back(self, dataset: str, door: Door) -> Reason | None:
+        """Give the reason why a dataset that was granted may not be used now, if nothing but its department's hold is in the way."""
+        held_by = self.reads_held_by if door is Door.DECISIONS else self.items_held_by
+        if (department := held_by.get(dataset)) is None:
             return None
         return Reason("dataset-held-back", {"agreement": self.agreement, "dataset": dataset, "by": department})
 
     def beyond(self, dataset: str, door: Door) -> Reason:
         """Give the reason why answers of a door may not come from a dataset that it does not cover."""
-        if (reason := self.held_back(dataset)) is not None:
+        if (reason := self.held_back(dataset, door)) is not None:
             return reason
         granted = ", ".join(sorted(self.covers(door))) or "-"
         return Reason("dataset-not-granted", {"agreement": self.agreement, "dataset": dataset, "granted": granted})

@@ -127,10 +127,9 @@ class SegmentStore:
         ]
 
     def names(self) -> list[str]:
-        """Return every segment that lies here, known to a snapshot or not."""
-        return sorted(
-            f"{path.parent.name}/{path.name.removesuffix(SUFFIX)}" for path in self.folder.glob(f"*/*{SUFFIX}")
-        )
+        """Return every segment that lies here, known to a snapshot or not; what is no file is none."""
+        found = (path for path in self.folder.glob(f"*/*{SUFFIX}") if path.is_file())
+        return sorted(f"{path.parent.name}/{path.name.removesuffix(SUFFIX)}" for path in found)
 
     def prove(self) -> None:
         """Read all of each segment once, and tell nothing of it; a fault names the first that does not open."""

@@ -7,6 +7,7 @@ zhanqiao.ledger.verify` does the same and needs `cryptography` only.
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from zhanqiao.desk.cli.output import OutputFailed, language, print_refusal
+from zhanqiao.desk.cli.output import OutputFailed, ReaderLeft, language, print_refusal
 from zhanqiao.terms.refusals import refuse
 
 # Verb or group of verbs -> the module that has it, in the order in which a reader needs them.
@@ -45,6 +46,7 @@ _MODULES = {
     "serve": "serve",
     "keys": "keys",
 }
+_BROKEN_PIPE = 128 + signal.SIGPIPE
 _STATELESS = frozenset({"verify", "witness"})
 
 
@@ -137,9 +139,11 @@ def main() -> None:
 def _end_unheard(failed: OutputFailed) -> NoReturn:
     """End where nobody could be told on standard output."""
     (reason,) = refuse("output-not-written", cause=str(failed)).reasons
-    lang = language()
+    lang, left = language(), isinstance(failed, ReaderLeft)
     with suppress(OSError):
-        typer.echo(f"{reason.message(lang)} {reason.remedy(lang)}", err=True)
+        if not left:
+            typer.echo(f"{reason.message(lang)} {reason.remedy(lang)}", err=True)
     # What is still in the buffer would fail again when Python ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(reason.rule.exit_status)
+    # As a shell has it of a program that such a pipe ended.
+    sys.exit(_BROKEN_PIPE if left else reason.rule.exit_status)

@@ -130,6 +130,11 @@ def _show(call: Call, agreement: Agreement) -> None:
         call.say(f"  服务：{name}", f"  service: {name}")
     for part in contract.reads:
         items = ", ".join(part.items) or "-"
+        if part.department in agreement.held_items_by:
+            call.say(
+                f"  暂停服务读取：{part.dataset}（{items}）", f"  held back from services: {part.dataset} ({items})"
+            )
+            continue
         call.say(f"  服务读取：{part.dataset}（{items}）", f"  services read: {part.dataset} ({items})")
     if agreement.remaining is not None:
         call.say(f"  剩余次数：{agreement.remaining}", f"  answers left: {agreement.remaining}")

@@ -177,10 +177,10 @@ def _show_one(call: Call, dataset: Dataset) -> None:
 
 
 def _say_in_no_cube(call: Call, dataset: Dataset) -> None:
-    if named := "、".join(item.name for item in dataset.in_no_cube):
+    if names := [item.name for item in dataset.in_no_cube]:
         call.say(
-            f"不在任何立方体中（决策服务可读，统计语句一概不答）：{named}",
-            f"In no cube, so that services may read them and no statement is answered from them: {named.replace('、', ', ')}",
+            f"不在任何立方体中（决策服务可读，统计语句一概不答）：{'、'.join(names)}",
+            f"In no cube (services may read them, no statement is answered from them): {', '.join(names)}",
         )
 
 

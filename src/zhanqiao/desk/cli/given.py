@@ -75,7 +75,8 @@ def is_text(said: str) -> bool:
 
 def _input(limit: int) -> bytes:
     """Read bytes, one more than allowed: how text is coded is not left to the locale."""
-    return sys.stdin.buffer.read(limit + 1)
+    # Closed, it is nobody's: there is nothing to read.
+    return b"" if sys.stdin is None else sys.stdin.buffer.read(limit + 1)
 
 
 def _decoded(content: bytes) -> str | int:

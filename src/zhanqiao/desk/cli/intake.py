@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`zhanqiao intake`: what departments deliver becomes a published snapshot, or a report says why not."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+import os
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.output import OutputFailed, show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
+from zhanqiao.ledger import durable
+from zhanqiao.terms.datasets import Item
+from zhanqiao.terms.refusals import Lang
 
 app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归集、校验、脱敏、发布。")
 
@@ -34,19 +37,26 @@ def load(
         typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet; several files are one delivery. 交付文件。"),
     ],
     faults: FaultsOption = None,
+    fewer: Annotated[
+        bool,
+        typer.Option(
+            "--fewer", help="Also where it replaces a delivery of more than twice as many rows. 允许行数减半以上。"
+        ),
+    ] = False,
 ) -> None:
     """Load files into a dataset: published whole, or not at all; bad rows are quarantined. 归集一批交付。"""
-    tally = intake.Tally()
-    with _new_file(call, faults) as kept:
-        outcome = stewardship.deliver(call.house, dataset, files, call.by, tally)
-        if kept is not None and (described := shelf.find(dataset)) is not None:
-            kept.write(intake.as_list(tally.faults(), described, call.lang))
+    _expect_new(call, faults)
+    described, tally = shelf.find(dataset), intake.Tally()
+    outcome = stewardship.deliver(call.house, dataset, files, call.by, tally, fewer=fewer)
+    listed = described is not None and _list(faults, tally, intake.items_of(described), call.lang)
     report = call.unwrap(outcome)
     if call.as_json:
         show_data(report.as_data())
         return
     for line in report.as_text(call.lang).split("\n"):
         show_line(line)
+    if faults is not None and not listed:
+        _say_not_listed(call, report)
 
 
 @command(app, name="faults", acts=True)
@@ -59,47 +69,53 @@ def show_faults(
     faults: FaultsOption = None,
 ) -> None:
     """Tell again what was wrong with the quarantined rows of a load, without a value. 重新列出隔离行的问题。"""
-    with _new_file(call, faults) as kept:
-        tally = call.unwrap(stewardship.faults(call.house, dataset, call.by, snapshot))
-        described = shelf.find(dataset)
-        assert described is not None, "its faults were told"
-        counts = tally.counts()
-        if kept is not None and counts:
-            kept.write(intake.as_list(tally.faults(), described, call.lang))
+    _expect_new(call, faults)
+    told = call.unwrap(stewardship.faults(call.house, dataset, call.by, snapshot))
+    _list(faults, told.tally, told.items, call.lang)
+    counts = told.tally.counts()
     if call.as_json:
         show_data([count.as_data() for count in counts])
         return
     if not counts:
-        call.say("没有被隔离的行。", "No row is in quarantine.")
-    for line in intake.as_summary(counts, intake.items_of(described), call.lang):
+        call.say(f"快照 {told.snapshot} 没有被隔离的行。", f"No row of {told.snapshot} is in quarantine.")
+    for line in intake.as_summary(counts, told.items, call.lang):
         show_line(line)
+    others = [one for one in told.loads if one != told.snapshot]
+    if others:
+        call.say(f"其他批次（--snapshot）：{'、'.join(others)}", f"Other loads (--snapshot): {', '.join(others)}")
 
 
-@contextmanager
-def _new_file(call: Call, path: Path | None) -> Iterator[TextIO | None]:
-    """Open a file that is not there yet, for spreadsheets, before anything is done; yields None where none is wanted.
-
-    Where nothing was written into it, it goes again.
-    """
+def _expect_new(call: Call, path: Path | None) -> None:
+    """Refuse a place where a list cannot lie, before anything is done."""
     if path is None:
-        yield None
         return
+    if os.path.lexists(path):
+        call.refuse("file-exists", file=str(path))
+    if not path.parent.is_dir():
+        call.refuse("file-not-written", file=str(path), cause=os.strerror(errno.ENOENT))
+
+
+def _list(path: Path | None, tally: intake.Tally, items: dict[str, Item], lang: Lang) -> bool:
+    """Write the list of faults, whole and for its owner alone; False where there is nothing to list, or nowhere to."""
+    if path is None or not tally.counts():
+        return False
     try:
         # The mark at the beginning tells a spreadsheet that it is UTF-8.
-        file = path.open("x", encoding="utf-8-sig", newline="")
-    except FileExistsError:
-        call.refuse("file-exists", file=str(path))
-    except OSError as cause:
-        call.refuse("file-not-written", file=str(path), cause=cause.strerror or "-")
-    try:
-        with file:
-            yield file
+        durable.write_new(path, intake.as_list(tally, items, lang).encode("utf-8-sig"))
     except OSError as cause:
         # The load stands as it ended: what is lost is what was to be told of it.
         raise OutputFailed(cause.strerror) from cause
-    finally:
-        if not path.stat().st_size:
-            path.unlink()
+    return True
+
+
+def _say_not_listed(call: Call, report: intake.LoadReport) -> None:
+    if report.recognised:
+        again = f"zhanqiao intake faults {report.dataset} --snapshot {report.snapshot}"
+        call.say(
+            f"未再次校验，故未写清单；可执行 {again}", f"Nothing was examined again, so no list was written: {again}"
+        )
+    else:
+        call.say("没有问题，故未写清单。", "Nothing was wrong, so no list was written.")
 
 
 @command(app, acts=True)

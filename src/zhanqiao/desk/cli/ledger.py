@@ -3,7 +3,8 @@
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from itertools import islice
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, sh
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.doors import reasons as sealed_reasons
 from zhanqiao.ledger.book import Book
-from zhanqiao.ledger.entries import LoggedEvent, read_leaf
+from zhanqiao.ledger.entries import LoggedEvent
+from zhanqiao.ledger.replay import facts_of
 from zhanqiao.terms.refusals import meant
 
 # What an event may be about, the closest first.
@@ -41,9 +43,10 @@ def show(
     ] = False,
 ) -> None:
     """Read events in log order. 按顺序查看记录。"""
-    every = _lines(call.house.book, start, kind)
-    events = list(deque(every, most) if newest else islice(every, most))
-    beyond = list(islice(every, 1))
+    # Closed here: a reader that goes away must not leave it open under a database that is closed.
+    with closing(_lines(call.house.book, start, kind)) as every:
+        events = list(deque(every, most) if newest else islice(every, most))
+        beyond = list(islice(every, 1))
     if call.as_json:
         show_data([_as_data(event) for event in events])
         return
@@ -61,11 +64,16 @@ def show(
                 event.kind,
                 event.by,
                 event.request or "-",
-                _about(event),
+                _about(call.house.book, event),
             ]
             for event in events
         ],
     )
+    if not kind and len(events) > 1 and events[-1].index - events[0].index >= len(events):
+        call.say(
+            "每次出库占两条记录，未列出的是其信封（--kind 通道.certified）",
+            "A release is two entries; the numbers left out are their envelopes (--kind DOOR.certified)",
+        )
     for next_one in beyond:
         call.say(f"后面还有：--from {next_one.index}", f"There are more: --from {next_one.index}")
 
@@ -112,15 +120,18 @@ def _say_none(call: Call, kind: str) -> None:
     call.say(f"没有事件 {kind}。{near['meant_zh']}", f"There is no event {kind}. {near['meant_en']}".rstrip())
 
 
-def _lines(book: Book, start: int, kind: str) -> Iterator[LoggedEvent]:
+def _lines(book: Book, start: int, kind: str) -> Generator[LoggedEvent, None, None]:
     """Read what is shown. A release is two entries and one line: its envelope is for those who ask for its kind."""
     return (event for event in book.events(start, kind or None) if kind or not event.is_envelope)
 
 
-def _about(event: LoggedEvent) -> str:
+def _about(book: Book, event: LoggedEvent) -> str:
     """Return which agreement, dataset, organisation or person an event is about, where it names one."""
-    facts = read_leaf(event.leaf).get("facts")
-    return next((str(facts[one]) for one in _ABOUT if one in facts), "-") if isinstance(facts, dict) else "-"
+    facts = facts_of(event)
+    if isinstance(envelope := facts.get("envelope"), dict):
+        # Of a release its envelope tells.
+        facts = facts_of(next(book.events(int(envelope["index"]))))
+    return next((str(facts[one]) for one in _ABOUT if one in facts), "-")
 
 
 def _as_data(event: LoggedEvent) -> dict[str, object]:

@@ -76,11 +76,15 @@ class OutputFailed(Exception):  # noqa: N818  the name says what is so
     """Standard output took no more. What the command did stands."""
 
 
+class ReaderLeft(OutputFailed):
+    """Whoever read it has had enough, as `head` has: nothing is wrong."""
+
+
 class _Screen(Console):
     """Standard output; a reader who left is one that cannot be told, as a full disk is."""
 
     def on_broken_pipe(self) -> None:
-        raise OutputFailed(os.strerror(errno.EPIPE))
+        raise ReaderLeft(os.strerror(errno.EPIPE))
 
 
 # Lines of commands are for copying: never wrapped. Words are words: neither markup nor emoji codes.
@@ -177,4 +181,4 @@ def _heard() -> Iterator[None]:
     try:
         yield
     except OSError as cause:
-        raise OutputFailed(cause.strerror or "-") from cause
+        raise (ReaderLeft if cause.errno == errno.EPIPE else OutputFailed)(cause.strerror or "-") from cause

@@ -1,35 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backup: one file that holds a deployment as of one moment, without its keys. Work goes on meanwhile.
 
-    (1) the log says that a backup is made; nothing is swept while we are inside of the vault, so that whatever the state
+    (1) the log says that a backup is begun; nothing is swept while we are inside of the vault, so that whatever the state
         names stays
     (2) under the log's lock: tiles and checkpoint, brought up to the rows, and then the state. The state is no older
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
+    (5) when it was made, for the examination
 
 The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from zhanqiao.desk import seats, state
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
+from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
+from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.events import Event
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
 # Who acts at the machine itself, by its operating system's rights and without a key of the register.
 HOST = "host"
 BACKUP_BEGUN = "platform.backup-begun"
+# When the newest one was finished. No event: the log would be beyond every backup as soon as it was made.
+_MADE = ".backed-up"
+# Said by `restore`; what was restored lies in a backup.
+RESTORED = "platform.restored"
 _SCRATCH = "scratch"
+_MOST_MADE = 64
 
 
 @dataclass(frozen=True)
@@ -44,10 +54,14 @@ class Backup:
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
     """Log that a backup is made, and write it to `file`, which must not be there, nor in the deployment itself."""
-    if file.resolve().is_relative_to(house.home.resolve()):
+    # Of links that lead to themselves, too, it returns a path.
+    if Path(os.path.realpath(file)).is_relative_to(house.home.resolve()):
         return refuse("backup-inside", file=str(file))
     if file.exists():
         return refuse("backup-file-exists", file=str(file))
+    # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
+    if missing := missing_parts(house):
+        return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
     # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.
     with house.book.recording(Event(BACKUP_BEGUN, HOST)):
         pass
@@ -69,8 +83,20 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         raise
     except OSError as cause:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
+    # Only now: one that was not written, on a full disk or killed, is none.
+    durable.write_whole(house.home / _MADE, f"{made}\n".encode())
     total = sum(size for size, _ in manifest.files.values())
     return Backup(file, manifest.entries, len(manifest.files), total)
+
+
+def newest_backup(house: House) -> datetime | None:
+    """Return when the newest backup was made, or restored; None where there is none that anybody knows of."""
+    restored = house.book.newest(RESTORED)
+    try:
+        made = datetime.fromisoformat(read_bounded(house.home / _MADE, _MOST_MADE).decode().strip())
+    except (OSError, ValueError):
+        return None if restored is None else restored.time
+    return made if restored is None else max(made, restored.time)
 
 
 def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:

@@ -21,7 +21,7 @@ from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.file_systems import FLEETING, file_system_of
-from zhanqiao.desk.operation.backup import BACKUP_BEGUN
+from zhanqiao.desk.operation.backup import newest_backup
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
@@ -176,11 +176,11 @@ def _administrators(_house: House) -> Iterable[Reason]:
 
 
 def _backed_up(house: House) -> Iterator[Reason]:
-    newest = house.book.newest(BACKUP_BEGUN)
+    newest = newest_backup(house)
     if newest is None:
         yield Reason("backup-never")
-    elif house.clock() - newest.time > timedelta(days=_MOST_DAYS_WITHOUT_BACKUP):
-        yield Reason("backup-old", {"day": newest.time.date().isoformat()})
+    elif house.clock() - newest > timedelta(days=_MOST_DAYS_WITHOUT_BACKUP):
+        yield Reason("backup-old", {"day": newest.date().isoformat()})
 
 
 _OUTSIDE: Checks[Path] = {

@@ -28,7 +28,7 @@ from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
 from zhanqiao.desk.operation.archive import BackupForeign, BackupMalformed, Manifest, Member, Unpacking
-from zhanqiao.desk.operation.backup import HOST
+from zhanqiao.desk.operation.backup import HOST, RESTORED
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.ledger import certificate, durable, regular_file
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
@@ -158,7 +158,7 @@ def _proven(
     if missing:
         return refuse("backup-malformed", file=file, cause=f"{missing[0]} is missing")
     facts: dict[str, object] = {"entries": entries, "root": house.book.checkpoint().root.hex()}
-    with house.book.recording(Event("platform.restored", HOST, facts=facts)):
+    with house.book.recording(Event(RESTORED, HOST, facts=facts)):
         pass
     return Restored(house, manifest, entries)
 

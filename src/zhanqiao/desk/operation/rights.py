@@ -7,6 +7,7 @@ an alarm of the log (`rights.differ`), which tells checks and codes and repeats 
 """
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,6 +41,22 @@ _PUBLIC = ("public", "ledger/tile", "ledger/checkpoint")
 # The socket's folder is the gateway's to enter; `_socket` looks at it.
 _RUN = "run"
 _KEYRING = "vault/keyring.json"
+# Where the platform writes files, whole or unfinished.
+_WRITTEN = re.compile(
+    r"""(
+        zhanqiao\.toml | state\.sqlite3(-wal|-shm|-journal)? | \.(settings|keys)\.lock | \.backed-up
+        | public/(log\.vkey | trust\.txt)
+        | ledger/(checkpoint | cosigned | quorum | lock | tile/.+ | certificates/\d{12}\.cert)
+        | vault/\.lock | vault/scratch/.+
+        | vault/segments/[^/]+/[^/]+\.duckdb(\.wal)? | vault/states/[^/]+/[^/]+/[^/]+\.sealed
+        | vault/(subjects|identities)/[a-z]+/([\d-]+\.(book|sealed) | \.lock)
+        | quarantine/[^/]+/[^/]+/\d+\.sealed
+        | landing/\.[^/]+\.lock
+        | answers/[^/]+\.(cert|answer\.json)
+        | run/[^/]+
+    )(\.(\d+-\d+\.)?part(\.wal)?)?""",
+    re.VERBOSE,
+)
 _KEYS_OF_PEOPLE = "people"
 
 
@@ -122,6 +139,15 @@ def _files(house: House) -> Iterator[Reason]:
         yield from open_beside_owner(str(path), path.lstat(), owner)
 
 
+def _strays(house: House) -> Iterator[Reason]:
+    """Every file lies where the platform writes one of its kind: no copy of rows, and no key, lies elsewhere."""
+    for path in sorted(house.home.rglob("*")):
+        name = path.relative_to(house.home).as_posix()
+        # Keys are judged by `_keys`; what is no file, by `_files`.
+        if path.is_file() and not name.startswith(f"{KEYS}/") and _WRITTEN.fullmatch(name) is None:
+            yield Reason("file-stray", {"path": name})
+
+
 def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[Reason]:
     """Say who else than its owner could read or write a file of a deployment, by its name there and its `lstat`."""
     if found.st_uid != owner:
@@ -145,15 +171,14 @@ def _above(house: House) -> Iterator[Reason]:
             yield Reason("right-above", {"path": str(name)})
 
 
-def _leading_to(path: Path) -> Iterator[Path]:
-    """Yield every folder and link on the way to a path, links followed one by one; not the folder itself."""
+def _leading_to(path: Path, *, itself: bool = False) -> Iterator[Path]:
+    """Yield every folder and link on the way to a path, links followed one by one; the path only where it is a link."""
     for name in (path, *path.parents):
-        if name != path:
+        if itself or name != path or name.is_symlink():
             yield name
         if name.is_symlink():
-            if name == path:
-                yield name
-            yield from _leading_to(name.parent / name.readlink())
+            # Where it leads, and what is above that; of the way's end the folder itself is `_files`' to judge.
+            yield from _leading_to(name.parent / name.readlink(), itself=itself or name != path)
 
 
 def _socket(house: House) -> Iterator[Reason]:
@@ -186,7 +211,7 @@ def _engine(house: House) -> Iterator[Reason]:
     """The engine refuses, to a connection that sees rows, whatever is no query of its own tables; tried, not asked."""
     for act in house.vault.allowed():
         yield Reason("right-engine", {"act": act})
-    # Of any name and in any folder: rows lie sealed, or not at all.
+    # Of any name and in any folder: a database of the engine is sealed, or nobody's.
     for path in sorted(house.home.rglob("*")):
         if path.is_file() and lies_open(path):
             yield Reason("right-unsealed", {"path": path.relative_to(house.home).as_posix()})
@@ -236,6 +261,7 @@ def _roles(_house: House) -> Iterator[Reason]:
 
 _CHECKS: dict[str, Callable[[House], Iterator[Reason]]] = {
     "files": _files,
+    "strays": _strays,
     "above": _above,
     "socket": _socket,
     "database": _database,

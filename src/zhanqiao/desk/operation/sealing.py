@@ -6,6 +6,7 @@ platform.unsealed   at the machine, with the shares of these custodians
 platform.sealed     at the machine
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def split_keys(
         with house.book.recording() as tx:
             return note_refusal(tx, SPLIT, by, "keys", reasons)
     # Where the deployment lies the shares would be sealed with nothing.
-    if folder.resolve().is_relative_to(house.home.resolve()):
+    if Path(os.path.realpath(folder)).is_relative_to(house.home.resolve()):
         return refuse("shares-inside", folder=str(folder))
     made = sealed_keys.split(house.home, threshold, custodians)
     if isinstance(made, Refusal):

@@ -15,7 +15,7 @@ from zhanqiao.policy.guard.lexer import Lexed, lex
 from zhanqiao.policy.guard.parsed import Parsed
 from zhanqiao.policy.guard.sqlglot_reader import Reading
 from zhanqiao.policy.ir import Statement
-from zhanqiao.terms.agreements import Grant
+from zhanqiao.terms.agreements import Door, Grant
 from zhanqiao.terms.datasets import Dataset
 from zhanqiao.terms.refusals import RULES, Reason, Refusal, meant
 
@@ -72,7 +72,7 @@ def _dataset(
     """Return the dataset. Unknown and not granted are one answer: the catalogue beyond the agreement is not probed."""
     if name is None:
         return ()
-    if (held_back := grant.held_back(name)) is not None:
+    if (held_back := grant.held_back(name, Door.STATISTICS)) is not None:
         return (held_back,)
     dataset = dataset_of(name) if name in grant.items else None
     facts = {"dataset": name, "granted": resolve.listed(sorted(grant.items)), **meant(name, grant.items)}

@@ -81,6 +81,12 @@ ROWS: dict[str, Rule] = {
         "Make a key of your own; keys are not shared.",
         "请生成自己的密钥，密钥不得共用。",
     ),
+    "key-of-the-log": Rule(
+        "This is a key that the platform's log signs with.",
+        "这是平台账本自身的签名密钥。",
+        "Make a key of your own (`zhanqiao people key new`), and find out who has that one.",
+        "请生成自己的密钥（`zhanqiao people key new`），并查明谁持有该密钥。",
+    ),
     "key-malformed": Rule(
         "This is no Ed25519 public key of 32 bytes, or one under which anybody can sign.",
         "这不是 32 字节的 Ed25519 公钥，或者是任何人都能以其签名的弱公钥。",

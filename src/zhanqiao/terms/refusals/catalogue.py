@@ -264,6 +264,13 @@ ROWS: dict[str, Rule] = {
         "identifies none of them, like an office's telephone, is no identifier.",
         "请声明 subjectKinds 及标识主体的列，以便按主体计数保护分组。不标识任何主体的列（如单位电话）不设 identifier。",
     ),
+    "contract-cube-about-nobody": _contract(
+        "a cube is declared of a dataset about nobody that is not open to all.",
+        "数据集不涉及任何主体且未无条件开放，却声明了立方体。",
+        "Without subjects to count, a cube shows its smallest groups: open the dataset unconditionally, leave the cubes out, or "
+        "declare whom it is about.",
+        "没有可计数的主体时，立方体会显示最小的分组：请设为无条件开放，或不设立方体，或声明所涉主体。",
+    ),
     # --- capabilities -----------------------------------------------------------------------------
     "contract-capability-without-mask": _contract(
         "nothing is stored under the mask {mask}, so {capabilities} could not be given.",

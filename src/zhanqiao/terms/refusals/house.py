@@ -141,8 +141,8 @@ ROWS: dict[str, Rule] = {
     "vault-damaged": Rule(
         en="The vault cannot be read: {cause}.",
         zh="无法读取数据库房：{cause}。",
-        remedy_en="Check that keys and vault belong together, or restore from backup; nothing was changed.",
-        remedy_zh="请确认密钥与库房相配，或从备份恢复；未更改任何内容。",
+        remedy_en="Check that keys and vault belong together, or restore from backup. Nothing left; what was charged is answered under the same request id, and not charged again.",
+        remedy_zh="请确认密钥与库房相配，或从备份恢复。未有任何内容出库；已计费的请求以同一请求编号重试即可，不会再次计费。",
         exit_status=FAULT,
         http_status=500,
     ),

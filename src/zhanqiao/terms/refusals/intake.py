@@ -148,12 +148,19 @@ ROWS: dict[str, Rule] = {
         "请重新导出为标准 CSV；如再次发生，请保留文件并交安全管理员处理。",
     ),
     # --- its rows ---------------------------------------------------------------------------------
+    "intake-shrinks": Rule(
+        en="The delivery has {rows} good rows, and would replace the {former} of {dataset} that are published.",
+        zh="本次交付有 {rows} 行合格数据，将替换 {dataset} 已发布的 {former} 行。",
+        remedy_en="A delivery replaces the one before: deliver all files, not the corrected rows alone; or --fewer, if there are no more.",
+        remedy_zh="每次交付都替换上一次：请交付全部文件，而非仅更正的行；若数据确已减少，请加 --fewer。",
+        http_status=409,
+    ),
     "intake-too-many-bad-rows": Rule(
         en="{bad} of {rows} rows do not fit the contract; with more than {percent} % the rest is not published. {found_en}",
         zh="{rows} 行中有 {bad} 行不符合数据契约，超过 {percent}%，其余行不予发布。{found_zh}",
-        remedy_en="Correct what is counted here (the header is row 1; `--faults FILE` lists every row) and deliver all of it again; "
+        remedy_en="Correct what is counted here (the header is row 1; `--faults FILE` lists the rows) and deliver all of it again; "
         "where deliveries are appended, without the rows that are published already.",
-        remedy_zh="请按以上统计更正（表头为第 1 行；`--faults 文件` 可列出每一行），然后重新交付全部数据；追加交付的，勿含已发布的行。",
+        remedy_zh="请按以上统计更正（表头为第 1 行；`--faults 文件` 可逐行列出），然后重新交付全部数据；追加交付的，勿含已发布的行。",
         http_status=422,
     ),
 }

@@ -219,6 +219,12 @@ ROWS: dict[str, Rule] = {
         remedy_en="Look at it with `getfacl`, and remove it with `setfacl -b`.",
         remedy_zh="请用 `getfacl` 查看，并用 `setfacl -b` 移除。",
     ),
+    "file-stray": Rule(
+        en="{path} is no file that the platform writes.",
+        zh="{path} 不是平台写出的文件。",
+        remedy_en="Find out who put it there and what it holds, and remove it: a copy of rows or of a key opens to whoever reads it.",
+        remedy_zh="请查明由谁放置、内容为何，并予移除：数据或密钥的副本对任何读到它的人都是敞开的。",
+    ),
     "right-above": Rule(
         en="Another user may write in {path}, and so put another folder where this deployment is.",
         zh="其他用户可写 {path}，因而能在本部署处换上别的目录。",
