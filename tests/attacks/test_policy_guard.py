@@ -165,6 +165,8 @@ CLASSES: dict[str, list[tuple[str, set[str]]]] = {
         ("SELECT count(*) {P} ASOF JOIN line_tap USING (person_id)", {"form-join"}),
         ("SELECT count(*) {P} SEMI JOIN line_tap USING (person_id)", {"form-join"}),
         ("SELECT count(*) {P} WHERE birth_year = rank", {"form-columns-compared"}),
+        ('SELECT count(*) {P} WHERE sex = "1"', {"text-in-double-quotes", "statement-item-unknown"}),
+        ('SELECT count(*) {P} WHERE sex IN ("1", "2")', {"text-in-double-quotes", "statement-item-unknown"}),
         ("SELECT count(*) {P} WHERE birth_year = birth_year", {"form-columns-compared"}),
         ("SELECT count(*) {P} WHERE birth_year BETWEEN 1 AND rank", {"form-columns-compared"}),
         ("SELECT count(*) {P} WHERE sex IN (district)", {"form-columns-compared"}),
@@ -294,10 +296,10 @@ CLASSES: dict[str, list[tuple[str, set[str]]]] = {
         ("SELECT count(*)\x0b{P}", {"text-character"}),
         ("SELECT count(*)\x00 {P}", {"text-character"}),
         ("SELECT count(*) {P} WHERE s\u0435x = 'a'", {"text-character"}),  # Cyrillic e
-        ("SELECT count(*) {P} WHERE sex = \u2018a\u2019", {"text-character"}),  # curly quotes
+        ("SELECT count(*) {P} WHERE sex = \u2018a\u2019", {"text-full-width"}),  # curly quotes
         ("SELECT count(*) {P} WHERE birth_year = \uff11", {"text-character"}),  # full-width one
-        ("SELECT count(*) {P} WHERE birth_year \uff1d 1", {"text-character"}),
-        ("SELECT count(*) {P} WHERE 区 = 1", {"text-character"}),
+        ("SELECT count(*) {P} WHERE birth_year \uff1d 1", {"text-full-width"}),
+        ("SELECT count(*) {P} WHERE 区 = 1", {"text-han"}),
         ('SELECT count(*) AS "a\u200bb" {P}', {"text-quote-character"}),
         ('SELECT count(*) AS "a\u202eb" {P}', {"text-quote-character"}),
         ('SELECT count(*) AS "a\nb" {P}', {"text-quote-character"}),

@@ -17,6 +17,7 @@ from lib import full_disk
 from lib.pier import WAGES, citizen_id, write_wages
 
 STATEMENT = "SELECT district, count(*) AS n FROM pension_enrolment GROUP BY district"
+FULL = os.environ.get("EXPLORE") == "full"
 _ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -33,12 +34,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def on_a_disk_with(free_kb: int, home: Path, tmp_path: Path, *words: str, given: str = "") -> list[dict[str, object]]:
+def on_a_disk_with(
+    free_kb: int, home: Path, tmp_path: Path, *words: str, given: str = "", **environment: str
+) -> list[dict[str, object]]:
     """Run a command twice: on a disk with that much room, and when there is enough."""
     disk = tmp_path / "disk"
-    disk.mkdir()
+    disk.mkdir(exist_ok=True)
     command = [*_ALONE, sys.executable, str(Path(full_disk.__file__)), str(home), str(disk), str(free_kb), *words]
-    environment = os.environ | {"GIVEN": given}
+    environment = os.environ | environment | {"GIVEN": given}
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert ended.returncode == 0, ended.stderr
     runs: list[dict[str, object]] = json.loads(ended.stdout)
@@ -85,7 +88,9 @@ def _asked_on_a_disk_with(free_kb, pier, tmp_path):
 def test_a_founding_on_a_full_disk(tmp_path, free_kb, profile):
     """Nothing is left of it, so that it can be repeated as it stands. With 520 kB all is written, and does not open."""
     (tmp_path / "empty").mkdir()
-    full, enough = on_a_disk_with(free_kb, tmp_path / "empty", tmp_path, "init", "--profile", profile, "--lang", "en")
+    full, enough = on_a_disk_with(
+        free_kb, tmp_path / "empty", tmp_path, "init", "--profile", profile, "--origin", "a/log", "--lang", "en"
+    )
     assert (full["status"], full["holds"]) == (1, ["home"])
     assert "disk-full" in str(full["said"])
     assert enough["status"] == 0, enough["said"]
@@ -98,3 +103,57 @@ def test_nothing_is_called_damaged_that_only_has_no_room(pier, tmp_path, free_kb
     assert full["status"] == 1
     assert "disk-full" in str(full["said"])
     assert enough["status"] == 0
+
+
+# --- at any percent of what a command takes ---------------------------------------------------------
+
+
+def _load(pier, folder: Path) -> tuple[str, ...]:
+    born = WAGES[0].born
+    rows = [WAGES[0]._replace(id=citizen_id(number, born), name=f"参保人{number:09d}") for number in range(2_000)]
+    file = write_wages(folder / "delivery.csv", rows)
+    return ("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer")
+
+
+def _ask(pier, folder: Path) -> tuple[str, ...]:
+    agreement = ("--agreement", pier.agreements["statistics"], "--as", "bank-analyst")
+    return ("ask", STATEMENT, *agreement, "--request", "b" * 32)
+
+
+def _seal(pier, folder: Path) -> tuple[str, ...]:
+    return ("agreement", "suspend", pier.agreements["few"], "--as", "bureau-officer")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200 if FULL else 300)
+@pytest.mark.parametrize("command", [_ask, _load, _seal] if FULL else [_load])
+def test_a_disk_that_is_full_at_any_percent(pier, tmp_path, command):
+    """All or nothing, told in a sentence; the same command then does it, once, and the audit is clean."""
+    words = (*command(pier, tmp_path), "--lang", "en")
+    takes = _room_of(pier, tmp_path, words)
+    stopped = 0
+    percents = range(101) if FULL else (30, 90)
+    for percent in percents:
+        full, enough, audited = on_a_disk_with(takes * percent // 100, pier.home, tmp_path, *words, AUDITED="yes")
+        if full["status"] != 0:
+            stopped += 1
+            assert (full["status"], full["left"]) == (1, []), (percent, full["said"])
+            assert "disk-full" in str(full["said"]), (percent, full["said"])
+            assert "Traceback" not in str(full["said"])
+        again = enough["status"] == 0 or "hold-standing" in str(enough["said"])
+        assert again, (percent, enough["said"])
+        assert audited["status"] == 0, (percent, audited["said"])
+    print(f"{words[0]} {words[1][:8]}: stopped at {stopped} of {len(percents)} sizes of {takes:,} kB")
+    assert stopped >= len(percents) // 2
+
+
+def _room_of(pier, tmp_path: Path, words: tuple[str, ...]) -> int:
+    """Return how many kB the command takes, nearly: with so many it ends well."""
+    low, high = 0, 64
+    while on_a_disk_with(high, pier.home, tmp_path, *words)[0]["status"] != 0:
+        low, high = high, high * 2
+    while high - low > max(8, high // 50):
+        middle = (low + high) // 2
+        ended = on_a_disk_with(middle, pier.home, tmp_path, *words)[0]["status"] == 0
+        low, high = (low, middle) if ended else (middle, high)
+    return high

@@ -65,7 +65,7 @@ def shares_in(folder: Path) -> list[str]:
     return [file.read_text() for file in sorted(folder.glob("*.share"))]
 
 
-@pytest.mark.parametrize("power", [True, False], ids=["killed", "power cut"])
+@pytest.mark.parametrize("power", [pytest.param(True, marks=pytest.mark.slow), False], ids=["killed", "power cut"])
 def test_a_split_that_dies_loses_no_key(pier: Pier, tmp_path: Path, power: bool) -> None:
     def words(home: Path, folder: Path) -> list[str]:
         made = ("keys", "split", *CUSTODIANS, "--threshold", "2", "--to", str(folder), "--as", "sysadmin")
@@ -92,6 +92,7 @@ def test_a_split_that_dies_loses_no_key(pier: Pier, tmp_path: Path, power: bool)
     print(f"keys split: killed at {len(steps)} steps")
 
 
+@pytest.mark.slow
 def test_an_opening_that_dies_is_repeated(pier: Pier, tmp_path: Path) -> None:
     files = done(split_keys(pier.house, 2, CUSTODIANS, tmp_path / "shares", "sysadmin"))
     memory, written = sealed_keys.memory_of(pier.home), [file.read_text() for file in files.values()]

@@ -48,7 +48,7 @@ def test_it_installs_without_network_and_what_it_installs_works(packed: Path, tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("zhanqiao ")
     zhanqiao = tmp_path / "place" / "bin" / "zhanqiao"
-    assert _run(zhanqiao, "init", "--home", tmp_path / "home", "--lang", "en").returncode == 0
+    assert _run(zhanqiao, "init", "--home", tmp_path / "home", "--origin", "a/log", "--lang", "en").returncode == 0
     assert _run(zhanqiao, "ledger", "audit", "--home", tmp_path / "home", "--lang", "en").returncode == 0
     # A folder that is there is not installed over.
     assert _run(packed / "install", tmp_path / "place", sys.executable).returncode == 2

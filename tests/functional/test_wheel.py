@@ -74,7 +74,7 @@ def test_the_command_runs_from_it_alone(wheel: Path, tmp_path: Path) -> None:
     assert _run(sys.executable, "-c", where, cwd=tmp_path, PYTHONPATH=str(site)).startswith(str(site))
     assert "demo" in zhanqiao("--help")
     assert len(json.loads(zhanqiao("resident", "criteria", "--json"))) == 6
-    zhanqiao("init", "--home", "home")
+    zhanqiao("init", "--home", "home", "--origin", "zhanqiao.test/log")
     assert zhanqiao("ledger", "audit", "--home", "home", "--lang", "en").startswith("The ledger is whole")
     contracts = "from zhanqiao.scenarios.city.delivery import city_contracts; print(len(city_contracts()))"
     assert int(_run(sys.executable, "-c", contracts, cwd=tmp_path, PYTHONPATH=str(site))) >= 56

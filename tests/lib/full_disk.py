@@ -2,7 +2,8 @@
 """A disk of its own that runs full: `python full_disk.py HOME DISK FREE_KB WORD...`, in a mount namespace of its own.
 
 Mounts a small file system at DISK, puts a copy of HOME there, fills it but for FREE_KB, and runs `zhanqiao WORD...`;
-then removes the filling and runs the same again. Prints what both runs said as JSON. `DISK` in the words is replaced.
+then removes the filling and runs the same again; with AUDITED in the environment, `ledger audit` after that. Prints what all
+runs said as JSON.
 """
 
 import json
@@ -23,13 +24,16 @@ def main() -> None:
     room = os.statvfs(disk)
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_bsize - free)
-    runs = [_run(disk)]
+    runs = [_run(disk, sys.argv[4:])]
     ballast.unlink()
-    json.dump([*runs, _run(disk)], sys.stdout)
+    runs.append(_run(disk, sys.argv[4:]))
+    if "AUDITED" in os.environ:
+        runs.append(_run(disk, ["ledger", "audit"]))
+    json.dump(runs, sys.stdout)
 
 
-def _run(disk: Path) -> dict[str, object]:
-    command = [str(Path(sys.executable).with_name("zhanqiao")), *sys.argv[4:], "--home", str(disk / "home")]
+def _run(disk: Path, words: list[str]) -> dict[str, object]:
+    command = [str(Path(sys.executable).with_name("zhanqiao")), *words, "--home", str(disk / "home")]
     # Nothing but the deployment is on the disk that is full.
     ended = subprocess.run(command, check=False, capture_output=True, text=True, input=os.environ.get("GIVEN", ""))
     left = sorted(str(path.relative_to(disk)) for path in disk.rglob("*.part*"))

@@ -87,7 +87,7 @@ def register_text(shell: Shell) -> str:
 def founded(folder: Path) -> Shell:
     """A laptop deployment with its first people."""
     shell = Shell(folder)
-    shell.run("init", "--profile", "laptop")
+    shell.run("init", "--profile", "laptop", "--origin", "zhanqiao.test/log")
     for name in FOUNDERS:
         shell.make_key(name)
     shell.file("register.yaml", register_text(shell))

@@ -12,7 +12,9 @@ from lib.pier import Pier, released
 from lib.town import codes
 from lib.witnessing import log_of
 from zhanqiao.agreements import lifecycle
+from zhanqiao.agreements.contract import Granted
 from zhanqiao.catalogue import shelf
+from zhanqiao.desk.cli import agreement as agreement_command
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import examine
@@ -51,6 +53,24 @@ def test_a_misspelt_kind_of_event_is_not_taken_for_nothing_happened(pier: Pier) 
     pier.ask("SELCT")
     ran = typed("ledger", "show", "--kind", "statistic.refused", "--home", str(pier.home), "--lang", "en")
     assert ran.output == "There is no event statistic.refused. Did you mean statistics.refused?\n"
+
+
+def test_a_log_is_named_by_who_founds_it_and_lies_in_no_other(pier: Pier, tmp_path: Path) -> None:
+    """Its name is for ever; two cities that left it out would have the same."""
+    unnamed = typed("init", "--home", str(tmp_path / "new"), "--profile", "production")
+    assert (unnamed.exit_code, (tmp_path / "new").exists()) == (2, False)
+    assert "--origin" in unnamed.output
+    inside = typed("init", "--home", str(pier.home / "landing" / "new"), "--origin", "a/log", "--json")
+    assert json.loads(inside.output)["reasons"][0]["code"] == "home-inside"
+    assert not (pier.home / "landing" / "new").exists()
+
+
+def test_an_agreement_tells_what_of_it_is_never_answered(pier: Pier) -> None:
+    dataset = next(one for one in shelf.all() if one.in_no_cube)
+    items = tuple(item.name for item in dataset.items)
+    named = agreement_command._in_no_cube(Granted(dataset.name, dataset.department, items))
+    assert named == [item.name for item in dataset.in_no_cube]
+    assert agreement_command._in_no_cube(Granted("gone", "nobody", items)) == []
 
 
 def test_a_list_that_was_cut_says_where_it_goes_on(pier: Pier) -> None:
@@ -99,7 +119,7 @@ def test_a_table_without_rows_says_why(pier: Pier) -> None:
 
 
 def test_a_founding_says_what_stands_and_what_comes_next(tmp_path: Path) -> None:
-    ran = typed("init", "--home", str(tmp_path / "new"), "--city", "青岛", "--profile", "laptop", "--lang", "en")
+    ran = typed("init", "--home", str(tmp_path / "new"), "--city", "青岛", "--origin", "zhanqiao/log", "--lang", "en")
     stands, then = ran.output.splitlines()
     assert stands == (
         f"A deployment stands in {tmp_path / 'new'}: city 青岛, profile laptop, log zhanqiao/log (its name can never change)"
@@ -107,7 +127,7 @@ def test_a_founding_says_what_stands_and_what_comes_next(tmp_path: Path) -> None
     assert then.startswith("Next: zhanqiao people found FILE")
 
 
-@pytest.mark.parametrize("origin", ["a b", "a+b", ""])
+@pytest.mark.parametrize("origin", ["a b", "a+b"])
 def test_a_log_of_an_impossible_name_leaves_nothing(tmp_path: Path, origin: str) -> None:
     ran = typed("init", "--home", str(tmp_path / "new"), "--origin", origin, "--json")
     assert [one["code"] for one in json.loads(ran.output)["reasons"]] == ["origin-malformed"]

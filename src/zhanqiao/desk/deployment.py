@@ -64,6 +64,9 @@ def found(
 
 def taken(home: Path) -> Refusal | None:
     """Say why no deployment may be made there; None for a folder that is empty, or not there yet."""
+    for above in home.absolute().parents:
+        if (above / SETTINGS_FILE).exists():
+            return refuse("home-inside", home=str(home), other=str(above))
     if (home / UNFINISHED).exists() and not (home / SETTINGS_FILE).exists():
         return refuse("home-unfinished", home=str(home))
     if not home.exists() or (home.is_dir() and not any(home.iterdir())):

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from zhanqiao.agreements import drafting, lifecycle
+from zhanqiao.agreements.contract import Granted
 from zhanqiao.agreements.lifecycle import Agreement, Altered
 from zhanqiao.agreements.states import NAMES
+from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli.given import text_of
 from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
@@ -100,6 +102,12 @@ for _name in _VERBS:
     _verb(_name)
 
 
+def _in_no_cube(part: Granted) -> list[str]:
+    """Return the granted items of a dataset from which no statement is answered, as it is described today."""
+    dataset = shelf.find(part.dataset)
+    return [] if dataset is None else [item.name for item in dataset.in_no_cube if item.name in part.items]
+
+
 def _show(call: Call, agreement: Agreement) -> None:
     if call.as_json:
         show_data(agreement.as_data())
@@ -126,6 +134,12 @@ def _show(call: Call, agreement: Agreement) -> None:
             call.say(f"  暂停使用：{part.dataset}（{items}）", f"  held back: {part.dataset} ({items})")
             continue
         call.say(f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
+        if unanswered := _in_no_cube(part):
+            names = ", ".join(unanswered)
+            call.say(
+                f"  ? 不在任何立方体中，语句问及即被拒绝：{names}",
+                f"  ? in no cube, so that no statement about them is answered: {names}",
+            )
     for name in contract.services:
         call.say(f"  服务：{name}", f"  service: {name}")
     for part in contract.reads:

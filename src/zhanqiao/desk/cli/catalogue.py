@@ -168,6 +168,9 @@ def _show_one(call: Call, dataset: Dataset) -> None:
             for item in dataset.items
         ],
     )
+    for item in dataset.items:
+        if len(values := item.bands or item.domain) > _SHOWN_VALUES:
+            call.say(f"{item.name} 的值域：{'、'.join(values)}", f"values of {item.name}: {', '.join(values)}")
     for cube in dataset.cubes:
         call.say(
             f"立方体 {cube.name}：维度 {', '.join(cube.dims)}；度量 {', '.join(cube.measures) or '无'}",

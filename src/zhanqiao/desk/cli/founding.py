@@ -9,10 +9,12 @@ from zhanqiao.desk import deployment, personas
 from zhanqiao.desk.cli.given import is_text
 from zhanqiao.desk.cli.output import HomeOption, JsonOption, LangOption, language, refused, say, show_data
 from zhanqiao.desk.configuration import PROFILES, Deployment
+from zhanqiao.identity.keys import DEMO
 from zhanqiao.ledger.note import is_key_name
 from zhanqiao.terms.refusals import Refusal, refuse
 
 app = typer.Typer()
+_OF_A_DEMO = "zhanqiao/log"
 
 
 @app.command()
@@ -20,8 +22,11 @@ def init(
     home: HomeOption,
     city: Annotated[str, typer.Option("--city", help="Whose platform this is. 城市。")] = "青岛",
     origin: Annotated[
-        str, typer.Option("--origin", help="Name of the log in certificates. 账本名称。")
-    ] = "zhanqiao/log",
+        str,
+        typer.Option(
+            "--origin", help="Name of the log in certificates, for ever; with a demo left out. 账本名称，不可更改。"
+        ),
+    ] = "",
     profile: Annotated[
         str,
         typer.Option("--profile", help="demo, laptop, or production, which is served with all walls only. 运行模式。"),
@@ -35,11 +40,16 @@ def init(
     for option, said in {"city": city, "origin": origin}.items():
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
+    if not origin and profile != DEMO:
+        raise typer.BadParameter(
+            "--origin names the log in every certificate, and can never change: qingdao.example/log"
+        )
+    origin = origin or _OF_A_DEMO
     if not is_key_name(origin):
         refused(refuse("origin-malformed", origin=origin), language(lang), as_json=as_json)
     wanted = Deployment(city=city, profile=profile, origin=origin)
     # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.
-    settle = personas.settle if profile == "demo" else None
+    settle = personas.settle if profile == DEMO else None
     house = deployment.found(home, wanted, settle=settle)
     if isinstance(house, Refusal):
         refused(house, language(lang), as_json=as_json)

@@ -247,7 +247,7 @@ def _verify(manifest: bytes, signature: bytes | None, key: Ed25519PublicKey) -> 
     try:
         envelope = open_envelope(signature, {key_id_of(key): key})
     except Unsound as cause:
-        raise BackupForeign(str(cause)) from None
+        raise BackupForeign(str(cause).rstrip(".")) from None
     if (envelope.payload_type, envelope.payload) != (SIGNED_TYPE, signed_over(manifest)):
         raise BackupForeign("something else was signed")
 

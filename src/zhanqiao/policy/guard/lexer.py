@@ -46,6 +46,8 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
     chr(code) for code in range(0xFE00, 0xFE10)
 }
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# What a Chinese keyboard writes in the place of signs -> what is meant.
+_PLAIN_FORMS = dict(zip("，；（）＝＊＜＞．、“”‘’", [*",;()=*<>.,", "'", "'", "'", "'"], strict=True))
 _REASONS_LIMIT = 20  # a text of 8,000 invisible characters is one mistake, not 8,000
 
 
@@ -116,7 +118,7 @@ class _Lexing:
             case "unclosed":
                 self._refuse("text-quote-open", position=str(position))
             case "stray":
-                self._refuse("text-character", character=_printable(token), position=str(position))
+                self._refuse_stray(token, position)
             case _:
                 self._check_bare(kind, token)
                 self._out.append(token)
@@ -151,6 +153,17 @@ class _Lexing:
         store[placeholder] = inner
         self._out.append(f"{quote}{placeholder}{quote}")
 
+    def _refuse_stray(self, character: str, position: int) -> None:
+        shown, at = _printable(character), str(position)
+        if plain := _PLAIN_FORMS.get(character):
+            self._refuse("text-full-width", character=shown, position=at, plain=plain)
+        elif _is_han(character):
+            # One reason for all of them: they are one mistake.
+            if not any(reason.code == "text-han" for reason in self._reasons):
+                self._refuse("text-han", character=shown, position=at)
+        else:
+            self._refuse("text-character", character=shown, position=at)
+
     def _refuse(self, code: str, **facts: str) -> None:
         # One reason for each kind of mistake and character; the first place stands for all.
         known = {(reason.code, reason.facts.get("character")) for reason in self._reasons}
@@ -166,6 +179,10 @@ def _unseen(text: str) -> list[str]:
         unseen = [c for c in text if not unicodedata.is_normalized("NFC", c) or unicodedata.combining(c)][:1]
         return unseen or [text[:1]]
     return unseen
+
+
+def _is_han(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("CJK UNIFIED IDEOGRAPH")
 
 
 def _printable(character: str) -> str:

@@ -298,7 +298,8 @@ class _Reader:
         self._only(node, "this", "expression")
         operator, left, right = _OPERATORS[type(node)], node.this, node.expression
         if type(left) is exp.Column and type(right) is exp.Column:
-            self._refuse("form-columns-compared", items=f"{self._written(left)}, {self._written(right)}")
+            if not self._refuse_quoted(right):
+                self._refuse("form-columns-compared", items=f"{self._written(left)}, {self._written(right)}")
             return None
         if type(left) is not exp.Column and type(right) is exp.Column:
             left, right, operator = right, left, flipped(operator)
@@ -358,7 +359,8 @@ class _Reader:
         if type(literal) in {exp.Literal, exp.Boolean}:
             self._refuse("form-literal", literal=("-" if negative else "") + self._written(literal))
         elif type(literal) is exp.Column:
-            self._refuse("form-columns-compared", items=self._written(literal))
+            if not self._refuse_quoted(literal):
+                self._refuse("form-columns-compared", items=self._written(literal))
         else:
             self._refuse_tree(node)
         return None
@@ -369,6 +371,13 @@ class _Reader:
 
     def _name(self, node: exp.Expr) -> str:
         return self._lexed.name(str(node.this))
+
+    def _refuse_quoted(self, column: exp.Column) -> bool:
+        """Refuse a name in double quotes where a value is wanted: many write texts so. False for other columns."""
+        quoted = isinstance(column.this, exp.Identifier) and column.this.this in self._lexed.names
+        if quoted:
+            self._refuse("text-in-double-quotes", value=self._written(column))
+        return quoted
 
     def _written(self, node: exp.Expr) -> str:
         """Return a leaf as its writer would know it."""

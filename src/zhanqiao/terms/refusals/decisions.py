@@ -35,8 +35,8 @@ ROWS: dict[str, Rule] = {
     "dataset-held-back": Rule(
         "{by} holds the dataset {dataset} back from agreement {agreement}.",
         "{by} 已暂停协议 {agreement} 使用数据集 {dataset}。",
-        "Only {by} can resume it; the rest of the agreement goes on.",
-        "只有 {by} 可以恢复；协议其余部分照常有效。",
+        "Only {by} can resume it.",
+        "只有 {by} 可以恢复。",
     ),
     "dataset-not-granted": Rule(
         "Agreement {agreement} does not cover the dataset {dataset}.",

@@ -12,6 +12,14 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=409,
     ),
+    "home-inside": Rule(
+        en="{home} lies in another deployment, {other}.",
+        zh="{home} 位于另一部署 {other} 之内。",
+        remedy_en="Give a folder outside of it with --home: what is backed up, swept or audited there is not yours.",
+        remedy_zh="请用 --home 指定其外的目录：那里的备份、清扫与核对都与本部署无关。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
     "home-unfinished": Rule(
         en="{home} is no deployment: a restore was broken off there, or is still at work. Nothing in it was proven.",
         zh="{home} 不是部署：其中的恢复已中断，或仍在进行；内容均未经核对。",

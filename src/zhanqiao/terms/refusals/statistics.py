@@ -59,6 +59,24 @@ ROWS: dict[str, Rule] = {
         "Use plain ASCII outside quotes; invisible and look-alike characters are refused.",
         "引号之外只能使用 ASCII 字符；不可见字符和形近字符一律拒绝。",
     ),
+    "text-full-width": _text(
+        "The character {character} at position {position} has no place outside quotes.",
+        "第 {position} 个字符 {character} 不得出现在引号之外。",
+        "Write {plain} instead.",
+        "请改用半角的 {plain}。",
+    ),
+    "text-han": _text(
+        "Chinese stands outside quotes, from {character} at position {position} on.",
+        "引号之外出现中文，自第 {position} 个字符 {character} 起。",
+        "Items and datasets are called by their names in `catalogue show DATASET`, district for example; a value stands in single quotes.",
+        "数据集与信息项请用 `catalogue show 数据集` 中的名称，例如 district；取值请用单引号括起。",
+    ),
+    "text-in-double-quotes": _text(
+        "{value} stands in double quotes, which make a name of it.",
+        "{value} 用了双引号，双引号内是名称而非取值。",
+        "A text stands in single quotes: '{value}'.",
+        "取值请用单引号：'{value}'。",
+    ),
     "text-comment": _text(
         "Comments are not read (position {position}).",
         "语句中不得有注释(位置 {position})。",
