@@ -110,7 +110,7 @@ def test_nothing_is_called_damaged_that_only_has_no_room(pier, tmp_path, free_kb
 
 def _load(pier, folder: Path) -> tuple[str, ...]:
     born = WAGES[0].born
-    rows = [WAGES[0]._replace(id=citizen_id(number, born), name=f"参保人{number:09d}") for number in range(2_000)]
+    rows = [WAGES[0]._replace(id=citizen_id(number, born), name=f"参保人{number:09d}") for number in range(999)]
     file = write_wages(folder / "delivery.csv", rows)
     return ("intake", "load", "pension_enrolment", str(file), "--as", "hrss-officer")
 
