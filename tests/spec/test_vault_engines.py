@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a cube publishes, and what is asked of it: the same cases on the judge and on DuckDB."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lib import described
 from lib.vault_cases import (
     BOTH,
     BY_PERSON,
     CUBE,
     ENGINES,
+    ITEMS,
     PERSON,
     TRACED,
     batch,
@@ -181,6 +184,21 @@ def test_sums_are_exact_beyond_64_bits(cube):
     split = [{**one, "birth_year": 1950 + n % 8} for n, one in enumerate(rows)]
     atoms = cube(split, spec=CubeSpec("c", ("district", "birth_year"), ("wage",)))
     assert shape(atoms) == [("A", None, 40, 40)]
+
+
+def test_items_may_be_named_as_an_engine_names_its_own(kind, tmp_path):
+    """What is joined has columns of its own, and none of them is taken for an item."""
+    names = {"district": "cell", "birth_year": "dim_0", "wage": "unit", "months": "leaf"}
+    items = [replace(item, name=names.get(item.name, item.name)) for item in ITEMS if item.name != "uscc"]
+    odd = described.dataset("employment", *items, subject_kinds=(SubjectKind.PERSON,))
+    spec = CubeSpec("odd", ("cell", "dim_0"), ("unit", "leaf"))
+    rows = [
+        row(n, cell="市南区" if n % 3 else "市北区", dim_0=1960 + n % 2, unit=Decimal(n), leaf=n % 12)
+        for n in range(120)
+    ]
+    found = protected(kind, tmp_path, odd, spec, rows)
+    assert len(found) == 4
+    assert found == protected("reference", tmp_path, odd, spec, rows)
 
 
 def test_a_cube_without_dimensions_is_all_or_nothing(cube):
