@@ -406,10 +406,11 @@ def _(lang: Lang, zh: str, en: str) -> str:
 
 
 def _deliver_all(story: Story) -> list[LoadReport]:
-    """Let departments deliver at the same time, as many as there are cores; the largest deliveries go first."""
+    """Let departments deliver at the same time, one more than there are cores; the largest deliveries go first."""
     deliveries = sorted(story.city.datasets, key=lambda delivery: -delivery.rows)
     reports = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as departments:
+    # One more: while some wait for the disk, or for the interpreter, another goes on.
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as departments:
         loads = [departments.submit(_deliver, story, delivery) for delivery in deliveries]
         for number, load in enumerate(as_completed(loads), start=1):
             reports.append(load.result())
