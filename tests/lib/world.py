@@ -60,6 +60,7 @@ class World:
     answers     request -> digest of the bytes with which it was first answered
     rows        how many rows of the enrolment may be published: one number, two after a load that died
     held        whether the agreement may be suspended now: one answer, both after an act that died
+    released    requests of which an answer was released, perhaps by an act that died before it could say so
     """
 
     seed: int
@@ -72,6 +73,7 @@ class World:
     asked: dict[str, str] = field(default_factory=dict)
     rows: set[int] = field(default_factory=lambda: {len(WAGES)})
     held: set[bool] = field(default_factory=lambda: {False})
+    released: set[str] = field(default_factory=set)
     died: int = 0
     loads: int = 0
     last_steps: int = 0
@@ -117,8 +119,9 @@ class World:
             assert True in self.held, "refused for a hold that nobody has"
             self.held = {True}
             return
-        # What was answered before may go out again; a new answer tells that nothing holds.
-        assert False in self.held or request in self.answers, "answered though the agreement was suspended"
+        # What was released before goes out again; a new answer tells that nothing holds.
+        assert False in self.held or request in self.released, "answered though the agreement was suspended"
+        self.released.add(request)
         first = self.answers.setdefault(request, str(told["answer"]))
         assert told["answer"] == first, "a request that was answered is answered with other bytes"
 
@@ -150,7 +153,7 @@ class World:
         rows, held = int(str(told["rows"])), bool(told["held"])
         assert rows in self.rows, f"{rows} rows are published, of {self.rows}"
         assert held in self.held, "nobody suspended or resumed it"
-        self.rows, self.held = {rows}, {held}
+        self.rows, self.held, self.released = {rows}, {held}, set(told["released"])  # type: ignore[call-overload]
         if whole and not held:
             for request, statement in self.asked.items():
                 if request in self.answers:
@@ -221,7 +224,8 @@ def _looked(pier: Pier, requests: list[str], *, whole: bool) -> Told:
         assert missing_parts(pier.house) == []
         prove_parts(pier.house)
     agreement = done(lifecycle.show(pier.agreements["statistics"], pier.house.clock()))
-    return {"rows": snapshot.rows, "held": bool(agreement.held_by)}
+    released = [request for request, seen in kinds.items() if "statistics.released" in seen]
+    return {"rows": snapshot.rows, "held": bool(agreement.held_by), "released": released}
 
 
 def counted(world: World) -> dict[str, int]:
