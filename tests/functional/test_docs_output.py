@@ -106,8 +106,11 @@ def _on_a_machine_for_it() -> Callable[[], object]:
     if os.geteuid() != 0 or len(Path("/proc/swaps").read_text().splitlines()) > 1:
         pytest.skip("LEFT OUT: a page whose commands need root, and a machine that does not swap")
     try:
-        subprocess.run([sys.executable, "-c", ""], check=True, user=65_534, group=65_534, extra_groups=[])
-    except PermissionError:
+        # As the gateway will be: the Python and the product may lie in somebody's home.
+        subprocess.run(
+            [sys.executable, "-c", "import zhanqiao"], check=True, user=65_534, group=65_534, extra_groups=[]
+        )
+    except (PermissionError, subprocess.CalledProcessError):
         pytest.skip("LEFT OUT: a page that takes a Python which every user may run")
     known = subprocess.run(["id", "zhanqiao-gate"], capture_output=True, check=False).returncode == 0
     return lambda: known or subprocess.run(["userdel", "zhanqiao-gate"], check=False)
