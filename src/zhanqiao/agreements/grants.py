@@ -193,8 +193,9 @@ def grant_of(agreement: str, standing: Standing, at: datetime, world: World = NO
         return Refusal((Reason("agreement-altered", {"agreement": agreement}),))
     reasons = _check_standing(standing, contract, at, world)
     items, reads = _left_of(contract, standing, world)
-    # What would be left without the holds: the rest is nobody's to resume.
-    free_items, free_reads = _left_of(contract, replace(standing, held_items_by=()), world)
+    # What would be left without the holds: the rest is nobody's to resume. Most agreements are held by nobody.
+    unheld = replace(standing, held_items_by=())
+    free_items, free_reads = _left_of(contract, unheld, world) if standing.held_items_by else (items, reads)
     if (contract.granted or contract.reads) and not (items or reads) and not standing.held_items_by:
         reasons.append(Reason("agreement-reclassified", {"agreement": agreement}))
     elif (contract.granted or contract.reads) and not (items or reads):

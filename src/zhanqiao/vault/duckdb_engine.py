@@ -109,7 +109,7 @@ class _CubeWork:
         """Return every cell of the finest partition with its figures."""
         cells = self._cells()
         self._numbers = {self._dims_of(row): number for number, row in enumerate(cells)}
-        self._register("cells", list(self._numbers), list(range(len(cells))))
+        self._connection.register("cells", self._numbered())
         figures = [self._figures(place, key) for place, key in enumerate(self._keys)]
         self._connection.unregister("cells")
         leaves = []
@@ -142,13 +142,13 @@ class _CubeWork:
         self._connection.unregister("wanted")
         return list(zip(*found_units, strict=True)) if found_units else [() for _ in leaves]
 
-    def _register(self, name: str, dims: Sequence[tuple[object, ...]], numbers: Sequence[int]) -> None:
-        """Let the engine see some cells by their dimensions, with a number for each."""
+    def _numbered(self) -> pa.Table:
+        """Return every cell by its dimensions, with its number."""
         columns = {
-            f"dim_{place}": pa.array([one[place] for one in dims], arrow_type(dim))
+            f"dim_{place}": pa.array([dims[place] for dims in self._numbers], arrow_type(dim))
             for place, dim in enumerate(self._dims)
         }
-        self._connection.register(name, pa.table({**columns, "cell": pa.array(numbers, pa.int32())}))
+        return pa.table({**columns, "cell": pa.array(self._numbers.values(), pa.int32())})
 
     def _units_of_key(self, key: int, count: int) -> list[Units]:
         columns = [f'u."{kind}_{place}"' for kind in ("sum", "valued") for place in range(len(self._measures))]

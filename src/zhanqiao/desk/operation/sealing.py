@@ -54,8 +54,11 @@ def split_keys(
         return refuse("file-not-written", file=str(folder), cause=cause.strerror or "-")
     # On the record before it is done: a crash between leaves the former keys as they were.
     facts: dict[str, object] = {"set": made.seal.set, "threshold": threshold, "custodians": list(custodians)}
-    with house.book.recording(Event(SPLIT, by, facts=facts)):
-        pass
+    with house.book.recording() as tx:
+        # Asked where it is logged as well: the role may have been taken since, and the audit would say so.
+        if fallen := check_actor(by, Role.SYSTEM_ADMIN):
+            return note_refusal(tx, SPLIT, by, "keys", fallen)
+        tx.add(Event(SPLIT, by, facts=facts))
     house.book.publish()
     return sealed_keys.put_in_force(house.home, made) or files
 
