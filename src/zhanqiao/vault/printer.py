@@ -31,15 +31,19 @@ class Dialect:
     home       the prefix of a built-in function, where it has one
     cube       the published atoms, as a table
     sql_type   the type of an item's values
+    tested     a test of a column, so that it is NULL where the column is, whatever stands beside it
     """
 
     quoted: Callable[[str], str]
     home: str
     cube: str
     sql_type: Callable[[Item], str]
+    tested: Callable[[str, str], str]
 
 
-DUCKDB = Dialect(quoted, "system.main.", f'"memory"."main".{quoted(CUBE_TABLE)}', sql_type)
+DUCKDB = Dialect(
+    quoted, "system.main.", f'"memory"."main".{quoted(CUBE_TABLE)}', sql_type, lambda column, test: f"({column} {test})"
+)
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,9 @@ class _Writer:
     def predicate(self, predicate: Predicate) -> str:
         match predicate:
             case Compare(item, operator, value):
-                return f"({self.column(item)} {operator.value} {self._literal(item, value)})"
+                return self._test(item, f"{operator.value} {self._literal(item, value)}")
             case Within(item, values):
-                column = self.column(item)
-                return f"({column} IN ({', '.join(self._literal(item, value) for value in values)}))"
+                return self._test(item, f"IN ({', '.join(self._literal(item, value) for value in values)})")
             case Not(inner):
                 return f"(NOT {self.predicate(inner)})"
             case And(parts):
@@ -131,6 +134,9 @@ class _Writer:
                 return f"({' OR '.join(self.predicate(part) for part in parts)})"
             case _:
                 assert_never(predicate)
+
+    def _test(self, item: str, test: str) -> str:
+        return self._dialect.tested(self.column(item), test)
 
     def _literal(self, item: str, value: Literal) -> str:
         described = item_of(self._dataset, item)

@@ -56,7 +56,12 @@ def _sql_type(item: Item) -> str:
     return {"INTEGER": "INT", "VARCHAR": "STRING"}.get(kind, kind)
 
 
-SPARK = Dialect(_marked, "", _marked(CUBE_TABLE), _sql_type)
+def _tested(column: str, test: str) -> str:
+    # Sail folds `x IN (1) AND x IN (2)` to false, though for NULL it is NULL; through CASE its optimizer does not look.
+    return f"(CASE WHEN {column} IS NOT NULL THEN ({column} {test}) END)"
+
+
+SPARK = Dialect(_marked, "", _marked(CUBE_TABLE), _sql_type, _tested)
 
 
 class SparkEngine(OverSegments):
