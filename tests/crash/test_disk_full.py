@@ -62,6 +62,19 @@ def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
     assert "999 rows read, 999 published" in str(enough["said"]), "the first had published nothing"
 
 
+@pytest.mark.parametrize(("sound", "told"), [(len(WAGES), "published"), (0, "intake-too-many-bad-rows")])
+def test_what_became_of_a_load_is_told_where_there_is_no_room_for_its_list_of_faults(pier, tmp_path, sound, told):
+    file = write_wages(tmp_path / "delivery.csv", [*WAGES[:sound], WAGES[0]._replace(id="1")])
+    (disk := tmp_path / "disk").mkdir()
+    words = [str(Path(sys.executable).with_name("zhanqiao")), "intake", "load", "pension_enrolment", str(file)]
+    words += ["--as", "hrss-officer", "--lang", "en", "--home", str(pier.home), "--faults", str(disk / "list.csv")]
+    full = 'mount -t tmpfs -o size=4k tmpfs "$0" && head -c 4096 /dev/zero > "$0/ballast" && exec "$@"'
+    ended = subprocess.run([*_ALONE, "sh", "-c", full, str(disk), *words], check=False, capture_output=True, text=True)
+    assert ended.returncode == 1, ended.stderr
+    assert told in ended.stdout
+    assert "the disk is full" in ended.stderr
+
+
 @pytest.mark.parametrize("free_kb", [*slowly(0, 2), 64])
 def test_a_question_on_a_disk_on_which_nothing_is_opened(pier, tmp_path, free_kb):
     full, enough = _asked_on_a_disk_with(free_kb, pier, tmp_path)

@@ -3,6 +3,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from zhanqiao.desk.cli.output import OutputFailed, show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Item
-from zhanqiao.terms.refusals import Lang
+from zhanqiao.terms.refusals import Lang, Refusal
 
 app = typer.Typer(no_args_is_help=True, help="Collect, check, mask, publish. 归集、校验、脱敏、发布。")
 
@@ -48,15 +49,26 @@ def load(
     _expect_new(call, faults)
     described, tally = shelf.find(dataset), intake.Tally()
     outcome = stewardship.deliver(call.house, dataset, files, call.by, tally, fewer=fewer)
-    listed = described is not None and _list(faults, tally, intake.items_of(described), call.lang)
+    try:
+        listed = described is not None and _list(faults, tally, intake.items_of(described), call.lang)
+    except OutputFailed:
+        # Without its list a load has ended all the same, and that is what everybody wants to know first.
+        with suppress(typer.Exit):
+            _say_loaded(call, outcome)
+        raise
+    report = _say_loaded(call, outcome)
+    if not call.as_json and faults is not None and not listed:
+        _say_not_listed(call, report)
+
+
+def _say_loaded(call: Call, outcome: intake.LoadReport | Refusal) -> intake.LoadReport:
     report = call.unwrap(outcome)
     if call.as_json:
         show_data(report.as_data())
-        return
-    for line in report.as_text(call.lang).split("\n"):
-        show_line(line)
-    if faults is not None and not listed:
-        _say_not_listed(call, report)
+    else:
+        for line in report.as_text(call.lang).split("\n"):
+            show_line(line)
+    return report
 
 
 @command(app, name="faults", acts=True)
