@@ -20,7 +20,7 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.desk import state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.operation.backup import back_up
+from zhanqiao.desk.operation.backup import back_up, newest_backup
 from zhanqiao.desk.operation.doctor import Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade
@@ -43,6 +43,14 @@ def wrong(findings: list[Finding]) -> set[str]:
 
 
 # --- backup and restore -----------------------------------------------------------------------------
+
+
+def test_a_backup_stands_that_could_not_be_noted(pier, tmp_path):
+    (in_its_way := pier.home / ".backed-up").mkdir()
+    made = done(back_up(pier.house, tmp_path / "b.tar"))
+    assert (made.noted, made.file.exists(), newest_backup(pier.house)) == (False, True, None)
+    in_its_way.rmdir()
+    assert done(back_up(pier.house, tmp_path / "next.tar")).noted
 
 
 def test_a_restored_deployment_gives_what_the_first_one_gave(pier, tmp_path, clock):

@@ -47,6 +47,11 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is
         f"Backed up to {made.file}: {made.entries} entries of the log",
         mark=DONE_MARK,
     )
+    if not made.noted:
+        call.say(
+            "部署目录写不进备份时间（磁盘已满？），doctor 将不知有此备份",
+            "When it was made could not be noted in the deployment (is its disk full?): doctor will not know of it",
+        )
     call.say("密钥不在其中，请将 keys 目录另行保管", "The keys are not in it: keep a copy of the keys folder apart")
 
 

@@ -44,12 +44,13 @@ _MOST_MADE = 64
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was made: `entries` of the log, `bytes` in `files`."""
+    """A backup that was made: `entries` of the log, `bytes` in `files`; `noted` in the deployment, for `doctor`, or not."""
 
     file: Path
     entries: int
     files: int
     bytes: int
+    noted: bool
 
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
@@ -83,10 +84,8 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         raise
     except OSError as cause:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
-    # Only now: one that was not written, on a full disk or killed, is none.
-    durable.write_whole(house.home / _MADE, f"{made}\n".encode())
     total = sum(size for size, _ in manifest.files.values())
-    return Backup(file, manifest.entries, len(manifest.files), total)
+    return Backup(file, manifest.entries, len(manifest.files), total, _noted(house.home, made))
 
 
 def newest_backup(house: House) -> datetime | None:
@@ -97,6 +96,15 @@ def newest_backup(house: House) -> datetime | None:
     except (OSError, ValueError):
         return None if restored is None else restored.time
     return made if restored is None else max(made, restored.time)
+
+
+def _noted(home: Path, made: str) -> bool:
+    """Note in the deployment when its backup was made, once it was; that one stands, whatever becomes of the note."""
+    try:
+        durable.write_whole(home / _MADE, f"{made}\n".encode())
+    except OSError:
+        return False
+    return True
 
 
 def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:
