@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the generated pages of docs/reference from the code itself: commands, drafts, refusals, spec tests.
+"""Write the generated pages of docs/reference from the code itself: commands, drafts, faults, refusals, settings, spec tests.
 
 `python tools/make_reference.py` writes; with `--check` it only says whether the pages are current (exit 1 when not).
 """
@@ -17,6 +17,7 @@ from zhanqiao.agreements import drafting
 from zhanqiao.agreements.draft_keys import KEYS
 from zhanqiao.agreements.drafting import MAX_DRAFT
 from zhanqiao.agreements.usage import ACTIONS, CONSTRAINTS, STATED
+from zhanqiao.desk import state
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.configuration import SETTINGS, SETTINGS_FILE, Setting
 from zhanqiao.terms.agreements import Door
@@ -128,6 +129,33 @@ def drafts_page() -> str:
     return "\n".join(lines)
 
 
+def faults_page() -> str:
+    """Every code of a faulty row, and how values of each type are written."""
+    state.prepare()
+    from zhanqiao.intake.checks import CODES, FORMS  # intake has tables, which Django wants to know first
+
+    lines = [
+        "# Faults of rows 行的问题",
+        "",
+        "Generated from `zhanqiao.intake.checks`. What is wrong with a row of a delivery, as the report of `intake load`, the",
+        "list of `--faults` and `intake faults` tell it: never with the value. A row with any of these goes to quarantine.",
+        "`blank` stands in quarantines of versions before 0.2 only.",
+        "归集报告、问题清单与 `intake faults` 所用的代码；有任一问题的行进入隔离区，报告不含数据值。",
+        "",
+        "| code 代码 | | |",
+        "|---|---|---|",
+        *(f"| `{code}` | {en} | {zh} |" for code, (en, zh) in sorted(CODES.items())),
+        "",
+        "## Forms of values 各类型的写法",
+        "",
+        "| `logicalType` | | |",
+        "|---|---|---|",
+        *(f"| `{kind}` | {en} | {zh} |" for kind, (en, zh) in FORMS.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def _example(text: str) -> list[str]:
     """Return the indented lines of a docstring."""
     return [line.removeprefix("    ") for line in text.splitlines() if line.startswith("    ")]
@@ -185,6 +213,7 @@ def _choices(setting: Setting) -> str:
 PAGES = {
     "commands.md": commands_page,
     "drafts.md": drafts_page,
+    "faults.md": faults_page,
     "refusals.md": refusals_page,
     "promises.md": spec_page,
     "settings.md": settings_page,

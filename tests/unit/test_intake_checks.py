@@ -385,6 +385,39 @@ def test_fifteen_digits_become_eighteen():
     assert wrong.tolist() == [False, True]
 
 
+LAST_X = "11010519491231002X"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CITIZEN,
+        LAST_X.lower(),
+        f"同户{CITIZEN}，已迁出",
+        f"单号{'1' * 18}，办理人 {LAST_X}",
+        f"{'1' * 18},{'2' * 18},{CITIZEN}",
+        "代办人３７０２０２１９４９１２３１００３２",
+    ],
+)
+def test_a_citizen_id_is_not_stored_as_it_stands(text):
+    remark = item(LogicalType.STRING)
+    assert checked(remark, "晚交", text, "")[1] == {"citizen": [text]}
+    assert checked(remark, *["晚交", text] * 2_000)[1] == {"citizen": [text] * 2_000}, "each value is looked at once"
+
+
+@pytest.mark.parametrize(
+    "text", [f"{CITIZEN}0", f"1{CITIZEN}", f"{CITIZEN[:-1]}3", "370202194913310032", "0" * 18, "青岛海湾化学有限公司"]
+)
+def test_what_is_no_citizen_id_stays(text):
+    assert checked(item(LogicalType.STRING), text)[1] == {}
+
+
+def test_a_declared_form_says_that_it_is_none():
+    """Numbers of cases may pass the check of a citizen's: one in eleven of those that hold a day in its place."""
+    assert checked(item(LogicalType.STRING, pattern=r"\d{18}"), CITIZEN)[1] == {}
+    assert checked(item(LogicalType.STRING, domain=(CITIZEN,)), CITIZEN)[1] == {}
+
+
 @pytest.mark.parametrize(
     "bad",
     [

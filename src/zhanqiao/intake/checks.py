@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from zhanqiao.intake.ids import check_ids
+from zhanqiao.intake.ids import check_ids, hold_citizen_ids
 from zhanqiao.intake.parser_process import Rows
 from zhanqiao.intake.texts import Mask, Texts, with_nulls
 from zhanqiao.intake.values import matches, read_booleans, read_days, read_scaled
@@ -41,6 +41,10 @@ CODES: dict[str, tuple[str, str]] = {
     "identifier": (
         "no valid identifier (length, form, date or check character)",
         "标识号码无效（长度、格式、日期或校验码）",
+    ),
+    "citizen": (
+        "holds a citizen id, in an item that is stored as it is (give the item a mask, or declare its pattern)",
+        "含公民身份号码，而该数据项原样保存（请脱敏，或声明 pattern）",
     ),
     "formula": ("begins like a spreadsheet formula", "以电子表格公式符号开头"),
     "character": ("a control character or a character lost earlier", "含控制字符或已丢失的字符"),
@@ -188,6 +192,8 @@ def _check_text(item: Item, texts: Texts, broken: dict[str, Mask], *, odd: bool,
         return texts.nulled()  # what stands in the list is public, and no formula unless the contract says so
     if item.pattern is not None:
         broken["pattern"] = ~matches(texts, item.pattern) & there
+    elif item.free_text:
+        broken["citizen"] = hold_citizen_ids(texts)
     broken["formula"] = _is_formula(texts)
     if odd and len(texts.used):
         where = pc.match_substring_regex(texts.array, _ODD).to_numpy(zero_copy_only=False)

@@ -26,6 +26,9 @@ _CODE_VALUES = np.full(256, 255, np.uint8)
 _CODE_VALUES[np.frombuffer(_CODE_ALPHABET, np.uint8)] = np.arange(31, dtype=np.uint8)
 _NO_ID = "-" * ID_LENGTH
 _REGION_DIGITS = 8  # registering authority, kind, six digits of region
+# What may be a citizen id within a text: no part of a longer number. Full-width digits are digits.
+_EMBEDDED = r"(?:^|[^0-9])(?P<id>[0-9]{17}[0-9Xx])(?:$|[^0-9])"
+_FORM = r"[0-9０-９]{17}[0-9Xx０-９Ｘｘ]"
 
 
 def check_ids(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:
@@ -35,6 +38,27 @@ def check_ids(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:
         if valid.all():
             return texts.array, ~valid
     return _check_each_spelling(kind, texts)
+
+
+def hold_citizen_ids(texts: Texts) -> Mask:
+    """Return where a text holds a valid citizen id, alone or among other words."""
+    found = np.zeros(len(texts), np.bool_)
+    places = np.flatnonzero(texts.lengths >= ID_LENGTH)
+    if not len(places):
+        return found
+    some = texts.array if len(places) == len(texts) else texts.array.take(pa.array(places))
+    likely = pc.match_substring_regex(some, _FORM).to_numpy(zero_copy_only=False)
+    places, some = places[likely], pc.utf8_normalize(some.filter(pa.array(likely)), "NFKC")
+    # One number of a text at a time, as long as there are others behind it.
+    while len(places):
+        numbers = pc.struct_field(pc.extract_regex(some, _EMBEDDED), "id")
+        there = pc.is_valid(numbers).to_numpy(zero_copy_only=False)
+        places, some, numbers = places[there], some.filter(pa.array(there)), numbers.drop_null()
+        valid = _valid_citizens(Texts(pc.utf8_upper(numbers)).matrix(None, ID_LENGTH))
+        found[places[valid]] = True
+        places = places[~valid]
+        some = pc.replace_substring_regex(some.filter(pa.array(~valid)), _EMBEDDED, "-", max_replacements=1)
+    return found
 
 
 def _check_each_spelling(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:

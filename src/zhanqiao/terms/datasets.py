@@ -158,6 +158,12 @@ class Item:
         return (f"[,{texts[0]})", *(f"[{low},{high})" for low, high in pairwise(texts)), f"[{texts[-1]},)")
 
     @property
+    def free_text(self) -> bool:
+        """Whether any text is stored as it stands: kept, and neither of public values nor of a declared form."""
+        declared = bool(self.domain) or self.pattern is not None or self.subject is not None
+        return self.type is LogicalType.STRING and self.mask is Mask.KEEP and not declared
+
+    @property
     def stored(self) -> bool:
         """Whether the analytic table has a column for this item (subject keys are stored as subject numbers)."""
         return self.mask in {Mask.TOKEN, Mask.GENERALISE, Mask.KEEP}
