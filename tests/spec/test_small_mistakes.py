@@ -52,7 +52,9 @@ def test_a_misspelt_verb_of_sql_is_recognised(pier: Pier) -> None:
 def test_a_misspelt_kind_of_event_is_not_taken_for_nothing_happened(pier: Pier) -> None:
     pier.ask("SELCT")
     ran = typed("ledger", "show", "--kind", "statistic.refused", "--home", str(pier.home), "--lang", "en")
-    assert ran.output == "There is no event statistic.refused. Did you mean statistics.refused?\n"
+    assert ran.output == "Nothing in the log says statistic.refused. Did you mean statistics.refused?\n"
+    ran = typed("ledger", "show", "--by", "bank-analist", "--home", str(pier.home), "--lang", "en")
+    assert ran.output == "Nothing in the log says bank-analist. Did you mean bank-analyst?\n"
 
 
 def test_a_log_is_named_by_who_founds_it_and_lies_in_no_other(pier: Pier, tmp_path: Path) -> None:
@@ -95,6 +97,28 @@ def test_an_event_says_what_it_is_about(pier: Pier) -> None:
     assert shown.output.split()[-1] == pier.agreements["statistics"]
     every = typed("ledger", "show", "--newest", "--home", str(pier.home), "--lang", "en")
     assert "the numbers left out are their envelopes" in every.output
+
+
+def test_a_log_is_read_by_who_did_it_what_it_is_about_and_when(pier: Pier) -> None:
+    released(pier.ask(BY_DISTRICT))
+
+    def shown(*words: str) -> list[dict[str, str]]:
+        ran = typed("ledger", "show", "--most", "100000", "--home", str(pier.home), "--json", *words)
+        return json.loads(ran.output)  # type: ignore[no-any-return]
+
+    whole = shown()
+    asked = shown("--by", "bank-analyst")
+    assert asked == [one for one in whole if one["by"] == "bank-analyst"] != []
+    under = shown("--about", pier.agreements["statistics"])
+    assert {"statistics.released", "agreement.sealed"} <= {one["kind"] for one in under}
+    assert all(pier.agreements["statistics"] in json.dumps(one) for one in under if "released" not in one["kind"])
+    days = sorted({one["time"][:10] for one in whole})
+    assert shown("--since", days[0], "--until", days[-1]) == whole
+    assert shown("--since", days[-1]) == [one for one in whole if one["time"][:10] == days[-1]]
+    assert shown("--until", "2001-01-01") == []
+    ran = typed("ledger", "show", "--about", "nothing", "--home", str(pier.home), "--lang", "en")
+    assert "No entry is of that kind" in ran.output
+    assert typed("ledger", "show", "--since", "yesterday", "--home", str(pier.home)).exit_code == 2
 
 
 def test_items_in_no_cube_are_named_when_a_contract_is_shown(pier: Pier) -> None:

@@ -3,12 +3,14 @@
 
 import json
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
+from typer.models import OptionInfo
 
 from zhanqiao.desk import audit as whole_audit
 from zhanqiao.desk.cli import witnesses
@@ -22,6 +24,34 @@ from zhanqiao.terms.refusals import meant
 
 # What an event may be about, the closest first.
 _ABOUT = ("agreement", "dataset", "person", "organisation", "issuer", "name", "about")
+
+
+class _Wanted(NamedTuple):
+    """Which entries are asked for; what is empty asks for all."""
+
+    kind: str
+    by: str
+    about: str
+    since: datetime | None
+    until: datetime | None
+
+    def takes(self, book: Book, event: LoggedEvent) -> bool:
+        """Tell whether an entry of the kind asked for is of these; the cheapest question first."""
+        day = event.time.astimezone(UTC).date()
+        if self.by and event.by != self.by:
+            return False
+        if (self.since and day < self.since.date()) or (self.until and day > self.until.date()):
+            return False
+        if not self.about:
+            return True
+        facts = _told(book, event)
+        return any(str(facts[one]) == self.about for one in _ABOUT if one in facts)
+
+
+def _day(name: str, told: str) -> OptionInfo:
+    option: OptionInfo = typer.Option(name, formats=["%Y-%m-%d"], help=told)
+    return option
+
 
 app = typer.Typer(no_args_is_help=True, help="Read events; re-check the whole log. 查看与核对账本。")
 app.add_typer(witnesses.app, name="witness")
@@ -38,20 +68,28 @@ def show(
     kind: Annotated[
         str, typer.Option("--kind", help="Only events of this kind, e.g. statistics.released. 事件类型。")
     ] = "",
+    by: Annotated[str, typer.Option("--by", help="Only what this person did. 只看此人所为。")] = "",
+    about: Annotated[
+        str,
+        typer.Option("--about", help="Only about this agreement, dataset, person, organisation. 只看与之有关的记录。"),
+    ] = "",
+    since: Annotated[datetime | None, _day("--since", "From this day on, in UTC. 自此日（UTC）起。")] = None,
+    until: Annotated[datetime | None, _day("--until", "To this day, all of it. 至此日（含）。")] = None,
     newest: Annotated[
         bool, typer.Option("--newest", help="The last ones rather than the first. 只看最新的若干条。")
     ] = False,
 ) -> None:
     """Read events in log order. 按顺序查看记录。"""
+    wanted = _Wanted(kind, by, about, since, until)
     # Closed here: a reader that goes away must not leave it open under a database that is closed.
-    with closing(_lines(call.house.book, start, kind)) as every:
+    with closing(_lines(call.house.book, start, wanted)) as every:
         events = list(deque(every, most) if newest else islice(every, most))
         beyond = list(islice(every, 1))
     if call.as_json:
         show_data([_as_data(event) for event in events])
         return
-    if not events and kind:
-        _say_none(call, kind)
+    if not events and any(wanted):
+        _say_none(call, wanted)
         return
     show_table(
         ["#", "时间", "事件", "人员", "请求", "事关"]
@@ -69,7 +107,7 @@ def show(
             for event in events
         ],
     )
-    if not kind and len(events) > 1 and events[-1].index - events[0].index >= len(events):
+    if not any(wanted) and len(events) > 1 and events[-1].index - events[0].index >= len(events):
         call.say(
             "每次出库占两条记录，未列出的是其信封（--kind 通道.certified）",
             "A release is two entries; the numbers left out are their envelopes (--kind DOOR.certified)",
@@ -114,24 +152,38 @@ def reason(call: Call, index: Annotated[int, typer.Argument(min=0, help="Number 
     call.say("已记入账本：何人启封", "The ledger says who opened it")
 
 
-def _say_none(call: Call, kind: str) -> None:
-    """Tell a kind of which nothing happened from one that is misspelt."""
-    near = meant(kind, {event.kind for event in call.house.book.events()})
-    call.say(f"没有事件 {kind}。{near['meant_zh']}", f"There is no event {kind}. {near['meant_en']}".rstrip())
+def _say_none(call: Call, wanted: _Wanted) -> None:
+    """Tell what did not happen from what is misspelt: a kind, or a person."""
+    for word, known in ((wanted.kind, "kind"), (wanted.by, "by")):
+        every = {getattr(event, known) for event in call.house.book.events()} if word else set()
+        if word and word not in every:
+            near = meant(word, every)
+            call.say(
+                f"账本中没有 {word}。{near['meant_zh']}", f"Nothing in the log says {word}. {near['meant_en']}".rstrip()
+            )
+            return
+    call.say("没有符合条件的记录。", "No entry is of that kind, by that person, about that, of those days together.")
 
 
-def _lines(book: Book, start: int, kind: str) -> Generator[LoggedEvent, None, None]:
+def _lines(book: Book, start: int, wanted: _Wanted) -> Generator[LoggedEvent, None, None]:
     """Read what is shown. A release is two entries and one line: its envelope is for those who ask for its kind."""
-    return (event for event in book.events(start, kind or None) if kind or not event.is_envelope)
+    for event in book.events(start, wanted.kind or None):
+        if (wanted.kind or not event.is_envelope) and wanted.takes(book, event):
+            yield event
 
 
 def _about(book: Book, event: LoggedEvent) -> str:
     """Return which agreement, dataset, organisation or person an event is about, where it names one."""
+    facts = _told(book, event)
+    return next((str(facts[one]) for one in _ABOUT if one in facts), "-")
+
+
+def _told(book: Book, event: LoggedEvent) -> Mapping[str, object]:
+    """Return an event's facts; those of its envelope where it is a release."""
     facts = facts_of(event)
     if isinstance(envelope := facts.get("envelope"), dict):
-        # Of a release its envelope tells.
-        facts = facts_of(next(book.events(int(envelope["index"]))))
-    return next((str(facts[one]) for one in _ABOUT if one in facts), "-")
+        return facts_of(next(book.events(int(envelope["index"]))))
+    return facts
 
 
 def _as_data(event: LoggedEvent) -> dict[str, object]:
