@@ -376,6 +376,7 @@ def test_a_cube_about_nobody_is_of_a_dataset_that_is_open_to_all(opening: str) -
     text = text.replace("    properties:", "      - {property: openingCondition, value: 协商}\n    properties:", 1)
     assert isinstance(contracts.parse(CITY_TREES), Dataset), contracts.parse(CITY_TREES)
     assert "contract-cube-about-nobody" in [code for code, _ in problems_of(text)]
+    assert isinstance(contracts.parse(text, kept=True), Dataset), "one that an older version took is still read"
 
 
 def test_two_edits_that_only_together_are_wrong() -> None:

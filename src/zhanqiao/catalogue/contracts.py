@@ -156,8 +156,11 @@ def text_of(content: str | bytes) -> str:
     return content.decode("utf-8-sig") if isinstance(content, bytes) else content
 
 
-def parse(text: str) -> Dataset | Refusal:
-    """Read a contract; a refusal names every problem with its line."""
+def parse(text: str, *, kept: bool = False) -> Dataset | Refusal:
+    """Read a contract; a refusal names every problem with its line.
+
+    kept  it was taken before, maybe by an older version: what was refused only later stays readable
+    """
     # A text of bearable size: only such a one is kept in memory. One that has no UTF-8 form has no digest either.
     try:
         content = text.encode()
@@ -165,14 +168,14 @@ def parse(text: str) -> Dataset | Refusal:
         return refuse("contract-not-utf8", line=str(text.count("\n", 0, error.start) + 1))
     if len(content) > MAX_BYTES:
         return refuse("contract-too-large", size=str(len(content)), limit=str(MAX_BYTES))
-    return _parse(text, digest_bytes(content))
+    return _parse(text, digest_bytes(content), kept=kept)
 
 
 # A contract that is being described is read three times: to check the right to, to shelve it, and as it was kept.
 @lru_cache(maxsize=128)
-def _parse(text: str, digest: str) -> Dataset | Refusal:
+def _parse(text: str, digest: str, *, kept: bool) -> Dataset | Refusal:
     # (1) A contract. A flaw names what it met, and of a file of rows that was given by mistake nothing is repeated.
-    reading = Reading()
+    reading = Reading(kept=kept)
     tree, flaws = compose(text)
     if not speaks_of(_SIGNS, tree, text):
         return refuse("contract-not-described", line="1", path="contract")
@@ -312,8 +315,9 @@ def _read_custom(node: Node, draft: _Draft, reading: Reading) -> None:
         _check_subjects(custom["subjectKinds"][0], draft, reading)
     if "cubes" in custom:
         draft.keep("cubes", _cubes(custom["cubes"][1], draft, reading))
-        if draft.values.get("subject_kinds") == () and draft.values.get("opening") in _NOT_FOR_ALL:
-            # Nobody is counted in it, so that its smallest groups are shown.
+        about_nobody = draft.values.get("subject_kinds") == () and draft.values.get("opening") in _NOT_FOR_ALL
+        if about_nobody and not reading.kept:
+            # Nobody is counted in it, so that its smallest groups are shown. Versions before 0.2 took it.
             reading.wrong("contract-cube-about-nobody", custom["opening"][0], f"{path}.opening")
     if "latest" in custom:
         draft.keep("latest", _latest(custom["latest"][1], draft, reading))

@@ -59,9 +59,13 @@ class Keys:
 
 
 class Reading:
-    """Collects what is wrong while values are read."""
+    """Collects what is wrong while values are read.
 
-    def __init__(self) -> None:
+    kept  of a contract that was taken once: a rule that came later does not bind it
+    """
+
+    def __init__(self, *, kept: bool = False) -> None:
+        self.kept = kept
         self._found: list[tuple[int, int, Reason]] = []
 
     def wrong(self, code: str, line: int, path: str, **facts: str) -> None:

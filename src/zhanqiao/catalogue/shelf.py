@@ -207,7 +207,7 @@ def contract_of(digest: str) -> str | None:
 @lru_cache(maxsize=4_096)
 def read_kept(digest: str) -> Dataset:
     """Return a dataset under a contract that is or was in force. The digest names the text, so that what was read once stays true."""
-    dataset = contracts.parse(contract_of(digest) or "")
+    dataset = contracts.parse(contract_of(digest) or "", kept=True)
     if isinstance(dataset, Refusal):
         raise ShelfDamaged(f"couldn't read the contract {digest}: {dataset.reasons[0].message('en')}")
     if dataset.digest != digest:
