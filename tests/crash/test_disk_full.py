@@ -62,6 +62,19 @@ def test_a_load_on_a_full_disk(pier, tmp_path, free_kb):
     assert "999 rows read, 999 published" in str(enough["said"]), "the first had published nothing"
 
 
+def test_a_load_is_not_begun_where_its_list_of_faults_could_not_be_written(pier, tmp_path):
+    file = write_wages(tmp_path / "delivery.csv")
+    (disk := tmp_path / "disk").mkdir()
+    words = [str(Path(sys.executable).with_name("zhanqiao")), "intake", "load", "pension_enrolment", str(file)]
+    words += ["--as", "hrss-officer", "--json", "--home", str(pier.home), "--faults", str(disk / "list.csv")]
+    closed = 'mount -t tmpfs -o ro tmpfs "$0" && exec "$@"'
+    ended = subprocess.run(
+        [*_ALONE, "sh", "-c", closed, str(disk), *words], check=False, capture_output=True, text=True
+    )
+    assert [one["code"] for one in json.loads(ended.stdout)["reasons"]] == ["file-not-written"]
+    assert not pier.events("intake.refused")
+
+
 @pytest.mark.parametrize(("sound", "told"), [(len(WAGES), "published"), (0, "intake-too-many-bad-rows")])
 def test_what_became_of_a_load_is_told_where_there_is_no_room_for_its_list_of_faults(pier, tmp_path, sound, told):
     file = write_wages(tmp_path / "delivery.csv", [*WAGES[:sound], WAGES[0]._replace(id="1")])

@@ -105,6 +105,8 @@ def _expect_new(call: Call, path: Path | None) -> None:
         call.refuse("file-exists", file=str(path))
     if not path.parent.is_dir():
         call.refuse("file-not-written", file=str(path), cause=os.strerror(errno.ENOENT))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        call.refuse("file-not-written", file=str(path), cause=os.strerror(errno.EACCES))
 
 
 def _list(path: Path | None, tally: intake.Tally, items: dict[str, Item], lang: Lang) -> bool:
