@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from django.core.management import call_command
 
 from lib.pier import WAGES, citizen_id, cold_command_line, command_line, released, write_wages
 from lib.town import codes, done
-from zhanqiao.catalogue import shelf
+from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk import state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation import backup as backup_module
 from zhanqiao.desk.operation.backup import back_up, newest_backup
 from zhanqiao.desk.operation.doctor import Finding, examine
 from zhanqiao.desk.operation.restore import restore
@@ -38,11 +40,54 @@ BY_DISTRICT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP 
 OF_THE_MACHINE = {"room-low", "disk-fleeting", "disk-foreign"}
 
 
+ABOUT_NOBODY = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: "370202-hrss-777"
+name: 就业服务网点
+version: 1.0.0
+status: active
+domain: 人社
+description: {purpose: 网点分布统计。}
+schema:
+  - name: service_point
+    businessName: 就业服务网点
+    description: Service points
+    customProperties:
+      - {property: department, value: hrss}
+      - {property: subjectKinds, value: []}
+      - {property: sharing, value: unconditional}
+      - {property: opening, value: closed}
+      - {property: updateCycle, value: year}
+      - {property: cubes, value: [{name: by_kind, dims: [kind], measures: []}]}
+    properties:
+      - name: kind
+        businessName: 类别
+        logicalType: string
+        required: true
+        customProperties:
+          - {property: mask, value: keep}
+          - {property: grade, value: 1}
+          - {property: domain, value: [街道, 社区]}
+          - {property: capabilities, value: [filter, group]}
+"""
+
+
 def wrong(findings: list[Finding]) -> set[str]:
     return {one.reason.code for one in findings if one.wrong and one.reason is not None} - OF_THE_MACHINE
 
 
 # --- backup and restore -----------------------------------------------------------------------------
+
+
+def test_no_load_takes_parts_away_while_a_backup_looks_for_them(pier, tmp_path, monkeypatch):
+    def looked_for(house):
+        with house.vault.alone(wait=False) as alone:
+            assert alone is None, "nobody sweeps meanwhile"
+        return []
+
+    monkeypatch.setattr(backup_module, "missing_parts", looked_for)
+    done(back_up(pier.house, tmp_path / "b.tar"))
 
 
 def test_a_backup_stands_that_could_not_be_noted(pier, tmp_path):
@@ -250,6 +295,24 @@ def test_an_old_backup_is_found(pier, tmp_path, clock):
     clock.forward(days=-30)
     done(back_up(pier.house, tmp_path / "b.tar"))
     assert {one.reason.code for one in examine(pier.home) if one.reason and one.check == "backup"} == {"backup-old"}
+
+
+def test_a_contract_that_an_older_version_took_is_read_and_replaced(pier, monkeypatch):
+    """A rule that came later binds new contracts: what stands opens nothing less than before."""
+    with monkeypatch.context() as older:
+        older.setattr(contracts, "parse", partial(contracts.parse, kept=True))
+        taken = done(shelf.add(pier.house.book, ABOUT_NOBODY, "hrss-officer"))
+    shelf.read_kept.cache_clear()
+    assert shelf.find(taken.name) == taken
+    audit(pier.house)
+    assert codes(shelf.add(pier.house.book, mended(ABOUT_NOBODY), "hrss-officer")) == ["contract-cube-about-nobody"]
+    mended_contract = mended(ABOUT_NOBODY.replace("opening, value: closed", "opening, value: unconditional"))
+    assert done(shelf.add(pier.house.book, mended_contract, "hrss-officer")).version == "1.0.1"
+    audit(pier.house)
+
+
+def mended(contract: str) -> str:
+    return contract.replace("version: 1.0.0", "version: 1.0.1")
 
 
 # --- upgrade ----------------------------------------------------------------------------------------

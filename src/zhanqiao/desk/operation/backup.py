@@ -60,14 +60,20 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         return refuse("backup-inside", file=str(file))
     if file.exists():
         return refuse("backup-file-exists", file=str(file))
-    # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
-    if missing := missing_parts(house):
-        return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
+    # From here on no load takes parts away.
+    with house.vault.inside():
+        # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
+        if missing := missing_parts(house):
+            return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
+        return _written(house, file)
+
+
+def _written(house: House, file: Path) -> Backup | Refusal:
     # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.
     with house.book.recording(Event(BACKUP_BEGUN, HOST)):
         pass
     try:
-        with durable.new_file(file) as part, house.vault.inside(), packing(part) as archive:
+        with durable.new_file(file) as part, packing(part) as archive:
             # The log says who its witnesses are, and so do settings and trust file: all of one moment.
             with seats.settings_lock(house):
                 checkpoint = _pack_log_and_state(house, archive, file)
