@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real runs are recorded, and every disk that a power cut may leave of them is opened (`lib/disk_states`).
 
-Of the ledger alone, and of `ask`, `intake load`, `catalogue add` and `agreement seal` in a settled deployment. Short seeds
+Of the ledger alone, and of `ask`, `intake load`, `catalogue add`, `agreement seal` and `keys split` in a settled deployment. Short seeds
 by day; EXPLORE=full opens as many as there are, for hours. Controls show that the exploration finds what it is there to find: the
 same ledger with `os.fsync` switched off.
 """
@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,12 +33,16 @@ from lib.disk_trace import Traced, record, strace
 from lib.pier import Pier, Settled, cold_command_line
 from lib.repeating import repeat
 from lib.town import done
+from zhanqiao.desk import sealed_keys
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.sealing import split_keys
+from zhanqiao.terms.refusals import Refusal
 from zhanqiao.vault.house import House
 
 FULL = os.environ.get("EXPLORE") == "full"
+CUSTODIANS = ("sysadmin", "secadmin", "auditadmin")
 SEED = int(os.environ.get("SEED", "1"))
 pytestmark = [
     pytest.mark.first,
@@ -133,6 +137,47 @@ def test_some_disks_of_an_answer_open(settled_pier):
     found = explored_command(settled_pier, "ask", 1, (0, 32))
     assert found.broken == 0, found.named
     assert found.opened > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anew", [False, True], ids=["first", "anew"])
+def test_every_disk_of_a_split_gives_the_keys(settled_pier, anew):
+    """Power is cut, so memory is gone: what opens is the disk, with the shares that stand on it, of whichever split."""
+    with disk() as work, ExitStack() as after:
+        root = work / "root"
+        home = Path(shutil.copytree(settled_pier.home, root / "home"))
+        after.callback(shutil.rmtree, sealed_keys.memory_of(home), ignore_errors=True)
+        if anew:
+            done(split_keys(done(open_house(home, utc_now)), 2, CUSTODIANS, root / "former", "sysadmin"))
+        connections.close_all()
+        (work / "trace").mkdir()
+        words = ("keys", "split", *CUSTODIANS, "--threshold", "2", "--to", str(root / "shares"), "--as", "sysadmin")
+        run = record(cold_command_line(*words, "--home", str(home)), root, work / "trace")
+        assert run.status == 0, run.output
+        check_whole(run.before, run.operations, root)
+        some, share = (60, (0, 1)) if FULL else (1, (0, 6))
+        plan = Exploration(run, leaves_of(home), _is_sealed, SEED, some, share, "home", _opened_by_custodians)
+        found = explored(plan, work)
+    assert found.broken == 0, found.named
+    assert found.opened > (150 if FULL else 5)
+
+
+def _opened_by_custodians(home: Path) -> House | Refusal:
+    shutil.rmtree(sealed_keys.memory_of(home), ignore_errors=True)
+    for folder in sorted(home.parent.glob("[fs]*")):
+        if isinstance(sealed_keys.keys_of(home), Refusal):
+            # Whole files only: a share of which half was written is none.
+            written = [file.read_text() for file in sorted(folder.glob("*.share")) if file.read_bytes().endswith(b"\n")]
+            sealed_keys.unseal(home, written[:2])
+    return open_house(home)
+
+
+def _is_sealed(house: House, ended: bool) -> None:
+    audit(house)
+    if ended:
+        assert sealed_keys.is_sealed(house.home / "keys")
+        assert not sealed_keys.lying_open(house.home / "keys")
+    shutil.rmtree(sealed_keys.memory_of(house.home), ignore_errors=True)
 
 
 @pytest.mark.slow

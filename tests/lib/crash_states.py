@@ -30,6 +30,7 @@ from zhanqiao.desk.state import FILE as STATE_FILE
 from zhanqiao.ledger.book import Book
 from zhanqiao.ledger.durable import PART
 from zhanqiao.ledger.tree import Frontier, leaf_hash
+from zhanqiao.terms.refusals import Refusal
 from zhanqiao.vault.house import House
 
 START_SECONDS = 5.0
@@ -86,6 +87,8 @@ class Exploration:
     look        looks in full at a deployment that was opened; the flag says that the program had ended
     some        mixed states at each cut
     share       which of how many equal parts of the disks is opened here
+    home        where in the recorded folder the deployment lies
+    open        opens what lies in that folder
     """
 
     traced: Traced
@@ -94,6 +97,8 @@ class Exploration:
     seed: int
     some: int
     share: tuple[int, int] = (0, 1)
+    home: str = ""
+    open: Callable[[Path], House | Refusal] = open_house
 
 
 def explore(plan: Exploration, work: Path) -> Found:
@@ -138,7 +143,9 @@ def leaves_of(home: Path) -> list[bytes]:
 class _Explorer:
     def __init__(self, plan: Exploration, work: Path) -> None:
         self._plan = plan
-        self._base, self._home = work / "base", work / "home"
+        self._base, self._placed = work / "base", work / "home"
+        self._home = self._placed / plan.home
+        self._state = str(Path(plan.home, STATE_FILE))
         shutil.copytree(plan.traced.before, self._base)
         self._of_base = {path.stat().st_ino for path in self._base.rglob("*") if path.is_file()}
         self._roots = _roots(plan.log)
@@ -161,7 +168,7 @@ class _Explorer:
         self._found.opened = len(self._sizes)
         self._found.outcomes = len(self._outcomes)
         shutil.rmtree(self._base)
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._placed, ignore_errors=True)
         return self._found
 
     def _see(self, state: State, cut: int, committed: int, *, ended: bool) -> None:
@@ -191,7 +198,7 @@ class _Explorer:
     def _open(self, state: State, *, ended: bool) -> int:
         self._place(state)
         began = time.monotonic()
-        house = open_house(self._home)
+        house = self._plan.open(self._home)
         if not isinstance(house, House):
             raise Broken(f"does not open: {[reason.message('en') for reason in house.reasons]}")
         house.book.check()
@@ -212,18 +219,18 @@ class _Explorer:
         return shown.size
 
     def _place(self, state: State) -> None:
-        if self._home.exists():
-            shutil.rmtree(self._home)
-        self._home.mkdir(mode=0o700)
+        if self._placed.exists():
+            shutil.rmtree(self._placed)
+        self._placed.mkdir(mode=0o700)
         for folder in sorted(state.folders):
-            Path(self._home, folder).mkdir(mode=0o700)
+            Path(self._placed, folder).mkdir(mode=0o700)
         for path, placed in state.files.items():
-            target = os.path.join(self._home, path)  # noqa: PTH118  for speed
+            target = os.path.join(self._placed, path)  # noqa: PTH118  for speed
             if placed.content is not None:
                 descriptor = os.open(target, os.O_WRONLY | os.O_CREAT, placed.mode)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(placed.content.data)
-            elif path.startswith(STATE_FILE):  # the one file that is changed in its place
+            elif path.startswith(self._state):  # the one file that is changed in its place
                 shutil.copy2(self._base / path, target)
             else:
                 os.link(os.path.join(self._base, path), target)  # noqa: PTH118

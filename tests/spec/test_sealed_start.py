@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sealed start: the keys lie sealed on the disk, custodians' shares open them into memory, and the log says who and when."""
 
+import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.db import connections
 
 from lib.pier import Pier, released
 from lib.town import codes, done
@@ -19,9 +23,14 @@ from zhanqiao.desk.operation.doctor import examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.rights import RightsReport, audit_rights
 from zhanqiao.desk.operation.sealing import seal, split_keys, unseal
+from zhanqiao.desk.operation.upgrade import upgrade
 from zhanqiao.desk.seats import add_witness
+from zhanqiao.desk.serving import walls
 from zhanqiao.desk.shares import Share, read
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.cosigning import Witness
+from zhanqiao.ledger.replay import facts_of
 from zhanqiao.ledger.witnesses import Seat
 
 CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
@@ -94,6 +103,98 @@ def test_new_shares_take_the_place_of_the_old_ones(pier: Pier, split: list[str],
     audit(pier.reopened().house)
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["first", "anew"])
+def test_a_split_that_fails_leaves_keys_and_their_custodians_as_they_were(
+    pier: Pier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
+) -> None:
+    """On a full disk, say: memory too holds what it held, no share is left that opens nothing, and the log says so."""
+    former: dict[str, Path] = {}
+    if anew:
+        former = done(split_keys(pier.house, 2, CUSTODIANS[:2], tmp_path / "former", "sysadmin"))
+    whole = durable.write_whole
+
+    def full(path: Path, content: bytes, **more: object) -> None:
+        if path.name == sealed_keys.SEALED:
+            raise durable.full()
+        whole(path, content, **more)
+
+    try:
+        with monkeypatch.context() as patched, pytest.raises(durable.DiskFull):
+            patched.setattr(durable, "write_whole", full)
+            split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin")
+        assert list((tmp_path / "shares").iterdir()) == []
+        after = pier.reopened()
+        assert len(after.events("keys.split-failed")) == 1
+        audit(after.house)
+        released(after.ask(STATEMENT))
+        assert sealed_keys.is_sealed(pier.home / "keys") is anew
+        if anew:
+            assert seal(after.house) is None
+            assert done(unseal(pier.home, [file.read_text() for file in former.values()])) == CUSTODIANS[:2]
+    finally:
+        shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
+
+
+def test_where_there_is_no_memory_nothing_is_split(pier: Pier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed_keys, "file_system_of", lambda _folder: "ext4")
+    assert codes(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin")) == ["memory-missing"]
+    assert not (tmp_path / "shares").exists()
+    assert (pier.events("keys.split"), len(plain_keys(pier.home))) == ([], 3)
+
+
+def test_who_opens_a_seal_cannot_be_altered_in_it(pier: Pier, split: list[str]) -> None:
+    """The log says whose shares opened the keys, so that nobody may put other names there."""
+    seal(pier.house)
+    file = pier.home / "keys" / sealed_keys.SEALED
+    sound = file.read_text()
+    for altered in (sound.replace('"secadmin"', '"bank-analyst"'), sound.replace('"threshold": 3', '"threshold": 2')):
+        assert altered != sound
+        file.write_text(altered)
+        assert codes(unseal(pier.home, split[:3])) == ["shares-wrong"]
+    file.write_text(sound)
+    done(unseal(pier.home, split[:3]))
+
+
+def test_a_state_of_an_older_version_is_upgraded_while_the_keys_are_sealed(pier: Pier, split: list[str]) -> None:
+    with founding():
+        call_command("migrate", "catalogue", "0001", verbosity=0)
+    sealed_keys.seal_again(pier.home)
+    assert codes(unseal(pier.home, split[:3])) == ["state-older"]
+    assert codes(upgrade(pier.home)) == ["keys-sealed"]
+    assert codes(upgrade(pier.home, split[:2])) == ["shares-too-few"]
+    assert codes(open_house(pier.home)) == ["keys-sealed"]
+    assert done(upgrade(pier.home, split[:3])) == ("catalogue.0002_high_water",)
+    after = pier.reopened()
+    assert after.events("platform.unsealed")[-1]["facts"] == {"custodians": list(CUSTODIANS[:3])}
+
+
+def test_what_a_split_that_died_has_left_is_a_wall_until_it_is_removed(pier: Pier, split: list[str]) -> None:
+    (left := pier.home / "keys" / "vault" / "kek.key").write_bytes(b"left")
+    assert [one.code for one in walls.keys(pier.home, "production")] == ["wall-keys-unsealed"]
+    assert codes(unseal(pier.home, split[:3])) == ["keys-open-already"]
+    assert not left.exists()
+    assert not list(walls.keys(pier.home, "production"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+def test_root_does_not_work_in_what_is_anothers(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    """What it wrote there the owner could not read: the keys, for one."""
+    house = pier.house
+    os.chown(pier.home, 65_534, 65_534)
+    try:
+        assert codes(open_house(pier.home)) == ["home-of-another"]
+        assert codes(unseal(pier.home, split[:3])) == ["home-of-another"]
+        assert codes(upgrade(pier.home, split[:3])) == ["home-of-another"]
+        ran = pier.command(
+            "keys", "split", *CUSTODIANS, "--threshold", "3", "--to", str(tmp_path / "s"), "--as", "sysadmin"
+        )
+        assert (ran.returncode, "home-of-another" in ran.stdout) == (1, True)
+        assert not (tmp_path / "s").exists()
+    finally:
+        os.chown(pier.home, os.geteuid(), os.getegid())
+    audit(house)
+
+
 @pytest.mark.parametrize(("threshold", "custodians"), [(1, CUSTODIANS), (6, CUSTODIANS), (2, ("sysadmin", "sysadmin"))])
 def test_one_person_alone_opens_nothing(pier: Pier, tmp_path: Path, threshold: int, custodians) -> None:
     refused = split_keys(pier.house, threshold, custodians, tmp_path / "shares", "sysadmin")
@@ -125,6 +226,13 @@ def test_a_restore_of_sealed_keys_takes_shares(pier: Pier, split: list[str], tmp
     try:
         assert plain_keys(again) == []
         audit(restored.house)
+        # Once more to where it lay, with its keys still in memory: the folder was removed, for a rehearsal.
+        shutil.rmtree(again)
+        connections.close_all()
+        restored = done(restore(tmp_path / "b.tar", again, pier.home / "keys", None, shares=split[1:4]))
+        audit(restored.house)
+        [told] = [event for event in restored.house.book.events() if event.kind == "platform.restored"]
+        assert facts_of(told)["custodians"] == list(CUSTODIANS[1:4])
     finally:
         shutil.rmtree(sealed_keys.memory_of(again))
         pier.reopened()
@@ -160,6 +268,9 @@ def test_by_command_line(pier: Pier, tmp_path: Path) -> None:
 
     try:
         assert "not sealed" in run("keys", "show").stdout
+        assert json.loads(run("keys", "show", "--json").stdout) == {"status": "plain"}
+        assert "keys-not-sealed" in run("keys", "unseal").stdout, "before anybody is asked for a share"
+        assert codes(sealed_keys.unopened(tmp_path / "none")) == ["no-deployment"]
         made = run("keys", "split", *CUSTODIANS, "--threshold", "3", "--to", str(tmp_path / "s"), "--as", "sysadmin")
         assert made.returncode == 0, made.stdout
         shares = [(tmp_path / "s" / f"{one}.share").read_text() for one in CUSTODIANS]

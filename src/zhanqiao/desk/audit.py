@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from zhanqiao import intake
 from zhanqiao.agreements.replay import AgreementsReplay
 from zhanqiao.catalogue.replay import ShelfReplay
-from zhanqiao.desk import schema, seats, state
+from zhanqiao.desk import schema, sealed_keys, seats, state
 from zhanqiao.desk.columns import check_columns
 from zhanqiao.desk.configuration import Deployment
 from zhanqiao.identity.directory import check_actor, check_steward
@@ -53,7 +53,7 @@ class HouseReplay:
                 return check_actor(event.by, Role.AUDITOR, directory=directory)
             case "rights.audited" | "rights.differ":
                 return check_actor(event.by, Role.AUDIT_ADMIN, directory=directory)
-            case seats.ADDED | seats.REMOVED | "intake.dropped" | "keys.split":
+            case seats.ADDED | seats.REMOVED | "intake.dropped" | sealed_keys.SPLIT:
                 reasons = check_actor(event.by, Role.SYSTEM_ADMIN, directory=directory)
                 self._seat(event.kind, {name: str(value) for name, value in facts.items()})
                 return reasons

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment is a folder. `found` makes one, `open_house` opens one; both say which part is wrong and stop."""
 
+import os
+import pwd
 import secrets
 import shutil
 from collections.abc import Callable
@@ -74,6 +76,18 @@ def taken(home: Path) -> Refusal | None:
     return refuse("home-not-empty", home=str(home))
 
 
+def of_another_user(home: Path) -> Refusal | None:
+    """Refuse to work in a deployment of somebody else: what root writes there its owner could not read."""
+    owner = home.stat().st_uid
+    if owner == os.geteuid():
+        return None
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = str(owner)
+    return refuse("home-of-another", home=str(home), owner=name)
+
+
 def missing_folders(home: Path) -> list[Path]:
     """Return the folders that have to be made for `home`, the innermost first."""
     return [folder for folder in (home, *home.parents) if not folder.exists()]
@@ -132,6 +146,8 @@ def open_as(
     home: Path, deployment: Deployment, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False
 ) -> House | Refusal:
     """Open a folder under settings that are at hand, whatever it holds itself; as `open_house`."""
+    if (refusal := of_another_user(home)) is not None:
+        return refusal
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
     if deployment.engine == "spark" and (missing := spark_walls.lacking()) is not None:

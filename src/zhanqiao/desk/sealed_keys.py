@@ -2,12 +2,13 @@
 """Sealed start (封存启动): on the disk a deployment's keys lie sealed; open, they lie in memory alone.
 
     keys/sealed.json            {"version": 1, "set", "threshold", "custodians", "files": {name: base64}}, each file under
-                                a key that nobody has, bound to its name and its set
+                                a key that nobody has, bound to its name, and to who opens it
     /dev/shm/zhanqiao-<digest>/ the same files, open, and the sealed.json that they belong to; their owner's alone, and
                                 gone with the power
 
-What opens the seal is a secret in shares (`desk.shares`), one for each custodian. Whoever finds the disk, or a backup and
-the keys folder, opens no row and signs nothing; nor do fewer custodians than the threshold.
+What opens the seal is a secret in shares (`desk.shares`), one for each custodian. Whoever finds these files, or a backup
+and the keys folder, opens no row and signs nothing; nor do fewer custodians than the threshold. The keys themselves stay
+the same when they are sealed anew: a copy of the folder from before still opens with the shares from before.
 
 A crash leaves keys open or sealed and never none: the shares last before the seal does, the seal before a plain key goes.
 While all plain keys lie in keys/, the deployment is not sealed.
@@ -38,6 +39,7 @@ from zhanqiao.vault import crypt
 from zhanqiao.vault.faults import KeyFault
 
 KEYS, SEALED = "keys", "sealed.json"
+SPLIT = "keys.split"  # the event
 # What is secret of a deployment; its keyring lies wrapped under one of them.
 FILES = ("ledger/log.pem", "ledger/envelope.pem", "vault/kek.key")
 MEMORY = Path("/dev/shm")  # noqa: S108  memory, and a folder of its owner's in it
@@ -71,6 +73,10 @@ class Seal:
                 raise
             raise KeyFault(f"couldn't read {SEALED}: damaged, or a key is missing") from None
 
+    def bound_to(self, name: str) -> bytes:
+        """Return what a sealed file is authenticated with: which it is, and whose shares open it."""
+        return json.dumps(["sealed key", name, self.set, self.threshold, self.custodians]).encode()
+
     def to_bytes(self) -> bytes:
         """Return the form in which it lies in the keys folder."""
         files = {name: base64.b64encode(sealed).decode() for name, sealed in self.files.items()}
@@ -82,7 +88,7 @@ class Split:
     """A seal that is made and not in force yet, and a share for each custodian as they write it."""
 
     seal: Seal
-    written: dict[str, str]
+    written: dict[str, str] = field(repr=False)
     plain: dict[str, bytes] = field(repr=False)
 
 
@@ -91,7 +97,22 @@ class Split:
 
 def is_sealed(keys: Path) -> bool:
     """Whether a keys folder, a deployment's or a copy of one, holds its keys sealed."""
-    return (keys / SEALED).exists() and not all((keys / name).exists() for name in FILES)
+    return (keys / SEALED).exists() and len(lying_open(keys)) < len(FILES)
+
+
+def lying_open(keys: Path) -> list[str]:
+    """Return which of the keys lie in a keys folder as they are."""
+    return [name for name in FILES if (keys / name).exists()]
+
+
+def unopened(home: Path) -> Refusal | None:
+    """Say why there is nothing to be opened with shares; None where there is."""
+    keys = home / KEYS
+    if not keys.is_dir():
+        return refuse("no-deployment", home=str(home))
+    if not is_sealed(keys):
+        return refuse("keys-not-sealed", home=str(home))
+    return None if isinstance(keys_of(home), Refusal) else refuse("keys-open-already", home=str(home))
 
 
 def memory_of(home: Path) -> Path:
@@ -141,6 +162,8 @@ def split(home: Path, threshold: int, custodians: Sequence[str]) -> Split | Refu
     count = len(custodians)
     if not 2 <= threshold <= count <= shares.MOST_CUSTODIANS or len(set(custodians)) < count:
         return refuse("shares-threshold", threshold=str(threshold), count=str(len(set(custodians))))
+    if (refusal := _no_memory()) is not None:
+        return refusal
     keys = keys_of(home)
     if isinstance(keys, Refusal):
         return keys
@@ -149,30 +172,44 @@ def split(home: Path, threshold: int, custodians: Sequence[str]) -> Split | Refu
     except OSError as cause:
         return refuse("keys-unreadable", cause=str(cause))
     secret, of_set = secrets.token_bytes(shares.SECRET_BYTES), secrets.token_hex(_SET_BYTES)
-    sealed = {name: crypt.seal(_key(secret, of_set), content, _aad(of_set, name)) for name, content in plain.items()}
+    seal = Seal(of_set, threshold, tuple(custodians), {})
+    for name, content in plain.items():
+        seal.files[name] = crypt.seal(_key(secret, of_set), content, seal.bound_to(name))
     made = shares.split(secret, of_set, threshold, count)
     written = {custodian: share.written() for custodian, share in zip(custodians, made, strict=True)}
-    return Split(Seal(of_set, threshold, tuple(custodians), sealed), written, plain)
+    return Split(seal, written, plain)
 
 
 def put_in_force(home: Path, made: Split) -> Refusal | None:
-    """Seal the disk and leave the keys open in memory. The shares have to last before; repeating it is harmless."""
-    content = made.seal.to_bytes()
-    with _turn(home):
-        if (refusal := _open_in_memory(home, content, made.plain)) is not None:
-            return refusal
-        durable.write_whole(home / KEYS / SEALED, content)
-        _remove_plain(home / KEYS)
+    """Seal the disk and leave the keys open in memory. Whoever calls has the turn, and the shares last already.
+
+    Where it fails the former keys, and who opens them, are as they were, in memory too.
+    """
+    sealed, content = home / KEYS / SEALED, made.seal.to_bytes()
+    former = read_whole(sealed) if sealed.exists() else None
+    if (refusal := _open_in_memory(home, content, made.plain)) is not None:
+        return refusal
+    try:
+        durable.write_whole(sealed, content)
+    except BaseException:
+        if former is None:
+            shutil.rmtree(memory_of(home), ignore_errors=True)
+        else:
+            _open_in_memory(home, former, made.plain)
+        raise
+    _remove_plain(home / KEYS)
     return None
 
 
 def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
     """Open a deployment's keys into memory with the shares of its custodians; return whose they were."""
     keys = home / KEYS
-    if not is_sealed(keys):
-        return refuse("keys-not-sealed", home=str(home))
-    if not isinstance(keys_of(home), Refusal):
-        return refuse("keys-open-already", home=str(home))
+    if (refusal := unopened(home)) is not None:
+        if is_sealed(keys):
+            # Open already; what a split that died has left on the disk goes all the same.
+            with turn(home):
+                _remove_plain(keys)
+        return refusal
     try:
         seal = Seal.read(keys)
     except (OSError, KeyFault) as cause:
@@ -182,12 +219,10 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
         return given
     key = _key(shares.combine(given), seal.set)
     try:
-        plain = {
-            name: crypt.open_sealed(key, sealed, _aad(seal.set, name), name) for name, sealed in seal.files.items()
-        }
+        plain = {name: crypt.open_sealed(key, sealed, seal.bound_to(name), name) for name, sealed in seal.files.items()}
     except KeyFault:
         return refuse("shares-wrong", given=str(len(given)))
-    with _turn(home):
+    with turn(home):
         if (refusal := _open_in_memory(home, seal.to_bytes(), plain)) is not None:
             return refusal
         _remove_plain(keys)
@@ -196,14 +231,15 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
 
 def seal_again(home: Path) -> None:
     """Take a sealed deployment's keys out of memory, and what a crash left of them there and on the disk."""
-    with _turn(home):
+    with turn(home):
         shutil.rmtree(memory_of(home), ignore_errors=True)
         _sweep(home)
         if is_sealed(home / KEYS):
             _remove_plain(home / KEYS)
 
 
-def _turn(home: Path) -> AbstractContextManager[None]:
+def turn(home: Path) -> AbstractContextManager[None]:
+    """Wait until nobody else seals or opens the keys of this deployment."""
     return durable.only_writer(home / ".keys.lock")
 
 
@@ -213,21 +249,22 @@ def _sweep(home: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
+def _no_memory() -> Refusal | None:
+    return None if file_system_of(MEMORY) in FLEETING else refuse("memory-missing", folder=str(MEMORY))
+
+
 def _open_in_memory(home: Path, content: bytes, plain: dict[str, bytes]) -> Refusal | None:
     """Put open keys, and the seal that they belong to, where no disk is; another set that lies there goes."""
-    if file_system_of(MEMORY) not in FLEETING:
-        return refuse("memory-missing", folder=str(MEMORY))
-    owner, memory = home.stat(), memory_of(home)
-    if os.path.lexists(memory) and (odd := _oddity(memory, owner.st_uid)) is not None:
+    if (refusal := _no_memory()) is not None:
+        return refusal
+    memory = memory_of(home)
+    if os.path.lexists(memory) and (odd := _oddity(memory, home.stat().st_uid)) is not None:
         return refuse("keys-unreadable", cause=f"{memory} {odd}")
     _sweep(home)
     part = Path(tempfile.mkdtemp(prefix=f"{memory.name}-", dir=MEMORY))
     try:
         for name, content_of in {**plain, SEALED: content}.items():
             durable.write_new(part / name, content_of)
-        for path in (part, *part.rglob("*")):
-            if owner.st_uid != os.geteuid():
-                os.chown(path, owner.st_uid, owner.st_gid)
         if memory.exists():
             shutil.rmtree(memory)
         part.rename(memory)
@@ -247,7 +284,3 @@ def _remove_plain(keys: Path) -> None:
 
 def _key(secret: bytes, of_set: str) -> bytes:
     return HKDF(hashes.SHA256(), crypt.KEY_BYTES, salt=of_set.encode(), info=b"zhanqiao sealed keys").derive(secret)
-
-
-def _aad(of_set: str, name: str) -> bytes:
-    return f"sealed key {of_set} {name}".encode()

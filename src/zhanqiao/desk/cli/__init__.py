@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from zhanqiao.desk.cli.output import OutputFailed, ReaderLeft, language, print_refusal
+from zhanqiao.desk.private_memory import keep_memory_private
 from zhanqiao.terms.refusals import refuse
 
 # Verb or group of verbs -> the module that has it, in the order in which a reader needs them.
@@ -115,6 +116,7 @@ def start(
 
 def main() -> None:
     """Run one command. What nobody foresaw ends with status 1 and without a traceback, which could hold values."""
+    keep_memory_private()
     # What a terminal's encoding lacks is spelt out: a name must not end a command that was done.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

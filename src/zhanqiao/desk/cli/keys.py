@@ -11,7 +11,7 @@ from django.db import connections
 
 from zhanqiao.desk import sealed_keys, shares
 from zhanqiao.desk.cli.output import DONE_MARK, HomeOption, JsonOption, LangOption, language, refused, say, show_data
-from zhanqiao.desk.cli.session import Call, command, unwrap
+from zhanqiao.desk.cli.session import Call, command, has_terminal, unwrap
 from zhanqiao.desk.operation import sealing
 from zhanqiao.terms.refusals import Lang, Refusal, refuse
 from zhanqiao.vault.faults import KeyFault
@@ -60,6 +60,9 @@ def unseal_keys(
 ) -> None:
     """Open the keys into memory with the shares of custodians; after each start of the machine. 启封。"""
     spoken = language(lang)
+    # Nobody types three shares to be told that they were not needed.
+    if given is None and (refusal := sealed_keys.unopened(home)) is not None:
+        refused(refusal, spoken, as_json=as_json)
     written = unwrap(shares_given(home / sealed_keys.KEYS, given, spoken), spoken, as_json=as_json)
     try:
         custodians = unwrap(sealing.unseal(home, written), spoken, as_json=as_json)
@@ -94,6 +97,7 @@ def show(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -
     if not sealed_keys.is_sealed(keys):
         if as_json:
             show_data({"status": "plain"})
+            return
         say(spoken, "密钥未封存：明文存于磁盘", "The keys are not sealed: they lie open on the disk")
         return
     state = "sealed" if isinstance(sealed_keys.keys_of(home), Refusal) else "open"
@@ -120,13 +124,11 @@ def shares_given(keys: Path, fd: int | None, lang: Lang) -> list[str] | Refusal:
         except OSError:
             return refuse("shares-not-asked")
         return [line.decode(errors="replace") for line in said.splitlines() if line.strip()]
+    if not has_terminal():
+        return refuse("shares-not-asked")
     try:
         needed = sealed_keys.Seal.read(keys).threshold
-        # Where there is no terminal, getpass would read standard input with echo.
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return refuse("shares-not-asked")
-    except KeyFault as cause:
+    except (OSError, KeyFault) as cause:
         return refuse("keys-unreadable", cause=str(cause))
     words = ("第 {} 份（共需 {} 份）：", "Share {} of {}: ")[lang == "en"]
     return [getpass.getpass(words.format(place, needed)) for place in range(1, needed + 1)]

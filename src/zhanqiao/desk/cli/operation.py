@@ -27,7 +27,7 @@ from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import CHECKS, Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade
-from zhanqiao.desk.sealed_keys import is_sealed
+from zhanqiao.desk.sealed_keys import KEYS, is_sealed, unopened
 from zhanqiao.terms.refusals import DONE, REFUSED, Lang, refuse
 
 _MOST_CHECKPOINT = 65_536
@@ -96,11 +96,14 @@ def restore_backup(
 
 
 @app.command("upgrade")
-def upgrade_state(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
+def upgrade_state(
+    home: HomeOption, given: SharesOption = None, lang: LangOption = "", as_json: JsonOption = False
+) -> None:
     """Bring a deployment of an older version to this one; back it up first. 升级。"""
     spoken = language(lang)
     try:
-        done = unwrap(upgrade(home), spoken, as_json=as_json)
+        written = [] if unopened(home) else unwrap(shares_given(home / KEYS, given, spoken), spoken, as_json=as_json)
+        done = unwrap(upgrade(home, written), spoken, as_json=as_json)
     finally:
         connections.close_all()
     if as_json:

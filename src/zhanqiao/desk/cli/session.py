@@ -192,12 +192,16 @@ def passphrase_of(fd: int | None, prompt: str) -> str | Refusal:
     """Read a passphrase: a line of an open file descriptor, or typed at the terminal."""
     if fd is not None:
         return _line_of(fd)
+    return getpass.getpass(prompt) if has_terminal() else refuse("passphrase-not-asked")
+
+
+def has_terminal() -> bool:
+    """Whether a secret can be asked for; else getpass would read standard input, with echo, and that may hold a subject."""
     try:
-        # Where there is no terminal, getpass would read standard input with echo; that may hold a subject.
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
-        return refuse("passphrase-not-asked")
-    return getpass.getpass(prompt)
+        return False
+    return True
 
 
 def open_key(path: Path, fd: int | None, profile: str) -> Ed25519PrivateKey | Refusal:

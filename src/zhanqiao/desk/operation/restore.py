@@ -116,9 +116,10 @@ def _restored(
     clock: Callable[[], datetime] | None,
     shares: Sequence[str],
 ) -> Restored | Refusal:
-    key = _copy_keys(keys, home, shares)
-    if isinstance(key, Refusal):
-        return key
+    taken_over = _copy_keys(keys, home, shares)
+    if isinstance(taken_over, Refusal):
+        return taken_over
+    key, custodians = taken_over
     try:
         manifest, settings = _unpack(file, home, key)
     except BackupMalformed as cause:
@@ -134,6 +135,8 @@ def _restored(
         return deployment
     house = open_as(home, deployment, clock)
     outcome = house if isinstance(house, Refusal) else _proven(house, deployment, manifest, file.name, newest)
+    if isinstance(outcome, Restored):
+        _log_restored(outcome, custodians)
     if isinstance(outcome, Restored):
         (home / UNFINISHED).write_bytes(settings)
         durable.publish_file(home / UNFINISHED, home / SETTINGS_FILE)
@@ -157,10 +160,17 @@ def _proven(
         return refuse("ledger-older", cause=str(older))
     if missing:
         return refuse("backup-malformed", file=file, cause=f"{missing[0]} is missing")
-    facts: dict[str, object] = {"entries": entries, "root": house.book.checkpoint().root.hex()}
-    with house.book.recording(Event(RESTORED, HOST, facts=facts)):
-        pass
     return Restored(house, manifest, entries)
+
+
+def _log_restored(restored: Restored, custodians: Sequence[str]) -> None:
+    """Say it in the log, and whose shares opened the keys, where they were sealed."""
+    book = restored.house.book
+    facts: dict[str, object] = {"entries": restored.entries, "root": book.checkpoint().root.hex()}
+    if custodians:
+        facts["custodians"] = list(custodians)
+    with book.recording(Event(RESTORED, HOST, facts=facts)):
+        pass
 
 
 def _behind(house: House, newest: bytes) -> Refusal | None:
@@ -206,17 +216,23 @@ def _write(path: Path, member: Member) -> None:
             file.write(piece)
 
 
-def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> Ed25519PublicKey | Refusal:
-    """Take the keys over, and open them where they are sealed; return the public half of the one that signs backups."""
+def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> tuple[Ed25519PublicKey, tuple[str, ...]] | Refusal:
+    """Take the keys over; return the public half of the one that signs backups, and whose shares opened them, if any."""
+    custodians: tuple[str, ...] = ()
     place = home / sealed_keys.KEYS
     try:
         for path in _key_files(keys):
             durable.write_whole(place / path.relative_to(keys), regular_file.read_bounded(path, _MOST_KEY))
-        if sealed_keys.is_sealed(place) and isinstance(opened := sealed_keys.unseal(home, shares), Refusal):
-            return opened
+        if sealed_keys.is_sealed(place):
+            # In memory may lie what a deployment left that was here before.
+            sealed_keys.seal_again(home)
+            opened = sealed_keys.unseal(home, shares)
+            if isinstance(opened, Refusal):
+                return opened
+            custodians = opened
         if isinstance(lying := sealed_keys.keys_of(home), Refusal):
             return lying
-        return envelope_key(lying / "ledger").public_key()
+        return envelope_key(lying / "ledger").public_key(), custodians
     except durable.DiskFull:
         raise
     except OSError as cause:

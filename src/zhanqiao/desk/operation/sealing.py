@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sealing (密钥封存): the acts on a deployment's keys, each an event. The form of the seal is `desk.sealed_keys`'.
 
-keys.split          a system administrator made shares for custodians; former shares open nothing from then on
+keys.split          a system administrator made shares for custodians; former shares open these files no more
+keys.split-failed   and they were not put in force: the former ones are
 platform.unsealed   at the machine, with the shares of these custodians
 platform.sealed     at the machine
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TypeVar
+
+from django.db import DatabaseError
 
 from zhanqiao.desk import sealed_keys
-from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.deployment import of_another_user, open_house
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
@@ -21,8 +26,9 @@ from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
 
-SPLIT = "keys.split"
+SPLIT = sealed_keys.SPLIT
 SHARE_SUFFIX = ".share"
+T = TypeVar("T")
 
 
 def split_keys(
@@ -39,47 +45,53 @@ def split_keys(
     # Where the deployment lies the shares would be sealed with nothing.
     if Path(os.path.realpath(folder)).is_relative_to(house.home.resolve()):
         return refuse("shares-inside", folder=str(folder))
-    made = sealed_keys.split(house.home, threshold, custodians)
-    if isinstance(made, Refusal):
-        return made
-    files = {custodian: folder / f"{custodian}{SHARE_SUFFIX}" for custodian in custodians}
-    try:
-        for custodian, file in files.items():
-            durable.write_new(file, f"{made.written[custodian]}\n".encode())
-    except FileExistsError as cause:
-        return refuse("file-exists", file=str(cause.filename2 or cause.filename))
-    except durable.DiskFull:
-        raise
-    except OSError as cause:
-        return refuse("file-not-written", file=str(folder), cause=cause.strerror or "-")
-    # On the record before it is done: a crash between leaves the former keys as they were.
-    facts: dict[str, object] = {"set": made.seal.set, "threshold": threshold, "custodians": list(custodians)}
-    with house.book.recording() as tx:
-        # Asked where it is logged as well: the role may have been taken since, and the audit would say so.
-        if fallen := check_actor(by, Role.SYSTEM_ADMIN):
-            return note_refusal(tx, SPLIT, by, "keys", fallen)
-        tx.add(Event(SPLIT, by, facts=facts))
-    house.book.publish()
-    return sealed_keys.put_in_force(house.home, made) or files
+    # One after another: what the log says last is in force.
+    with sealed_keys.turn(house.home), ExitStack() as unless_in_force:
+        made = sealed_keys.split(house.home, threshold, custodians)
+        if isinstance(made, Refusal):
+            return made
+        files = {custodian: folder / f"{custodian}{SHARE_SUFFIX}" for custodian in custodians}
+        refusal = _write_shares(made, files, unless_in_force) or _record(house, made, by) or _put_in_force(house, made)
+        if refusal is None:
+            unless_in_force.pop_all()
+        return refusal or files
 
 
 def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
     """Open the keys into memory with custodians' shares, and log whose; what cannot be logged is sealed again."""
+
+    def logged(custodians: tuple[str, ...]) -> tuple[str, ...] | Refusal:
+        house = open_house(home)
+        if isinstance(house, Refusal):
+            return house
+        log_opened(house, custodians)
+        return custodians
+
+    return opening(home, written, logged)
+
+
+def opening(home: Path, written: Sequence[str], act: Callable[[tuple[str, ...]], T | Refusal]) -> T | Refusal:
+    """Open the keys with custodians' shares and act, told whose they are; refused or failed, the keys are sealed again."""
+    if (refusal := of_another_user(home)) is not None:
+        return refusal
     custodians = sealed_keys.unseal(home, written)
     if isinstance(custodians, Refusal):
         return custodians
     try:
-        house = open_house(home)
-        if isinstance(house, Refusal):
-            sealed_keys.seal_again(home)
-            return house
-        with house.book.recording(Event("platform.unsealed", HOST, facts={"custodians": list(custodians)})):
-            pass
-        house.book.publish()
+        outcome = act(custodians)
     except BaseException:
         sealed_keys.seal_again(home)
         raise
-    return custodians
+    if isinstance(outcome, Refusal):
+        sealed_keys.seal_again(home)
+    return outcome
+
+
+def log_opened(house: House, custodians: Sequence[str]) -> None:
+    """Say in the log whose shares opened the keys."""
+    with house.book.recording(Event("platform.unsealed", HOST, facts={"custodians": list(custodians)})):
+        pass
+    house.book.publish()
 
 
 def seal(house: House) -> Refusal | None:
@@ -91,6 +103,54 @@ def seal(house: House) -> Refusal | None:
     house.book.publish()
     sealed_keys.seal_again(house.home)
     return None
+
+
+def _write_shares(made: sealed_keys.Split, files: dict[str, Path], undone: ExitStack) -> Refusal | None:
+    """Write each share into a new file; `undone` removes what was written."""
+    try:
+        for custodian, file in files.items():
+            durable.write_new(file, f"{made.written[custodian]}\n".encode())
+            undone.callback(file.unlink, missing_ok=True)
+    except FileExistsError as cause:
+        return refuse("file-exists", file=str(cause.filename2 or cause.filename))
+    except durable.DiskFull:
+        raise
+    except OSError as cause:
+        folder = next(iter(files.values())).parent
+        return refuse("file-not-written", file=str(folder), cause=cause.strerror or "-")
+    return None
+
+
+def _record(house: House, made: sealed_keys.Split, by: str) -> Refusal | None:
+    """Log it before it is done: a crash between leaves the former keys as they were, and more in the log than was done."""
+    seal = made.seal
+    facts: dict[str, object] = {"set": seal.set, "threshold": seal.threshold, "custodians": list(seal.custodians)}
+    with house.book.recording() as tx:
+        # Asked where it is logged as well: the role may have been taken since, and the audit would say so.
+        if fallen := check_actor(by, Role.SYSTEM_ADMIN):
+            return note_refusal(tx, SPLIT, by, "keys", fallen)
+        tx.add(Event(SPLIT, by, facts=facts))
+    house.book.publish()
+    return None
+
+
+def _put_in_force(house: House, made: sealed_keys.Split) -> Refusal | None:
+    try:
+        refusal = sealed_keys.put_in_force(house.home, made)
+    except OSError:
+        # On a full disk it may be that this cannot be said either; why it failed is what matters then.
+        with suppress(OSError, DatabaseError):
+            _log_failed(house, made)
+        raise
+    if refusal is not None:
+        _log_failed(house, made)
+    return refusal
+
+
+def _log_failed(house: House, made: sealed_keys.Split) -> None:
+    with house.book.recording(Event(f"{SPLIT}-failed", HOST, facts={"set": made.seal.set})):
+        pass
+    house.book.publish()
 
 
 def _not_in_service(custodians: Sequence[str]) -> list[Reason]:

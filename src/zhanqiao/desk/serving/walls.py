@@ -4,12 +4,11 @@
 The examination names each; the production profile is not served without those that are `REQUIRED`.
 """
 
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 from zhanqiao.desk.configuration import PRODUCTION
-from zhanqiao.desk.sealed_keys import KEYS, is_sealed
+from zhanqiao.desk.sealed_keys import KEYS, lying_open
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.identity.directory import people
 from zhanqiao.identity.people import ADDERS
@@ -38,7 +37,8 @@ def processes(planned: Plan) -> Iterator[Reason]:
 def keys(home: Path, profile: str) -> Iterator[Reason]:
     """Whether the disk that holds the data gives no keys away."""
     folder, vault = home / KEYS, home / "vault"
-    if is_sealed(folder):
+    # One is enough: a split that died may have left it beside the seal.
+    if not lying_open(folder):
         return
     if profile == PRODUCTION:
         yield Reason("wall-keys-unsealed")
@@ -47,11 +47,9 @@ def keys(home: Path, profile: str) -> Iterator[Reason]:
 
 
 def memory() -> Iterator[Reason]:
-    """Whether memory stays off the disk. The vault worker leaves no core, whatever the limit is elsewhere."""
+    """Whether memory stays off the disk; every process that holds keys or rows leaves no core."""
     if _SWAPS.exists() and len(_SWAPS.read_text().splitlines()) > _SWAP_HEADER:
         yield Reason("wall-swap")
-    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
-        yield Reason("wall-core-dumps")
 
 
 def administrators() -> Iterator[Reason]:

@@ -6,9 +6,7 @@ what it starts, and it leaves no core: what it holds in memory are the keys.
 """
 
 import argparse
-import ctypes
 import os
-import resource
 import signal
 import sys
 import threading
@@ -21,14 +19,12 @@ state.prepare()
 
 from zhanqiao.desk.configuration import utc_now  # noqa: E402
 from zhanqiao.desk.deployment import open_house  # noqa: E402
+from zhanqiao.desk.private_memory import gain_no_rights, keep_memory_private  # noqa: E402
 from zhanqiao.desk.serving import walls  # noqa: E402
 from zhanqiao.desk.serving.journal import Journal  # noqa: E402
 from zhanqiao.desk.serving.plan import plan  # noqa: E402
 from zhanqiao.desk.serving.worker import AlreadyServed, Worker, serving  # noqa: E402
 from zhanqiao.terms.refusals import Refusal, refuse  # noqa: E402
-
-# <linux/prctl.h>
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,11 +45,8 @@ def main(arguments: Sequence[str]) -> int:
 def close_off() -> None:
     """Keep the process's memory from cores and from others of its user, and its rights from growing."""
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1)):
-        if libc.prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "couldn't close the process off")
+    keep_memory_private()
+    gain_no_rights()
 
 
 def _served(home: Path, *, lifeline: bool) -> Refusal | None:

@@ -28,6 +28,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "home-of-another": Rule(
+        en="{home} belongs to {owner}: what somebody else writes there, root too, its owner could not read.",
+        zh="{home} 属于用户 {owner}：其他用户（包括 root）写入的文件，其所有者无法读取。",
+        remedy_en="Run it as that user: `sudo -u {owner} zhanqiao ...`.",
+        remedy_zh="请以该用户执行：`sudo -u {owner} zhanqiao ...`。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "keys-sealed": Rule(
         en="The deployment's keys are sealed: nothing can be read, signed or answered.",
         zh="部署的密钥处于封存状态：不能读取、签署或答复。",
@@ -170,8 +178,11 @@ ROWS: dict[str, Rule] = {
     "state-older": Rule(
         en="The platform's state was made by an older version: {migrations} were not done to it yet.",
         zh="平台状态由较旧版本建立，尚未执行：{migrations}。",
-        remedy_en="Make a backup with the older version, then run `zhanqiao upgrade`. Nothing was changed.",
-        remedy_zh="请先用旧版本备份，再执行 `zhanqiao upgrade`。未更改任何内容。",
+        remedy_en=(
+            "Make a backup with the older version, then run `zhanqiao upgrade`, which takes shares where the keys are "
+            "sealed. Nothing was changed."
+        ),
+        remedy_zh=("请先用旧版本备份，再执行 `zhanqiao upgrade`（密钥封存时由保管人出示份额）。未更改任何内容。"),
         exit_status=FAULT,
         http_status=500,
     ),
@@ -312,20 +323,19 @@ ROWS: dict[str, Rule] = {
     "wall-keys-unsealed": Rule(
         en="The keys lie open on a disk: who takes it, or its image, has them.",
         zh="密钥以明文存于磁盘：取走磁盘或其映像者即得密钥。",
-        remedy_en="`zhanqiao keys split` seals them and gives each custodian a share.",
-        remedy_zh="请执行 `zhanqiao keys split` 封存密钥，并将份额分交保管人。",
+        remedy_en=(
+            "`zhanqiao keys split` seals them and gives each custodian a share; what one that died left of them, "
+            "`zhanqiao keys unseal` removes."
+        ),
+        remedy_zh=(
+            "请执行 `zhanqiao keys split` 封存密钥，并将份额分交保管人；中断的封存所留明文由 `zhanqiao keys unseal` 清除。"
+        ),
     ),
     "wall-swap": Rule(
         en="The machine swaps: memory with keys and rows in it may reach the disk in the clear.",
         zh="本机启用了交换空间：含密钥与数据的内存可能以明文写入磁盘。",
         remedy_en="Switch it off (`swapoff -a`), or encrypt it.",
         remedy_zh="请关闭（`swapoff -a`）或加密交换空间。",
-    ),
-    "wall-core-dumps": Rule(
-        en="A crash may write memory, with keys and rows in it, to the disk.",
-        zh="进程崩溃时，含密钥与数据的内存可能写入磁盘。",
-        remedy_en="Run with `ulimit -c 0`.",
-        remedy_zh="请以 `ulimit -c 0` 运行。",
     ),
     "wall-one-administrator": Rule(
         en="Nobody in office but {person} holds the role {role}: nobody could act for it when that one key is lost.",
