@@ -38,6 +38,22 @@ def test_a_certificate_with_its_answer_is_valid(pier: Pier, kept: Path) -> None:
     assert (told.exit_code, told.output) == (0, f"✓ {kept.name}\n")
 
 
+def test_a_receiver_sees_what_was_certified(pier: Pier, kept: Path) -> None:
+    told = verify(pier, kept, "--show").output.splitlines()
+    assert told[:4] == [
+        f"✓ {kept.name}",
+        "  door: statistics",
+        f"  agreement: {pier.agreements['statistics']}",
+        "  purpose: market-research",
+    ]
+    assert told[4].startswith("  issued: 20")
+    assert told[5].startswith("  data: pension_enrolment-")
+    assert told[6] == "  charged: answers 1"
+    (kept.parent / "cut.cert").write_bytes(kept.read_bytes()[:-9])
+    of_a_false_one = verify(pier, kept.parent / "cut.cert", "--show")
+    assert (of_a_false_one.exit_code, "door" in of_a_false_one.output) == (1, False)
+
+
 def test_a_certificate_without_its_answer_says_that_it_speaks_of_none(pier: Pier, kept: Path) -> None:
     answer_path(kept).unlink()
     told = verify(pier, kept)

@@ -2,8 +2,9 @@
 """`zhanqiao verify`: check certificates offline. Opens no deployment, no database and no engine."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,6 +48,9 @@ def verify_files(
         list[Path], typer.Argument(exists=True, help="Certificates (.cert), or folders of them. 凭证文件或其文件夹。")
     ],
     trust: TrustOption = None,
+    contents: Annotated[
+        bool, typer.Option("--show", help="Also what each certifies; with --json always. 同时显示凭证内容。")
+    ] = False,
     home: HomeOption = DEFAULT_HOME,
     lang: LangOption = "",
     as_json: JsonOption = False,
@@ -69,6 +73,8 @@ def verify_files(
     else:
         for file, verdict in verdicts:
             _show(file, verdict, spoken)
+            if contents and verdict.statement is not None:
+                _show_contents(verdict.statement.predicate, spoken)
     raise typer.Exit(exit_status(verdict for _, verdict in verdicts))
 
 
@@ -110,3 +116,19 @@ def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
             f"  声明无误；未核验任何答复：旁边没有 {beside}",
             f"  The statement is sound; no answer was checked: {beside} does not lie beside it.",
         )
+
+
+def _show_contents(said: Mapping[str, Any], lang: Lang) -> None:
+    """Say what was certified, in the words of the statement itself; of nothing that it does not say."""
+    service = said["service_or_null"]
+    lines = (
+        ("通道", "door", said["door"] if service is None else f"{said['door']}, {service}"),
+        ("合约", "agreement", said["agreement"]),
+        ("用途", "purpose", said["purpose"]),
+        ("签发", "issued", said["issued"]),
+        ("数据批次", "data", ", ".join(map(str, said["snapshot"].values()))),
+        ("计费", "charged", ", ".join(f"{unit} {count}" for unit, count in said["charge"].items())),
+        ("提问摘要", "question", said["statement_or_artifact_digest"]),
+    )
+    for zh, en, value in lines:
+        show_line(f"  {zh if lang == 'zh' else en}: {printable(str(value))}")

@@ -120,8 +120,8 @@ ROWS: dict[str, Rule] = {
     "role-missing": Rule(
         "{person} does not hold the role {role} that this takes.",
         "{person} 没有此操作所需的角色 {role}。",
-        "Let someone who holds the role do it.",
-        "请由担任该角色的人员操作。",
+        "Let someone who holds the role do it; `zhanqiao people show` says who does.",
+        "请由担任该角色的人员操作；`zhanqiao people show` 列出各人的角色。",
     ),
     "not-of-organisation": Rule(
         "{person} does not belong to {organisation}.",
