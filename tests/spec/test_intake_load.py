@@ -2,6 +2,7 @@
 """A delivery becomes a published snapshot, a report and a quarantine; or nothing changes."""
 
 import json
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
@@ -160,6 +161,33 @@ def test_an_appended_delivery_is_added(house, tmp_path):
     assert (snapshot.id, snapshot.rows, len(snapshot.segments)) == (second.snapshot, 6, 2)
     assert first.snapshot != second.snapshot
     assert len(published_rows(house)) == 6
+
+
+def test_no_file_counts_twice_where_deliveries_are_appended(house, tmp_path):
+    """Its rows would double in every answer, and nobody would see it: items that are not kept are not compared."""
+    describe(house, "append")
+    first, next_one = deliver(tmp_path, *GOOD), deliver(tmp_path, NEXT, name="next.csv")
+    copy = deliver(tmp_path, *GOOD, name="copy.csv")
+    assert refused(house, first, copy) == {"intake-file-twice"}
+    loaded(house, first)
+    for files in ((first, next_one), (next_one, first), (next_one, copy), (first, first)):
+        assert refused(house, *files) <= {"intake-file-known", "intake-file-twice"}
+    assert loaded(house, copy).recognised
+    born = date(1988, 5, 5)
+    third = deliver(tmp_path, f"{citizen_id(7, born)},吴用,{born},市南区,1,,", name="third.csv")
+    assert loaded(house, next_one, third).total == 7
+    assert refused(house, next_one) == {"intake-file-known"}, "a part of a delivery that stays"
+    assert len(published_rows(house)) == 7
+    # Under a new contract nothing is published, and all of it comes again.
+    describe(house, "append", version="1.1.0")
+    assert loaded(house, next_one, first).total == 6
+
+
+def test_a_file_that_came_before_may_come_again_where_deliveries_replace(house, enrolment, tmp_path):
+    first, next_one = deliver(tmp_path, *GOOD), deliver(tmp_path, NEXT, name="next.csv")
+    loaded(house, first)
+    assert loaded(house, first, next_one).total == 6
+    assert refused(house, next_one, first, first) == {"intake-file-twice"}
 
 
 def test_append_holds_unique_keys_against_what_is_published(house, tmp_path):

@@ -328,7 +328,7 @@ def older(house) -> Path:
 
 def test_a_state_of_an_older_version_is_upgraded_and_opened_by_nobody_before(older, clock):
     assert codes(open_house(older, clock)) == ["state-older"]
-    assert done(upgrade(older)) == ("catalogue.0002_high_water",)
+    assert done(upgrade(older)) == ("catalogue.0002_high_water", "catalogue.0003_files_of_a_delivery")
     house = done(open_house(older, clock))
     assert [event.kind for event in house.book.events()] == ["platform.upgraded"]
     audit(house)

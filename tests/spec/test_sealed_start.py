@@ -163,7 +163,7 @@ def test_a_state_of_an_older_version_is_upgraded_while_the_keys_are_sealed(pier:
     assert codes(upgrade(pier.home)) == ["keys-sealed"]
     assert codes(upgrade(pier.home, split[:2])) == ["shares-too-few"]
     assert codes(open_house(pier.home)) == ["keys-sealed"]
-    assert done(upgrade(pier.home, split[:3])) == ("catalogue.0002_high_water",)
+    assert done(upgrade(pier.home, split[:3])) == ("catalogue.0002_high_water", "catalogue.0003_files_of_a_delivery")
     after = pier.reopened()
     assert after.events("platform.unsealed")[-1]["facts"] == {"custodians": list(CUSTODIANS[:3])}
 

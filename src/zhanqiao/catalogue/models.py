@@ -28,6 +28,8 @@ class SnapshotRow(models.Model):
     rows = models.BigIntegerField()
     segments = models.JSONField()
     batch_digest = models.CharField(max_length=80)
+    # Digests of the delivered files, which the log knows by the batch's; empty where an older version published it.
+    files = models.JSONField(default=list)
     published = models.DateTimeField()
 
     class Meta:

@@ -170,4 +170,7 @@ def _read(digest: str) -> Dataset:
 
 def _held(row: SnapshotRow) -> _Snapshot:
     segments = shelf.segments_digest(row.segments)
-    return _Snapshot(row.dataset, row.contract_id, row.batch_digest, segments, row.rows, second(row.published))
+    # The log names a delivery by its files; a row of an older version does not list them.
+    batch = shelf.batch_digest(row.files) if row.files else row.batch_digest
+    batch = batch if batch == row.batch_digest else f"{row.batch_digest} with the files of {batch}"
+    return _Snapshot(row.dataset, row.contract_id, batch, segments, row.rows, second(row.published))

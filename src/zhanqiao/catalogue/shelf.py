@@ -8,7 +8,7 @@ anew, because masks and bounds of the former contract protected the former snaps
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -39,7 +39,10 @@ class _Overtaken(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One published state of a dataset. Segments are named in the order in which they were delivered."""
+    """One published state of a dataset. Segments are named in the order in which they were delivered.
+
+    files  digests of the files of its delivery, in order; none where an older version published it
+    """
 
     id: str
     dataset: str
@@ -48,6 +51,7 @@ class Snapshot:
     segments: tuple[str, ...]
     batch_digest: str
     published: datetime
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,7 @@ def publish(tx: Recording, snapshot: Snapshot) -> None:
         rows=snapshot.rows,
         segments=list(snapshot.segments),
         batch_digest=snapshot.batch_digest,
+        files=list(snapshot.files),
         published=snapshot.published,
     )
     standing = StandingRow.objects.filter(pk=snapshot.dataset, contract_id=snapshot.contract_digest)
@@ -284,9 +289,28 @@ def known_batch(dataset: Dataset | str, digest: str) -> Snapshot | None:
         return current
     if found.delivery is Delivery.FULL:
         return None
-    rows = SnapshotRow.objects.filter(dataset=found.name, contract_id=current.contract_digest, batch_digest=digest)
+    return next((earlier for earlier in _below(current) if earlier.batch_digest == digest), None)
+
+
+def known_files(dataset: Dataset) -> dict[str, Snapshot]:
+    """Return, by their digests, the files whose rows are published and stay so when others are appended."""
+    current = snapshot_of(dataset.name)
+    if current is None or dataset.delivery is Delivery.FULL:
+        return {}
+    # A delivery of one file is named by it.
+    return {file: held for held in _below(current) for file in (*held.files, held.batch_digest)}
+
+
+def batch_digest(files: Sequence[str]) -> str:
+    """Return the name of a delivery: the digest of its one file, or of the list of its files' digests."""
+    return files[0] if len(files) == 1 else digest(list(files))
+
+
+def _below(current: Snapshot) -> Iterator[Snapshot]:
+    """Yield the snapshots that a published one builds on, and itself, the oldest first."""
+    rows = SnapshotRow.objects.filter(dataset=current.dataset, contract_id=current.contract_digest)
     held = (_snapshot(row) for row in rows.order_by("published"))
-    return next((earlier for earlier in held if set(earlier.segments) <= set(current.segments)), None)
+    return (earlier for earlier in held if set(earlier.segments) <= set(current.segments))
 
 
 def _snapshot(row: SnapshotRow) -> Snapshot:
@@ -298,6 +322,7 @@ def _snapshot(row: SnapshotRow) -> Snapshot:
         segments=tuple(row.segments),
         batch_digest=row.batch_digest,
         published=row.published,
+        files=tuple(row.files),
     )
 
 

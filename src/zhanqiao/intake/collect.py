@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from zhanqiao.catalogue import shelf
 from zhanqiao.intake.landing import CHUNK, LandingCopy, Workspace
 from zhanqiao.ledger import regular_file
-from zhanqiao.terms.canonical import digest
 from zhanqiao.terms.refusals import Refusal, refuse
 
 MAX_FILE = 16 << 30
@@ -32,14 +32,13 @@ class Landed:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The files of one delivery; its digest is that of its one file, or of the list of their digests."""
+    """The files of one delivery, and its name."""
 
     files: tuple[Landed, ...]
 
     @property
     def digest(self) -> str:
-        digests = [file.digest for file in self.files]
-        return digests[0] if len(digests) == 1 else digest(digests)
+        return shelf.batch_digest([file.digest for file in self.files])
 
 
 def collect(paths: Sequence[Path], workspace: Workspace) -> Delivery | Refusal:

@@ -109,6 +109,8 @@ def _load(
     known = shelf.known_batch(dataset, delivery.digest)
     if known is not None:
         return _recognised(dataset, delivery, known, former, started)
+    if reasons := tuple(_doubled(dataset, delivery)):
+        return Refusal(reasons)
     snapshot = f"{dataset.name}-{house.clock():%Y%m%d}-{house.dice(6).hex()}"
     request = f"load-{snapshot}"
     permit = decide_load(request, dataset, dataset.digest, delivery.digest, snapshot, house.clock())
@@ -135,7 +137,19 @@ def _load(
     # (7) Publish: event and snapshot in one transaction. A crash before its commit has changed nothing, one after
     #     it has lost nothing.
     report = _report(dataset, delivery, examined, snapshot, former, started)
-    return _publish(house, dataset, request, report, segment, before, by, kept, against)
+    return _publish(house, dataset, request, report, delivery, segment, before, by, kept, against)
+
+
+def _doubled(dataset: Dataset, delivery: Delivery) -> Iterator[Reason]:
+    """Name each file whose rows would count twice: it came with this delivery already, or with one that stays."""
+    known, here = shelf.known_files(dataset), dict[str, str]()
+    for file in delivery.files:
+        if file.digest in here:
+            yield Reason("intake-file-twice", {"file": file.name, "other": here[file.digest]})
+        elif (held := known.get(file.digest)) is not None:
+            facts = {"file": file.name, "snapshot": held.id, "day": held.published.date().isoformat()}
+            yield Reason("intake-file-known", {**facts, "dataset": dataset.name})
+        here.setdefault(file.digest, file.name)
 
 
 def _shrinks(dataset: Dataset, former: Snapshot | None, rows: int) -> Refusal | None:
@@ -152,6 +166,7 @@ def _publish(
     dataset: Dataset,
     request: str,
     report: LoadReport,
+    delivery: Delivery,
     segment: str,
     before: Snapshot | None,
     by: str,
@@ -167,8 +182,9 @@ def _publish(
             if reasons := against():
                 raise _NotHisAnyMore(tuple(reasons))
             high_water.rise(tx, held)
-            snapshot = Snapshot(report.snapshot, dataset.name, dataset.digest, rows, segments, report.digest, tx.at)
-            shelf.publish(tx, snapshot)
+            files = tuple(file.digest for file in delivery.files)
+            name = (report.snapshot, dataset.name, dataset.digest)
+            shelf.publish(tx, Snapshot(*name, rows, segments, report.digest, tx.at, files))
     except ContractMoved:
         return refuse("load-contract-changed", dataset=dataset.name)
     except _NotHisAnyMore as fallen:

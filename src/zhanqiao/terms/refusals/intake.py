@@ -147,6 +147,19 @@ ROWS: dict[str, Rule] = {
         "Export it again as plain CSV; if it happens again, keep the file for the security administrator.",
         "请重新导出为标准 CSV；如再次发生，请保留文件并交安全管理员处理。",
     ),
+    "intake-file-twice": _file(
+        "the same bytes as {other}, which came with it: its rows would count twice.",
+        "与同批的 {other} 内容完全相同：其中各行将重复计数。",
+        "Deliver it once.",
+        "请只交付其中一个。",
+    ),
+    "intake-file-known": Rule(
+        en="{file} is published already, since {day} in {snapshot}. What is delivered to {dataset} is added: its rows would count twice.",
+        zh="{file} 已于 {day} 随 {snapshot} 发布。{dataset} 的交付是追加的：其中各行将重复计数。",
+        remedy_en="Deliver the other files without it.",
+        remedy_zh="请去掉该文件，只交付其余文件。",
+        http_status=409,
+    ),
     # --- its rows ---------------------------------------------------------------------------------
     "intake-shrinks": Rule(
         en="The delivery has {rows} good rows, and would replace the {former} of {dataset} that are published.",
