@@ -132,8 +132,8 @@ def test_who_was_dismissed_acts_no_more(town: Town):
     assert codes(register.give_role(town.book, "bank-officer", Role.ANALYST, "secadmin")) == ["person-inactive"]
 
 
-def _second(town: Town, role: Role) -> None:
-    done(register.register_person(town.book, newcomer(organisation="runner"), "sysadmin"))
+def _second(town: Town, role: Role, organisation: str = "runner") -> None:
+    done(register.register_person(town.book, newcomer(organisation=organisation), "sysadmin"))
     done(register.give_role(town.book, "new-person", role, "secadmin"))
 
 
@@ -155,6 +155,15 @@ def test_the_last_administrator_of_its_kind_does_not_go(town: Town, role, way):
     done(_GOES[way](town.book, role.value))
     by = "new-person" if role is Role.SECURITY_ADMIN else "secadmin"
     assert codes(register.take_role(town.book, "new-person", role, by)) == ["administrator-last"]
+    compare_state(town.book.events(), [RegisterReplay()])
+
+
+@pytest.mark.parametrize("way", _GOES)
+def test_the_last_who_watches_the_administrators_does_not_go(town: Town, way):
+    """A system administrator alone would otherwise be rid of whoever looks at what he does."""
+    assert codes(_GOES[way](town.book, "auditadmin")) == ["overseer-last"]
+    _second(town, Role.AUDIT_ADMIN, "bureau")
+    done(_GOES[way](town.book, "auditadmin"))
     compare_state(town.book.events(), [RegisterReplay()])
 
 

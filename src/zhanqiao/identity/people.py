@@ -126,17 +126,23 @@ def check_role(person: Person, role: Role) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def check_kept(person: Person, lost: Collection[Role], everybody: Callable[[], Iterable[Person]]) -> tuple[Reason, ...]:
-    """Give a reason for each of `ADDERS` that `person` would lose, and nobody else in office holds.
+def check_kept(
+    person: Person,
+    lost: Collection[Role],
+    everybody: Callable[[], Iterable[Person]],
+    kept: Collection[Role] = ADDERS,
+) -> tuple[Reason, ...]:
+    """Give a reason for each role to be kept that `person` would lose, and nobody else in office holds.
 
     everybody  asked only when one of them would be lost: an audit comes here for each role that ever was taken
+    kept       by an audit those of `ADDERS` alone: former versions let the last audit administrator go
     """
-    would_go = [role for role in ADDERS if role in lost and person.holds(role)]
+    would_go = [role for role in ADMINISTRATORS if role in kept and role in lost and person.holds(role)]
     if not would_go:
         return ()
     others = [other for other in everybody() if other.id != person.id]
     return tuple(
-        Reason("administrator-last", {"person": person.id, "role": role.value})
+        Reason("administrator-last" if role in ADDERS else "overseer-last", {"person": person.id, "role": role.value})
         for role in would_go
         if not any(other.holds(role) for other in others)
     )

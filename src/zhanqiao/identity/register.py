@@ -25,6 +25,7 @@ from zhanqiao.identity.models import ConsentKeyRow, KeyRow, OrganisationRow, Per
 from zhanqiao.identity.natural_person import name_of
 from zhanqiao.identity.people import (
     ADDERS,
+    ADMINISTRATORS,
     CODED,
     Organisation,
     OrganisationKind,
@@ -282,7 +283,7 @@ def _check_key(key: bytes) -> list[Reason]:
 
 
 def _check_kept(person: Person | None, lost: Collection[Role]) -> tuple[Reason, ...]:
-    return () if person is None else check_kept(person, lost, people)
+    return () if person is None else check_kept(person, lost, people, ADMINISTRATORS)
 
 
 def _check_known(person: str) -> list[Reason]:

@@ -111,6 +111,12 @@ ROWS: dict[str, Rule] = {
         "First give the role to somebody else; two of each are wise.",
         "请先将该角色授予另一人；每种宜有两人。",
     ),
+    "overseer-last": Rule(
+        "Nobody in office but {person} holds the role {role}: nobody would watch what the other administrators do.",
+        "在岗人员中仅 {person} 担任 {role}：一旦失去，便无人监督其他管理员。",
+        "First give the role to somebody else.",
+        "请先将该角色授予另一人。",
+    ),
     "role-held": Rule(
         "{person} holds the role {role} already.",
         "{person} 已担任 {role}。",
