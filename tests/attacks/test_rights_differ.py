@@ -18,6 +18,7 @@ from lib.town import codes
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import Serving
 from zhanqiao.desk.operation.rights import DIFFER, RightsReport, audit_rights
+from zhanqiao.desk.shares import Share
 from zhanqiao.identity.keys import make_key, write_key_file
 from zhanqiao.ledger.book import founding
 from zhanqiao.vault import connection as engine
@@ -130,6 +131,16 @@ def _stray(name: str) -> Callable[[Pier], None]:
     return put
 
 
+def _holding(name: str, text: str) -> Callable[[Pier], None]:
+    def put(pier: Pier) -> None:
+        path = pier.home / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+
+    return put
+
+
 def _plain_copy_elsewhere(pier: Pier) -> None:
     path = pier.home / "ledger" / "notes.txt"
     with duckdb.connect(str(path)) as plain:
@@ -188,6 +199,13 @@ def _open_socket(pier: Pier) -> None:
         (_copy_beside, "keys key-stray"),
         (_plain_copy_elsewhere, "engine right-unsealed"),
         (_stray("landing/rows.csv"), "strays file-stray"),
+        # Under a name that the platform would write.
+        (_stray("run/k"), "contents key-copied"),
+        (_stray("answers/x.answer.json"), "contents key-copied"),
+        (_stray("vault/scratch/k"), "contents key-copied"),
+        (_holding("vault/scratch/chen.share", Share("1a2b", 3, bytes(16)).written()), "contents key-copied"),
+        (_holding("quarantine/a/b/1.sealed", "市南区,王伟\n"), "contents right-unsealed"),
+        (_holding("vault/segments/zz/zz.duckdb", "市南区,王伟\n"), "contents right-unsealed"),
         (_stray("vault/segments/pension_enrolment/rows.parquet"), "strays file-stray"),
         (_stray("public/kek.key"), "strays file-stray"),
         (_stray("answers/log.pem"), "strays file-stray"),

@@ -2,6 +2,7 @@
 """A machine is carried off while it is off, its keys sealed: the image holds no key, and two custodians' shares tell nothing."""
 
 import base64
+import os
 import secrets
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from lib.town import codes, done
 from zhanqiao.desk import sealed_keys, shares
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import back_up
-from zhanqiao.desk.operation.sealing import split_keys, unseal
+from zhanqiao.desk.operation.sealing import seal, split_keys, unseal
 
 CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
 
@@ -117,12 +118,28 @@ def test_a_folder_in_memory_that_somebody_else_made_is_not_believed(stolen, left
         memory.mkdir()
         memory.chmod(left)
     try:
-        assert codes(open_house(pier.home)) == ["keys-unreadable"]
-        assert codes(unseal(pier.home, held[:3])) == ["keys-unreadable"]
+        assert codes(open_house(pier.home)) == ["keys-sealed"]
+        # Nor does it keep anybody from opening: in that folder everybody may make one.
+        done(unseal(pier.home, held[:3]))
+        done(open_house(pier.home))
+        assert sealed_keys.memory_of(pier.home) != memory
+        assert seal(pier.home) is None
+        assert codes(open_house(pier.home)) == ["keys-sealed"]
+        assert list(sealed_keys.MEMORY.glob(f"{memory.name}*")) == [memory]
     finally:
         memory.unlink() if left is None else memory.rmdir()
-    done(unseal(pier.home, held[:3]))
-    done(open_house(pier.home))
+
+
+def test_the_blocks_of_a_plain_key_are_written_over(pier: Pier, tmp_path: Path) -> None:
+    """As far as the disk writes in place: whoever still has the file open sees what its blocks hold."""
+    held = [os.open(pier.home / "keys" / name, os.O_RDONLY) for name in sealed_keys.FILES]
+    try:
+        done(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin"))
+        assert [set(os.read(one, 4_096)) for one in held] == [{0}] * 3
+    finally:
+        for one in held:
+            os.close(one)
+        shutil.rmtree(sealed_keys.memory_of(pier.home))
 
 
 @pytest.mark.parametrize("name", sealed_keys.FILES)

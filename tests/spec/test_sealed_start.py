@@ -27,6 +27,7 @@ from zhanqiao.desk.operation.upgrade import upgrade
 from zhanqiao.desk.seats import add_witness
 from zhanqiao.desk.serving import walls
 from zhanqiao.desk.shares import Share, read
+from zhanqiao.identity import register
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.cosigning import Witness
@@ -52,8 +53,7 @@ def plain_keys(home: Path) -> list[Path]:
 def test_sealed_keys_open_nothing_and_three_shares_open_them(pier: Pier, split: list[str]) -> None:
     assert plain_keys(pier.home) == []
     released(pier.reopened().ask(STATEMENT))
-    done_or_none = seal(pier.house)
-    assert done_or_none is None
+    assert seal(pier.home) is None
     refused = open_house(pier.home)
     assert codes(refused) == ["keys-sealed"]
     ran = pier.command("ask", STATEMENT, "--agreement", pier.agreements["statistics"], "--as", "bank-analyst")
@@ -73,7 +73,7 @@ def test_sealed_keys_open_nothing_and_three_shares_open_them(pier: Pier, split: 
 
 
 def test_whoever_holds_a_share_is_told_what_is_wrong_with_it(pier: Pier, split: list[str], tmp_path: Path) -> None:
-    seal(pier.house)
+    seal(pier.home)
     slip = split[2].replace(split[2][10], "0" if split[2][10] != "0" else "1", 1)
     other = Share(split[0][:4], 9, bytes(16)).written()
     for given, expected in (
@@ -96,7 +96,7 @@ def test_whoever_holds_a_share_is_told_what_is_wrong_with_it(pier: Pier, split: 
 def test_new_shares_take_the_place_of_the_old_ones(pier: Pier, split: list[str], tmp_path: Path) -> None:
     again = done(split_keys(pier.house, 2, CUSTODIANS[:2], tmp_path / "again", "sysadmin"))
     released(pier.reopened().ask(STATEMENT))
-    seal(pier.reopened().house)
+    seal(pier.home)
     refused = unseal(pier.home, split[:3])
     assert set(codes(refused)) <= {"share-of-another-set", "shares-wrong"}
     assert done(unseal(pier.home, [file.read_text() for file in again.values()])) == CUSTODIANS[:2]
@@ -129,7 +129,7 @@ def test_a_split_that_fails_leaves_keys_and_their_custodians_as_they_were(
         released(after.ask(STATEMENT))
         assert sealed_keys.is_sealed(pier.home / "keys") is anew
         if anew:
-            assert seal(after.house) is None
+            assert seal(pier.home) is None
             assert done(unseal(pier.home, [file.read_text() for file in former.values()])) == CUSTODIANS[:2]
     finally:
         shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
@@ -144,7 +144,7 @@ def test_where_there_is_no_memory_nothing_is_split(pier: Pier, tmp_path: Path, m
 
 def test_who_opens_a_seal_cannot_be_altered_in_it(pier: Pier, split: list[str]) -> None:
     """The log says whose shares opened the keys, so that nobody may put other names there."""
-    seal(pier.house)
+    seal(pier.home)
     file = pier.home / "keys" / sealed_keys.SEALED
     sound = file.read_text()
     for altered in (sound.replace('"secadmin"', '"bank-analyst"'), sound.replace('"threshold": 3', '"threshold": 2')):
@@ -153,6 +153,93 @@ def test_who_opens_a_seal_cannot_be_altered_in_it(pier: Pier, split: list[str]) 
         assert codes(unseal(pier.home, split[:3])) == ["shares-wrong"]
     file.write_text(sound)
     done(unseal(pier.home, split[:3]))
+
+
+def test_keys_of_which_the_log_does_not_say_who_opened_them_are_sealed(pier: Pier, split: list[str]) -> None:
+    """Who dies in between has opened nothing, and opens them again."""
+    assert seal(pier.home) is None
+    done(sealed_keys.unseal(pier.home, split[:3]))
+    assert codes(open_house(pier.home)) == ["keys-sealed"]
+    assert done(unseal(pier.home, split[1:4])) == CUSTODIANS[1:4]
+    assert [one["facts"] for one in pier.reopened().events("platform.unsealed")] == [
+        {"custodians": list(CUSTODIANS[1:4])}
+    ]
+
+
+def test_keys_are_taken_out_of_memory_whatever_else_is_wrong(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    settings = pier.home / "zhanqiao.toml"
+    sound = settings.read_text()
+    settings.write_text(f"{sound}\nunknown = 1\n")
+    assert codes(seal(pier.home))[0] == "sealed-unlogged"
+    assert not sealed_keys.memory_of(pier.home).exists()
+    settings.write_text(sound)
+    # Those that one who died left there, under whatever name.
+    (sealed_keys.MEMORY / f"{sealed_keys.memory_of(pier.home).name}-died").mkdir(mode=0o700)
+    assert codes(seal(pier.home))[0] == "sealed-unlogged"
+    assert codes(seal(pier.home)) == ["keys-sealed-already"]
+    # And those of the folder before it was moved; not those of a copy that is open elsewhere.
+    done(unseal(pier.home, split[:3]))
+    connections.close_all()
+    copy = Path(shutil.copytree(pier.home, tmp_path / "copy", symlinks=True))
+    done(unseal(copy, split[:3]))
+    connections.close_all()
+    there, moved = sealed_keys.memory_of(pier.home), tmp_path / "moved"
+    try:
+        assert seal(copy) is None
+        assert there.exists()
+        pier.home.rename(moved)
+        assert codes(seal(moved))[0] == "sealed-unlogged"
+        assert not there.exists()
+    finally:
+        moved.rename(pier.home)
+        shutil.rmtree(there, ignore_errors=True)
+
+
+def test_a_seal_that_an_editor_has_saved_again_is_the_same(pier: Pier, split: list[str]) -> None:
+    assert seal(pier.home) is None
+    with (pier.home / "keys" / sealed_keys.SEALED).open("a") as file:
+        file.write("\n\n")
+    done(unseal(pier.home, split[:3]))
+    released(pier.reopened().ask(STATEMENT))
+
+
+def test_a_former_seal_that_was_put_back_is_found(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    file = pier.home / "keys" / sealed_keys.SEALED
+    former = file.read_bytes()
+    again = done(split_keys(pier.house, 2, CUSTODIANS[:2], tmp_path / "again", "sysadmin"))
+    assert differing_keys(pier) == []
+    in_force = file.read_bytes()
+    assert seal(pier.home) is None
+    file.write_bytes(former)
+    done(unseal(pier.home, split[:3]))
+    assert differing_keys(pier) == ["seal-of-another-set"]
+    assert seal(pier.home) is None
+    file.write_bytes(in_force)
+    done(unseal(pier.home, [one.read_text() for one in again.values()]))
+    assert differing_keys(pier) == []
+
+
+def differing_keys(pier: Pier) -> list[str]:
+    report = audit_rights(pier.reopened().house, "auditadmin")
+    assert isinstance(report, RightsReport)
+    return [one.reason.code for one in report.differences if one.check == "keys"]
+
+
+def test_a_custodian_who_left_is_a_wall_that_is_missing(pier: Pier, split: list[str]) -> None:
+    assert not list(walls.custodians(pier.home))
+    done(register.dismiss(pier.house.book, "auditor", "sysadmin"))
+    assert [(one.code, one.facts["person"]) for one in walls.custodians(pier.home)] == [
+        ("wall-custodian-left", "auditor")
+    ]
+    found = [
+        one.reason.code for one in done(examine(pier.home)) if one.reason is not None and one.check == "custodians"
+    ]
+    assert found == ["wall-custodian-left"]
+
+
+def test_who_left_holds_no_share(pier: Pier, tmp_path: Path) -> None:
+    done(register.dismiss(pier.house.book, "auditor", "sysadmin"))
+    assert codes(split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin")) == ["person-inactive"]
 
 
 def test_a_state_of_an_older_version_is_upgraded_while_the_keys_are_sealed(pier: Pier, split: list[str]) -> None:
@@ -251,14 +338,10 @@ def test_witnesses_are_named_while_the_keys_are_sealed_on_the_disk(
 def test_sealed_keys_are_one_wall_less_to_name(pier: Pier, split: list[str]) -> None:
     walls = {one.reason.code for one in done(examine(pier.home)) if one.reason is not None}
     assert "wall-keys-beside-data" not in walls
-    report = audit_rights(pier.reopened().house, "auditadmin")
-    assert isinstance(report, RightsReport)
-    assert not [one for one in report.differences if one.check == "keys"]
+    assert differing_keys(pier) == []
     (pier.home / "keys" / "vault" / "kek.key").write_bytes(b"left")
     (pier.home / "keys" / "vault" / "kek.key").chmod(0o600)
-    report = audit_rights(pier.reopened().house, "auditadmin")
-    assert isinstance(report, RightsReport)
-    assert [one.reason.code for one in report.differences if one.check == "keys"] == ["key-left-open"]
+    assert differing_keys(pier) == ["key-left-open"]
 
 
 def test_by_command_line(pier: Pier, tmp_path: Path) -> None:

@@ -320,9 +320,13 @@ def test_over_tls_with_a_certificate_that_the_asker_names(pier: Pier, tmp_path: 
         (Serving(listen="0.0.0.0:8443"), "demo-beyond-loopback"),
         (Serving(metrics="[::]:9000"), "demo-beyond-loopback"),
         (Serving(gateway_user="nobody-of-that-name"), "user-unknown"),
+        (Serving(gateway_user="root"), "gateway-root"),
+        (Serving(listen="127.0.0.1"), "listen-malformed"),
+        (Serving(listen="127.0.0.1:65536"), "listen-malformed"),
+        (Serving(metrics=":9000"), "listen-malformed"),
         (Serving(socket="/" + "x" * 107), "socket-unusable"),
     ],
-    ids=["open", "open-figures", "no-user", "long"],
+    ids=["open", "open-figures", "no-user", "root", "no-port", "no-such-port", "no-host", "long"],
 )
 def test_a_plan_that_cannot_be_is_refused_before_anything_starts(pier: Pier, serving: Serving, code: str) -> None:
     assert codes(_planned(pier, serving)) == [code]

@@ -130,20 +130,30 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     return open_house(home, clock)
 
 
-def open_house(home: Path, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False) -> House | Refusal:
+def open_house(
+    home: Path, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False, unlogged: bool = False
+) -> House | Refusal:
     """Open a deployment for work, by its own clock when none is given.
 
     upgrading  take a state whose tables are an older version's, to change them
+    unlogged   take keys of which the log does not say yet who opened them, to write that
     """
     path = home / SETTINGS_FILE
     if not path.exists():
         return refuse("no-deployment", home=str(home))
     deployment = read_settings(path)
-    return deployment if isinstance(deployment, Refusal) else open_as(home, deployment, clock, upgrading=upgrading)
+    if isinstance(deployment, Refusal):
+        return deployment
+    return open_as(home, deployment, clock, upgrading=upgrading, unlogged=unlogged)
 
 
 def open_as(
-    home: Path, deployment: Deployment, clock: Callable[[], datetime] | None = None, *, upgrading: bool = False
+    home: Path,
+    deployment: Deployment,
+    clock: Callable[[], datetime] | None = None,
+    *,
+    upgrading: bool = False,
+    unlogged: bool = False,
 ) -> House | Refusal:
     """Open a folder under settings that are at hand, whatever it holds itself; as `open_house`."""
     if (refusal := of_another_user(home)) is not None:
@@ -165,7 +175,7 @@ def open_as(
     from zhanqiao.vault.keys import Keyring
     from zhanqiao.vault.vault import Vault, engine_of
 
-    opened = keys_of(home)
+    opened = keys_of(home, unlogged=unlogged)
     if isinstance(opened, Refusal):
         return opened
     try:

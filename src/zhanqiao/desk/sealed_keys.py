@@ -3,8 +3,9 @@
 
     keys/sealed.json            {"version": 1, "set", "threshold", "custodians", "files": {name: base64}}, each file under
                                 a key that nobody has, bound to its name, and to who opens it
-    /dev/shm/zhanqiao-<digest>/ the same files, open, and the sealed.json that they belong to; their owner's alone, and
-                                gone with the power
+    /dev/shm/zhanqiao-<digest>/ the same files, open, with the sealed.json and the folder that they belong to; their
+                                owner's alone, and gone with the power. While `unlogged` lies there the log does not say
+                                yet whose shares opened them, and they count as sealed
 
 What opens the seal is a secret in shares (`desk.shares`), one for each custodian. Whoever finds these files, or a backup
 and the keys folder, opens no row and signs nothing; nor do fewer custodians than the threshold. The keys themselves stay
@@ -21,8 +22,9 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -44,6 +46,7 @@ SPLIT = "keys.split"  # the event
 FILES = ("ledger/log.pem", "ledger/envelope.pem", "vault/kek.key")
 MEMORY = Path("/dev/shm")  # noqa: S108  memory, and a folder of its owner's in it
 
+_UNLOGGED, _HOME = "unlogged", "home"
 _VERSION = 1
 _MOST_BYTES = 65_536
 _SET_BYTES = 2
@@ -116,42 +119,51 @@ def unopened(home: Path) -> Refusal | None:
 
 
 def memory_of(home: Path) -> Path:
-    """Return where the keys of a sealed deployment lie while they are open."""
-    return MEMORY / f"zhanqiao-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:32]}"
+    """Return where the keys of a sealed deployment lie while they are open, or would lie.
+
+    Anybody may make a folder there, and may have been first: what is not of the user who works here is passed over.
+    """
+    first = MEMORY / _name_of(home)
+    for path in (first, *sorted(MEMORY.glob(f"{first.name}.*"))):
+        if _is_ours(path):
+            return path
+    return first.with_name(f"{first.name}.{secrets.token_hex(8)}") if os.path.lexists(first) else first
 
 
-def keys_of(home: Path) -> Path | Refusal:
-    """Return the folder in which a deployment's keys lie open, or refuse because they are sealed."""
+def keys_of(home: Path, *, unlogged: bool = False) -> Path | Refusal:
+    """Return the folder in which a deployment's keys lie open, or refuse because they are sealed.
+
+    unlogged  also while the log does not say yet who opened them: for whoever is about to write that
+    """
     keys, memory = home / KEYS, memory_of(home)
     if not is_sealed(keys):
         return keys
     try:
         seal = Seal.read(keys)
-        if not os.path.lexists(memory):
-            return _still_sealed(seal)
-        if (odd := _oddity(memory, home.stat().st_uid)) is not None:
-            return refuse("keys-unreadable", cause=f"{memory} {odd}")
-        # Of a deployment that lay here before, or of shares that others took the place of.
-        same = read_whole(memory / SEALED) == read_whole(keys / SEALED)
+        # Another is of a deployment that lay here before, or of shares that others took the place of.
+        same = Seal.read(memory) == seal
     except FileNotFoundError:
         return _still_sealed(seal)
     except (OSError, KeyFault) as cause:
         return refuse("keys-unreadable", cause=str(cause))
-    return memory if same else _still_sealed(seal)
+    return memory if same and (unlogged or not (memory / _UNLOGGED).exists()) else _still_sealed(seal)
 
 
 def _still_sealed(seal: Seal) -> Refusal:
     return refuse("keys-sealed", threshold=str(seal.threshold), custodians=", ".join(seal.custodians))
 
 
-def _oddity(folder: Path, owner: int) -> str | None:
-    """Say why a folder in memory is not one that only the deployment's owner could have made."""
-    found = folder.lstat()
-    if folder.is_symlink() or not folder.is_dir():
-        return "is no folder"
-    if found.st_uid != owner or found.st_mode & 0o077:
-        return "is not the deployment's owner's alone"
-    return None
+def _name_of(home: Path) -> str:
+    return f"zhanqiao-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:32]}"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder in memory is one that only this user could have made."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
 
 # --- sealing and opening ------------------------------------------------------------------------------
@@ -202,7 +214,10 @@ def put_in_force(home: Path, made: Split) -> Refusal | None:
 
 
 def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
-    """Open a deployment's keys into memory with the shares of its custodians; return whose they were."""
+    """Open a deployment's keys into memory with the shares of its custodians; return whose they were.
+
+    They count as sealed until `told` says that the log has it: who dies in between has opened nothing.
+    """
     keys = home / KEYS
     if (refusal := unopened(home)) is not None:
         if is_sealed(keys):
@@ -223,19 +238,42 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
     except KeyFault:
         return refuse("shares-wrong", given=str(len(given)))
     with turn(home):
-        if (refusal := _open_in_memory(home, seal.to_bytes(), plain)) is not None:
+        if (refusal := _open_in_memory(home, seal.to_bytes(), {**plain, _UNLOGGED: b""})) is not None:
             return refusal
         _remove_plain(keys)
     return tuple(seal.custodians[share.number - 1] for share in given)
 
 
-def seal_again(home: Path) -> None:
-    """Take a sealed deployment's keys out of memory, and what a crash left of them there and on the disk."""
+def told(home: Path) -> None:
+    """Let the keys count as open: the log says with whose shares."""
+    (memory_of(home) / _UNLOGGED).unlink(missing_ok=True)
+
+
+def seal_again(home: Path) -> bool:
+    """Take a sealed deployment's keys out of memory, and what was left of them there and on the disk.
+
+    Returns whether anything lay in memory: open keys, those of one that died opening them, or of a folder that was moved.
+    """
     with turn(home):
-        shutil.rmtree(memory_of(home), ignore_errors=True)
-        _sweep(home)
+        found = _sweep(home) + [path for path in _lying_in_memory(home) if _removed(path)]
         if is_sealed(home / KEYS):
             _remove_plain(home / KEYS)
+    return bool(found)
+
+
+def _lying_in_memory(home: Path) -> Iterator[Path]:
+    """Yield the folders in memory that hold keys of this deployment, also those from before it was moved to here."""
+    sealed = _content(home / KEYS / SEALED)
+    for path in filter(_is_ours, sorted(MEMORY.glob("zhanqiao-*"))):
+        former = Path(os.fsdecode(_content(path / _HOME) or b""))
+        # A copy that is open elsewhere on this machine, for a rehearsal, is not this one.
+        moved = _content(path / SEALED) == sealed is not None and not (former / KEYS / SEALED).exists()
+        if moved or path.name.partition(".")[0] == _name_of(home):
+            yield path
+
+
+def _content(path: Path) -> bytes | None:
+    return read_bounded(path, _MOST_BYTES) if path.exists() else None
 
 
 def turn(home: Path) -> AbstractContextManager[None]:
@@ -243,10 +281,14 @@ def turn(home: Path) -> AbstractContextManager[None]:
     return durable.only_writer(home / ".keys.lock")
 
 
-def _sweep(home: Path) -> None:
-    """Remove what died while it was opening keys; whoever calls has the turn."""
-    for left in MEMORY.glob(f"{memory_of(home).name}-*"):
-        shutil.rmtree(left, ignore_errors=True)
+def _sweep(home: Path) -> list[Path]:
+    """Remove what died while it was opening keys, and return it; whoever calls has the turn."""
+    return [left for left in MEMORY.glob(f"{_name_of(home)}-*") if _removed(left)]
+
+
+def _removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _no_memory() -> Refusal | None:
@@ -258,12 +300,10 @@ def _open_in_memory(home: Path, content: bytes, plain: dict[str, bytes]) -> Refu
     if (refusal := _no_memory()) is not None:
         return refusal
     memory = memory_of(home)
-    if os.path.lexists(memory) and (odd := _oddity(memory, home.stat().st_uid)) is not None:
-        return refuse("keys-unreadable", cause=f"{memory} {odd}")
     _sweep(home)
-    part = Path(tempfile.mkdtemp(prefix=f"{memory.name}-", dir=MEMORY))
+    part = Path(tempfile.mkdtemp(prefix=f"{_name_of(home)}-", dir=MEMORY))
     try:
-        for name, content_of in {**plain, SEALED: content}.items():
+        for name, content_of in {**plain, SEALED: content, _HOME: os.fsencode(home.resolve())}.items():
             durable.write_new(part / name, content_of)
         if memory.exists():
             shutil.rmtree(memory)
@@ -275,11 +315,25 @@ def _open_in_memory(home: Path, content: bytes, plain: dict[str, bytes]) -> Refu
 
 
 def _remove_plain(keys: Path) -> None:
-    for name in FILES:
-        (keys / name).unlink(missing_ok=True)
+    # What opens the vault goes first.
+    for name in reversed(FILES):
+        if (keys / name).exists():
+            _unlink_and_overwrite(keys / name)
     for folder in {(keys / name).parent for name in FILES}:
         if folder.is_dir():
             durable.sync_folder(folder)
+
+
+def _unlink_and_overwrite(path: Path) -> None:
+    """Remove a file, and write over its blocks, where the file system and the disk write in place.
+
+    In this order: a file of zeros under its name would be taken for a key.
+    """
+    with path.open("r+b") as file:
+        path.unlink()
+        file.write(bytes(os.fstat(file.fileno()).st_size))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _key(secret: bytes, of_set: str) -> bytes:

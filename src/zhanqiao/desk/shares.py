@@ -72,6 +72,11 @@ def read(written: Sequence[str], of_set: str, threshold: int, count: int) -> lis
     return Refusal(tuple(reasons)) if reasons else shares
 
 
+def is_one(text: str) -> bool:
+    """Whether somebody wrote a share, of whatever set, without a slip of the pen."""
+    return _read(text) is not None
+
+
 def _read(text: str) -> Share | None:
     found = _FORM.fullmatch("".join(text.split()).lower())
     if found is None:

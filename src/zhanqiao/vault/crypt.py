@@ -25,6 +25,11 @@ def seal(key: bytes, plaintext: bytes | memoryview, aad: bytes) -> bytes:
     return _HEADER + nonce + AESGCM(key).encrypt(nonce, plaintext, _HEADER + aad)
 
 
+def begins_sealed(head: bytes) -> bool:
+    """Whether a file that begins so can be a seal."""
+    return head.startswith(_HEADER)
+
+
 def open_sealed(key: bytes, sealed: bytes, aad: bytes, what: str) -> bytes:
     """Return what was sealed; a wrong key, a changed byte or another place is a fault that names `what`."""
     if not sealed.startswith(_HEADER):

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import opened, read_up_to
 from zhanqiao.terms.datasets import Dataset, Generaliser, Item, LogicalType
-from zhanqiao.vault import files
+from zhanqiao.vault import crypt, files
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Attachment, Limits, locked_down, quoted, shortage
 from zhanqiao.vault.faults import VaultFault
 from zhanqiao.vault.keys import Keyring
@@ -187,6 +187,13 @@ class SegmentStore:
 
     def _key(self, name: str) -> bytes:
         return self.keyring.derived("segments", name)
+
+
+def begins_sealed(path: Path) -> bool:
+    """Whether a file begins as all that lies in the vault does: as a seal of ours, or as a database of the engine."""
+    with opened(path) as descriptor:
+        head = read_up_to(descriptor, _MAGIC_AT + len(_MAGIC))
+    return crypt.begins_sealed(head) or head[_MAGIC_AT:] == _MAGIC
 
 
 def lies_open(path: Path) -> bool:

@@ -52,6 +52,10 @@ def split(
     )
     for custodian, file in files.items():
         call.say(f"请将 {file} 交给 {custodian}，并删除此处副本", f"Hand {file} to {custodian}, and keep no copy here")
+    call.say(
+        "请现在另存一份 keys 目录，并销毁此前的副本：旧副本仍可用旧份额启封",
+        "Copy the keys folder apart now, and destroy older copies: those open with the shares of before, or with none",
+    )
 
 
 @app.command("unseal")
@@ -75,16 +79,21 @@ def unseal_keys(
     say(spoken, f"密钥已启封（{named}）", f"The keys are open, with the shares of {named}", mark=DONE_MARK)
 
 
-@command(app)
-def seal(call: Call) -> None:
+@app.command()
+def seal(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
     """Take the keys out of memory; what runs keeps them until it is stopped. 重新封存。"""
-    call.done(sealing.seal(call.house))
-    if call.as_json:
+    spoken = language(lang)
+    try:
+        refusal = sealing.seal(home)
+    finally:
+        connections.close_all()
+    if refusal is not None:
+        refused(refusal, spoken, as_json=as_json)
+    if as_json:
         show_data({"status": "sealed"})
         return
-    call.say(
-        "密钥已封存；运行中的服务须另行停止", "The keys are sealed; stop what is being served as well", mark=DONE_MARK
-    )
+    stop = ("密钥已封存；运行中的服务须另行停止", "The keys are sealed; stop what is being served as well")
+    say(spoken, *stop, mark=DONE_MARK)
 
 
 @app.command()
@@ -131,4 +140,12 @@ def shares_given(keys: Path, fd: int | None, lang: Lang) -> list[str] | Refusal:
     except (OSError, KeyFault) as cause:
         return refuse("keys-unreadable", cause=str(cause))
     words = ("第 {} 份（共需 {} 份）：", "Share {} of {}: ")[lang == "en"]
-    return [getpass.getpass(words.format(place, needed)) for place in range(1, needed + 1)]
+    return [_typed(words.format(place, needed), lang) for place in range(1, needed + 1)]
+
+
+def _typed(prompt: str, lang: Lang) -> str:
+    """Ask for a share until it is written as one is: a slip is told at once, and to whom it belongs."""
+    while not shares.is_one(typed := getpass.getpass(prompt)):
+        (reason,) = refuse("share-malformed", place=prompt.split()[1]).reasons
+        say(lang, reason.message(lang), reason.message(lang))
+    return typed

@@ -25,7 +25,7 @@ from zhanqiao.desk.cli.output import (
 from zhanqiao.desk.cli.session import Call, command, unwrap
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import CHECKS, Finding, examine
-from zhanqiao.desk.operation.restore import restore
+from zhanqiao.desk.operation.restore import foreseen, restore
 from zhanqiao.desk.operation.upgrade import upgrade
 from zhanqiao.desk.sealed_keys import KEYS, is_sealed, unopened
 from zhanqiao.terms.refusals import DONE, REFUSED, Lang, refuse
@@ -78,6 +78,8 @@ def restore_backup(
     if (checkpoint is None) is not no_checkpoint:
         refused(refuse("checkpoint-not-said"), spoken, as_json=as_json)
     newest = None if checkpoint is None else unwrap(bytes_of(checkpoint, _MOST_CHECKPOINT), spoken, as_json=as_json)
+    if (refusal := foreseen(file, home, keys)) is not None:
+        refused(refusal, spoken, as_json=as_json)
     try:
         written = unwrap(shares_given(keys, given, spoken), spoken, as_json=as_json) if is_sealed(keys) else []
         restored = unwrap(restore(file, home, keys, newest, shares=written), spoken, as_json=as_json)
@@ -132,6 +134,7 @@ _CHECKED = {
     ),
     "witnesses": ("见证方", "witnesses, where there are any"),
     "administrators": ("管理员互备", "administrators: none is the only one"),
+    "custodians": ("密钥保管人在岗", "custodians of the keys are in service"),
     "backup": ("备份", "backup"),
 }
 assert tuple(_CHECKED) == CHECKS, "every check has words"

@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Watch the platform, for audit admi
 _CHECKED = {
     "files": ("文件权限", "files are their owner's alone, under one name"),
     "strays": ("无平台未写出的文件", "strays: no file that the platform did not write"),
+    "contents": ("数据均已加密，且无密钥或份额的副本", "contents: rows are sealed, and no key or share lies elsewhere"),
     "above": ("上级目录", "nobody else can put another folder in this one's place"),
     "socket": ("套接字", "the vault worker's socket is the gateway's alone"),
     "database": ("平台状态：无额外触发器或视图", "state: no trigger and no view but ours"),

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from zhanqiao.desk import state
 from zhanqiao.desk.configuration import MOST_SETTINGS, SETTINGS_FILE
+from zhanqiao.ledger import regular_file
 from zhanqiao.ledger.dsse import key_id_of, open_envelope
 from zhanqiao.ledger.problems import Unsound
 from zhanqiao.terms.canonical import digest_bytes
@@ -36,6 +37,7 @@ MANIFEST, SIGNATURE = "backup.json", "backup.dsse.json"
 SIGNED_TYPE = "application/vnd.zhanqiao.backup"
 
 _VERSION = 2
+_TAR_AT, _TAR = 257, b"ustar"
 _PIECE_BYTES = 1 << 20
 # A city's vault has some ten thousand files, of which each takes a line.
 _MOST_MANIFEST = 256 << 20
@@ -53,6 +55,12 @@ _EXTENDING = {
 }
 # A file system takes no longer part of a name; the deepest of ours, an entry tile, has seven of them.
 _MOST_PART_BYTES, _MOST_PARTS = 255, 16
+
+
+def begins_as_backup(file: Path) -> bool:
+    """Whether a file begins as an archive does; nothing of it is believed for that."""
+    with regular_file.opened(file) as descriptor:
+        return regular_file.read_up_to(descriptor, _TAR_AT + len(_TAR))[_TAR_AT:] == _TAR
 
 
 class BackupMalformed(ValueError):  # noqa: N818  the name says what is so

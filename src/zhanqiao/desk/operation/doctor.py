@@ -175,6 +175,10 @@ def _administrators(_house: House) -> Iterable[Reason]:
     return walls.administrators()
 
 
+def _custodians(house: House) -> Iterable[Reason]:
+    return walls.custodians(house.home)
+
+
 def _backed_up(house: House) -> Iterator[Reason]:
     newest = newest_backup(house)
     if newest is None:
@@ -198,6 +202,7 @@ _INSIDE: Checks[House] = {
     "vault": (False, _vault),
     "witnesses": (True, _witnesses),
     "administrators": (True, _administrators),
+    "custodians": (True, _custodians),
     "backup": (True, _backed_up),
 }
 CHECKS = ("opens", *_OUTSIDE, *_INSIDE)

@@ -27,7 +27,14 @@ from zhanqiao.desk import damage, sealed_keys
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
-from zhanqiao.desk.operation.archive import BackupForeign, BackupMalformed, Manifest, Member, Unpacking
+from zhanqiao.desk.operation.archive import (
+    BackupForeign,
+    BackupMalformed,
+    Manifest,
+    Member,
+    Unpacking,
+    begins_as_backup,
+)
 from zhanqiao.desk.operation.backup import HOST, RESTORED
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.ledger import certificate, durable, regular_file
@@ -68,7 +75,7 @@ def restore(
     shares  what opens it, as custodians write it, where it is sealed
     newest  the newest checkpoint that somebody holds, signed; None when whoever restores says that there is none
     """
-    if (refusal := taken(home)) is not None:
+    if (refusal := foreseen(file, home, keys)) is not None:
         return refusal
     added = missing_folders(home)
     try:
@@ -91,6 +98,18 @@ def restore(
     if isinstance(outcome, Refusal):
         _take_back(home, added)
     return outcome
+
+
+def foreseen(file: Path, home: Path, keys: Path) -> Refusal | None:
+    """Say what can be seen to fail before anybody is asked for a share."""
+    if not (keys / sealed_keys.SEALED).exists() and not sealed_keys.lying_open(keys):
+        return refuse("keys-not-there", folder=str(keys))
+    try:
+        if not begins_as_backup(file):
+            return refuse("backup-malformed", file=file.name, cause="it is no archive")
+    except OSError as cause:
+        return refuse("file-unusable", file=file.name, cause=cause.strerror or "-")
+    return taken(home)
 
 
 def _take_back(home: Path, added: list[Path]) -> None:
@@ -133,7 +152,7 @@ def _restored(
     deployment = parse_settings(settings)
     if isinstance(deployment, Refusal):
         return deployment
-    house = open_as(home, deployment, clock)
+    house = open_as(home, deployment, clock, unlogged=True)
     outcome = house if isinstance(house, Refusal) else _proven(house, deployment, manifest, file.name, newest)
     if isinstance(outcome, Restored):
         _log_restored(outcome, custodians)
@@ -171,6 +190,7 @@ def _log_restored(restored: Restored, custodians: Sequence[str]) -> None:
         facts["custodians"] = list(custodians)
     with book.recording(Event(RESTORED, HOST, facts=facts)):
         pass
+    sealed_keys.told(restored.house.home)
 
 
 def _behind(house: House, newest: bytes) -> Refusal | None:
@@ -230,7 +250,7 @@ def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> tuple[Ed25519Pu
             if isinstance(opened, Refusal):
                 return opened
             custodians = opened
-        if isinstance(lying := sealed_keys.keys_of(home), Refusal):
+        if isinstance(lying := sealed_keys.keys_of(home, unlogged=True), Refusal):
             return lying
         return envelope_key(lying / "ledger").public_key(), custodians
     except durable.DiskFull:

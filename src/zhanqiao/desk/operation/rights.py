@@ -17,21 +17,23 @@ from pathlib import Path
 
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
-from zhanqiao.desk import schema
+from zhanqiao.desk import schema, shares
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
-from zhanqiao.desk.sealed_keys import KEYS, SEALED, is_sealed, memory_of
+from zhanqiao.desk.sealed_keys import KEYS, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
 from zhanqiao.identity.keys import DEMO, is_locked, public_bytes, read_key_file
 from zhanqiao.identity.people import HELD_IN, INCOMPATIBLE, Role
+from zhanqiao.ledger.regular_file import read_bounded
+from zhanqiao.ledger.replay import facts_of
 from zhanqiao.terms.agreements import Door
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
-from zhanqiao.vault.segments import lies_open
+from zhanqiao.vault.segments import begins_sealed, lies_open
 
 AUDITED, DIFFER = "rights.audited", "rights.differ"
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
@@ -58,6 +60,9 @@ _WRITTEN = re.compile(
     re.VERBOSE,
 )
 _KEYS_OF_PEOPLE = "people"
+# Where nothing lies but what is sealed; unfinished files and the engine's spill are gone when whoever writes them ends.
+_SEALED_ALL = re.compile(r"(vault/(segments|states|subjects|identities)|quarantine)/(?!.*(\.lock$|\.wal|part))")
+_MOST_KEY_FILE, _MOST_SHARES = 65_536, 4_096
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,32 @@ def _strays(house: House) -> Iterator[Reason]:
             yield Reason("file-stray", {"path": name})
 
 
+def _contents(house: House) -> Iterator[Reason]:
+    """Where rows may lie they are sealed, whatever a file's name; and no key and no share of one lies but where it must."""
+    secret = _secrets(house)
+    for path in sorted(house.home.rglob("*")):
+        name = path.relative_to(house.home).as_posix()
+        if not path.is_file() or path.is_symlink() or name.startswith(f"{KEYS}/") or not path.stat().st_size:
+            continue
+        if _SEALED_ALL.match(name):
+            if not begins_sealed(path):
+                yield Reason("right-unsealed", {"path": name})
+        elif path.stat().st_size <= _MOST_KEY_FILE and _gives_away(read_bounded(path, _MOST_KEY_FILE), secret):
+            yield Reason("key-copied", {"path": name})
+
+
+def _secrets(house: House) -> list[bytes]:
+    """Return what is secret of each key, a line that nothing else has."""
+    keys = keys_of(house.home)
+    assert isinstance(keys, Path), "the deployment is open"
+    return [max((keys / name).read_bytes().split(), key=len) for name in PLAIN_KEYS]
+
+
+def _gives_away(content: bytes, secret: list[bytes]) -> bool:
+    lines = content.decode("ascii", "replace").splitlines() if len(content) <= _MOST_SHARES else ()
+    return any(one in content for one in secret) or any(map(shares.is_one, lines))
+
+
 def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[Reason]:
     """Say who else than its owner could read or write a file of a deployment, by its name there and its `lstat`."""
     if found.st_uid != owner:
@@ -231,6 +262,17 @@ def _keys(house: House) -> Iterator[Reason]:
             yield Reason("key-left-open", {"path": f"keys/{name}"})
         elif name not in own and name not in PLAIN_KEYS:
             yield Reason("key-stray", {"path": f"keys/{name}"})
+    if (folder / SEALED).exists():
+        lying, logged = Seal.read(folder).set, _set_in_force(house)
+        if lying != logged:
+            yield Reason("seal-of-another-set", {"set": lying, "logged": logged or "-"})
+
+
+def _set_in_force(house: House) -> str:
+    """Return the set of shares that the log says to be in force; empty where it says none."""
+    failed = {facts_of(event)["set"] for event in house.book.events(kind=f"{SPLIT}-failed")}
+    sets = [str(facts_of(event)["set"]) for event in house.book.events(kind=SPLIT)]
+    return next((one for one in reversed(sets) if one not in failed), "")
 
 
 def _oddity(path: Path, house: House) -> str | None:
@@ -262,6 +304,7 @@ def _roles(_house: House) -> Iterator[Reason]:
 _CHECKS: dict[str, Callable[[House], Iterator[Reason]]] = {
     "files": _files,
     "strays": _strays,
+    "contents": _contents,
     "above": _above,
     "socket": _socket,
     "database": _database,

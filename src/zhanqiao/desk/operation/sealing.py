@@ -61,7 +61,7 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
     """Open the keys into memory with custodians' shares, and log whose; what cannot be logged is sealed again."""
 
     def logged(custodians: tuple[str, ...]) -> tuple[str, ...] | Refusal:
-        house = open_house(home)
+        house = open_house(home, unlogged=True)
         if isinstance(house, Refusal):
             return house
         log_opened(house, custodians)
@@ -91,17 +91,35 @@ def log_opened(house: House, custodians: Sequence[str]) -> None:
     """Say in the log whose shares opened the keys."""
     with house.book.recording(Event("platform.unsealed", HOST, facts={"custodians": list(custodians)})):
         pass
+    sealed_keys.told(house.home)
     house.book.publish()
 
 
-def seal(house: House) -> Refusal | None:
-    """Log that the keys are sealed, and take them out of memory; None when done."""
-    if not sealed_keys.is_sealed(house.home / sealed_keys.KEYS):
-        return refuse("keys-not-sealed", home=str(house.home))
+def seal(home: Path) -> Refusal | None:
+    """Take the keys out of memory, whatever else is wrong, and log it where that can be; None when both were done."""
+    keys = home / sealed_keys.KEYS
+    if not keys.is_dir():
+        return refuse("no-deployment", home=str(home))
+    if not sealed_keys.is_sealed(keys):
+        return refuse("keys-not-sealed", home=str(home))
+    if (refusal := of_another_user(home)) is not None:
+        return refusal
+    try:
+        unlogged = _log_sealed(home)
+    finally:
+        lay_there = sealed_keys.seal_again(home)
+    if unlogged is None:
+        return None
+    return Refusal((Reason("sealed-unlogged"), *unlogged.reasons)) if lay_there else refuse("keys-sealed-already")
+
+
+def _log_sealed(home: Path) -> Refusal | None:
+    house = open_house(home)
+    if isinstance(house, Refusal):
+        return house
     with house.book.recording(Event("platform.sealed", HOST)):
         pass
     house.book.publish()
-    sealed_keys.seal_again(house.home)
     return None
 
 
@@ -156,7 +174,7 @@ def _log_failed(house: House, made: sealed_keys.Split) -> None:
 def _not_in_service(custodians: Sequence[str]) -> list[Reason]:
     found = {custodian: find_person(custodian) for custodian in custodians}
     return [
-        Reason("person-unknown", {"person": custodian})
+        Reason("person-unknown" if person is None else "person-inactive", {"person": custodian})
         for custodian, person in found.items()
         if person is None or not person.active
     ]

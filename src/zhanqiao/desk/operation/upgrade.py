@@ -29,7 +29,7 @@ def upgrade(home: Path, shares: Sequence[str] = ()) -> tuple[str, ...] | Refusal
 
 
 def _upgraded(home: Path, custodians: Sequence[str]) -> tuple[str, ...] | Refusal:
-    house = open_house(home, upgrading=True)
+    house = open_house(home, upgrading=True, unlogged=bool(custodians))
     if isinstance(house, Refusal):
         return house
     done = _migrated(house)

@@ -14,6 +14,7 @@ from zhanqiao.terms.refusals import Refusal, refuse
 _APART = Path("/run/zhanqiao/vault.sock")
 # sun_path, less its closing zero.
 _MOST_PATH_BYTES = 107
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def _gateway_of(deployment: Deployment, owner: User) -> User | Refusal:
         found = pwd.getpwnam(name)
     except KeyError:
         return refuse("user-unknown", user=name)
+    if found.pw_uid == 0:
+        return refuse("gateway-root", user=name)
     return User(name, found.pw_uid, found.pw_gid)
 
 
@@ -113,6 +116,10 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     """Refuse to be reached from elsewhere without TLS, or with keys that are plain files."""
     serving = deployment.serving
     addresses = [serving.listen, *([serving.metrics] if serving.metrics else [])]
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+            return refuse("listen-malformed", listen=address)
     beyond = [address for address in addresses if not is_loopback(address.rpartition(":")[0])]
     if beyond and deployment.profile == "demo":
         return refuse("demo-beyond-loopback", listen=beyond[0])

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zhanqiao.desk.configuration import PRODUCTION
-from zhanqiao.desk.sealed_keys import KEYS, lying_open
+from zhanqiao.desk.sealed_keys import KEYS, SEALED, Seal, lying_open
 from zhanqiao.desk.serving.plan import Plan
-from zhanqiao.identity.directory import people
+from zhanqiao.identity.directory import find_person, people
 from zhanqiao.identity.people import ADDERS
 from zhanqiao.terms.refusals import Reason, Refusal
 
@@ -50,6 +50,15 @@ def memory() -> Iterator[Reason]:
     """Whether memory stays off the disk; every process that holds keys or rows leaves no core."""
     if _SWAPS.exists() and len(_SWAPS.read_text().splitlines()) > _SWAP_HEADER:
         yield Reason("wall-swap")
+
+
+def custodians(home: Path) -> Iterator[Reason]:
+    """Whether whoever can open the keys is in service."""
+    if (home / KEYS / SEALED).exists():
+        for custodian in Seal.read(home / KEYS).custodians:
+            person = find_person(custodian)
+            if person is None or not person.active:
+                yield Reason("wall-custodian-left", {"person": custodian})
 
 
 def administrators() -> Iterator[Reason]:

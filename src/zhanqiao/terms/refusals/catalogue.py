@@ -427,8 +427,9 @@ ROWS: dict[str, Rule] = {
     "contract-dim-type": _contract(
         "{item} is of type {type}; dimensions are text or integer.",
         "{item} 为 {type} 类型；维度须为文本或整数。",
-        "Give it a generaliser (a date becomes year, quarter or month), or leave it out of the cube.",
-        "请设置泛化（日期可按 year、quarter、month），或从立方体中删去。",
+        "Give it a generaliser (a date becomes year, quarter or month), make of a boolean a text with domain: [是, 否], "
+        "or leave it out of the cube.",
+        "请设置泛化（日期可按 year、quarter、month）；是否类改为 domain: [是, 否] 的文本；或从立方体中删去。",
     ),
     "contract-measure-without-aggregate": _contract(
         "{item} is no measure: it does not have the capability aggregate.",

@@ -52,6 +52,46 @@ ROWS: dict[str, Rule] = {
         exit_status=REFUSED,
         http_status=409,
     ),
+    "gateway-root": Rule(
+        en="The gateway would run as {user}, which is root: who takes it over has everything.",
+        zh="网关将以 {user}（即 root）运行：一旦被攻破即失去一切。",
+        remedy_en="Name a user of its own in `gateway_user` (`useradd --system`), which has no other task.",
+        remedy_zh="请在 `gateway_user` 中指定网关专用的系统用户（`useradd --system`）。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "listen-malformed": Rule(
+        en="{listen} is no address to listen at: it lacks a host or a port.",
+        zh="{listen} 不是可监听的地址：缺少主机或端口。",
+        remedy_en="Write HOST:PORT in zhanqiao.toml, e.g. 127.0.0.1:8443.",
+        remedy_zh="请在 zhanqiao.toml 中写作“主机:端口”，例如 127.0.0.1:8443。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "keys-sealed-already": Rule(
+        en="The keys are sealed: nothing of them lay in memory.",
+        zh="密钥已处于封存状态：内存中没有密钥。",
+        remedy_en="Nothing is to be done.",
+        remedy_zh="无需操作。",
+        exit_status=REFUSED,
+        http_status=409,
+    ),
+    "sealed-unlogged": Rule(
+        en="The keys are sealed and out of memory, but the log does not say so:",
+        zh="密钥已封存并清出内存，但未能记入账本：",
+        remedy_en="Mend what is named here; opening them is logged again.",
+        remedy_zh="请处理下列问题；下次启封仍会记入账本。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "keys-not-there": Rule(
+        en="{folder} is no copy of a deployment's keys folder: neither keys nor sealed.json lie in it.",
+        zh="{folder} 不是部署 keys 目录的副本：其中既无密钥，也无 sealed.json。",
+        remedy_en="Give the copy of keys/ itself with --keys, with ledger/ and vault/ in it.",
+        remedy_zh="请用 --keys 指定 keys 目录的副本本身（其中含 ledger/ 与 vault/）。",
+        exit_status=REFUSED,
+        http_status=422,
+    ),
     "keys-open-already": Rule(
         en="The keys of {home} are open already.",
         zh="{home} 的密钥已经启封。",
@@ -154,8 +194,13 @@ ROWS: dict[str, Rule] = {
             "missing ones a second time, differently."
         ),
         zh="备份中账本有 {held} 条记录，而已公布的检查点为 {shown} 条：若由此继续，缺失的记录将出现第二种说法。",
-        remedy_en="Restore a newer backup, or the disk itself; otherwise found a new log, whose name says that it is new.",
-        remedy_zh="请恢复更新的备份或原磁盘；否则须以新名称建立新账本。",
+        remedy_en=(
+            "Restore a newer backup, or the disk itself; otherwise found a new log, whose name says that it is new. Where "
+            "nothing that came after the backup ever left the house, --no-checkpoint says so."
+        ),
+        remedy_zh=(
+            "请恢复更新的备份或原磁盘；否则须以新名称建立新账本。若备份之后的内容从未流出，可用 --no-checkpoint 声明。"
+        ),
         exit_status=REFUSED,
         http_status=409,
     ),
@@ -247,6 +292,18 @@ ROWS: dict[str, Rule] = {
         zh="计算引擎执行了本应拒绝的操作：{act}。",
         remedy_en="Stop, and install the locked packages anew; this engine is not the one that was examined.",
         remedy_zh="请停止使用并重新安装锁定版本的软件包；该引擎并非经过检验的版本。",
+    ),
+    "key-copied": Rule(
+        en="{path} holds a key of the platform, or a custodian's share.",
+        zh="{path} 含有平台密钥或保管人份额。",
+        remedy_en="Find out who put it there, and remove it; if anybody else may have read it, the keys are lost.",
+        remedy_zh="请查明由谁放置，并予移除；若他人可能已读到，则密钥已泄露。",
+    ),
+    "seal-of-another-set": Rule(
+        en="The keys are sealed for the shares that begin with {set}; the log says that those of {logged} are in force.",
+        zh="密钥现由以 {set} 开头的份额封存，而账本所载的现行份额为 {logged}。",
+        remedy_en="Somebody put a former sealed.json back, or a split died: find out which, and run `zhanqiao keys split` again.",
+        remedy_zh="有人换回了旧的 sealed.json，或封存曾中断：请查明原因，并重新执行 `zhanqiao keys split`。",
     ),
     "right-unsealed": Rule(
         en="{path} opens without a key.",
@@ -342,6 +399,12 @@ ROWS: dict[str, Rule] = {
         zh="在任人员中只有 {person} 担任 {role}：其密钥一旦丢失，无人可以代行。",
         remedy_en="Give the role to a second person, whose key is kept elsewhere (`zhanqiao people role`).",
         remedy_zh="请将该角色授予第二人，其密钥另行保管（`zhanqiao people role`）。",
+    ),
+    "wall-custodian-left": Rule(
+        en="{person} holds a share of the keys, and is not in service any more.",
+        zh="{person} 持有密钥份额，但已不在岗。",
+        remedy_en="`zhanqiao keys split` with those who are; then destroy former copies of the keys folder.",
+        remedy_zh="请由在岗人员重新执行 `zhanqiao keys split`，并销毁 keys 目录的旧副本。",
     ),
     "backup-never": Rule(
         en="This deployment was never backed up.",
