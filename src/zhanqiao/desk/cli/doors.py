@@ -118,7 +118,7 @@ def _repeatable(call: Asking, request: RequestId) -> Iterator[None]:
     except typer.Exit:  # a refusal, which was told
         raise
     except Exception:
-        zh = f"请求 {request}：请加 --request {request} 重复；已计的费不再计"
+        zh = f"请求 {request}：请加 --request {request} 重复；已计次的不再计次"
         en = f"Request {request}: repeat it with --request {request}; what was charged is not charged again"
         typer.echo(zh if call.lang == "zh" else en, err=True)
         raise
