@@ -154,7 +154,7 @@ def _show(call: Call, consent: Consent) -> None:
     )
     for dataset, items in sorted(consent.items.items()):
         show_line(f"  {dataset}: {', '.join(sorted(items))}")
-    call.say(f"  剩余次数：{left} / {consent.uses}", f"  uses left: {left} of {consent.uses}")
+    call.say(f"  剩余次数：{left}（共 {consent.uses} 次）", f"  uses left: {left} of {consent.uses}")
 
 
 def _show_key(call: Call, key: ConsentKey) -> None:
