@@ -186,7 +186,11 @@ def _show_organisation(call: Call, one: Organisation) -> None:
         show_data({"status": "registered", "organisation": one.id, "kind": one.kind, "admission": one.admission})
         return
     kind, admission = with_name(call.lang, one.kind, KINDS), _admission_of(call, one)
-    call.say(f"{one.id}：{kind}，准入 {admission}", f"{one.id}: {kind}, {admission}", mark=DONE_MARK)
+    call.say(
+        f"{one.id}：{kind}" + (f"，{admission}" if one.admission else ""),
+        f"{one.id}: {kind}, {admission}",
+        mark=DONE_MARK,
+    )
 
 
 def _admission_of(call: Call, one: Organisation) -> str:
