@@ -14,12 +14,12 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     # 1 the file
     "certificate-too-large": (
         "The file has {bytes} bytes; a certificate has at most {limit}.",
-        "文件有 {bytes} 字节；证书至多 {limit} 字节。",
+        "文件有 {bytes} 字节；凭证至多 {limit} 字节。",
     ),
     "certificate-unreadable": ("The certificate could not be read: {cause}.", "无法读取凭证文件：{cause}。"),
     "certificate-malformed": (
         "This is not a tlog-proof@v1 certificate: {cause}.",
-        "这不是 tlog-proof@v1 证书：{cause}。",
+        "这不是 tlog-proof@v1 格式的凭证：{cause}。",
     ),
     # 2 the checkpoint
     "note-malformed": ("The checkpoint is not a signed note: {cause}.", "检查点不是签名文书：{cause}。"),
@@ -30,12 +30,12 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "note-signature-twice": ("The trusted key {key} signs twice.", "受信密钥 {key} 重复签名。"),
     "note-not-trusted": (
         "No log of the trust file has signed this checkpoint.",
-        "信任文件中的日志均未签署此检查点。",
+        "信任文件中的账本均未签署此检查点。",
     ),
     "checkpoint-malformed": ("The signed text is not a checkpoint: {cause}.", "所签文本不是检查点：{cause}。"),
     "checkpoint-foreign": (
         "The checkpoint names the log {origin}, but {key} signed it.",
-        "检查点所称日志为 {origin}，而签署者为 {key}。",
+        "检查点所称账本为 {origin}，而签署者为 {key}。",
     ),
     # 3 the witnesses
     "quorum-missing": (
@@ -50,7 +50,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "proof-malformed": ("The inclusion proof does not fit its tree: {cause}.", "包含证明与树不符：{cause}。"),
     "proof-wrong": (
         "The log does not hold this statement at index {index}: the proof leads to another root.",
-        "日志在序号 {index} 处没有此声明：证明导向另一树根。",
+        "账本在序号 {index} 处没有此声明：证明导向另一树根。",
     ),
     # 5 the envelope
     "envelope-malformed": ("The statement's envelope is not DSSE: {cause}.", "声明的信封不是 DSSE：{cause}。"),
@@ -70,11 +70,11 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     # 7 the group
     "group-path-missing": (
         "The statement covers {size} answers, and this certificate does not show the path of its own.",
-        "声明涵盖 {size} 个答复，而本证书未给出其路径。",
+        "声明涵盖 {size} 个答复，而本凭证未给出其路径。",
     ),
     "group-path-unasked": (
         "The statement covers one answer, and this certificate shows a path all the same.",
-        "声明只涵盖一个答复，而本证书仍给出路径。",
+        "声明只涵盖一个答复，而本凭证仍给出路径。",
     ),
     "group-path-malformed": ("The answer's path does not fit its group: {cause}.", "答复路径与组不符：{cause}。"),
     "group-path-wrong": (
@@ -90,7 +90,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "answer-other": (
         "This certificate was made for another answer, or the answer was altered.",
-        "本证书属于另一答复，或答复已被改动。",
+        "本凭证属于另一答复，或答复已被改动。",
     ),
     # 9 the dates
     "from-the-future": ("{what} is dated {time}, which has not come yet.", "{what} 的时间为 {time}，尚未到来。"),

@@ -65,15 +65,15 @@ __all__ = [
 ]
 
 STEPS: tuple[tuple[str, str], ...] = (
-    ("the file is a tlog-proof@v1", "文件是 tlog-proof@v1"),
-    ("the checkpoint is signed by a trusted log", "检查点由受信日志签署"),
+    ("the file is a tlog-proof@v1", "文件为 tlog-proof@v1 格式"),
+    ("the checkpoint is signed by a trusted log", "检查点由受信账本签署"),
     ("the witnesses make the quorum", "见证方达到法定数"),
-    ("the log holds the statement at its index", "日志在该序号处存有此声明"),
+    ("the log holds the statement at its index", "账本在该序号处存有此声明"),
     ("the envelope is signed by a trusted key", "信封由受信密钥签署"),
     ("the statement is a release statement", "声明是出库声明"),
     ("the signed group holds the answer", "所签的组包含该答复"),
     ("the answer is the one that was certified", "答复即所证明的答复"),
-    ("no date lies in the future", "日期均已到来"),
+    ("no date lies in the future", "没有晚于当前的日期"),
 )
 
 _ANSWER_STEP = 8
@@ -328,8 +328,15 @@ def _parser(lang: Lang) -> argparse.ArgumentParser:
 
 _MARKS = {Outcome.PASSED: "+", Outcome.FAILED: "!", Outcome.NOT_ASKED: "-", Outcome.NOT_REACHED: " "}
 _WORDS = {
-    "zh": {"valid": "有效", "invalid": "无效", "alone": "声明无误；未核验任何答复", Outcome.NOT_ASKED: "（未要求）"},
+    "zh": {
+        "colon": "：",
+        "valid": "有效",
+        "invalid": "无效",
+        "alone": "声明无误；未核验任何答复",
+        Outcome.NOT_ASKED: "（未要求）",
+    },
     "en": {
+        "colon": ": ",
         "valid": "valid",
         "invalid": "NOT valid",
         "alone": "the statement is sound; no answer was checked",
@@ -341,12 +348,12 @@ _WORDS = {
 def _shown(name: str, verdict: Verdict, lang: Lang) -> str:
     words = _WORDS[lang]
     found = "valid" if verdict.answer_checked else "alone" if verdict.valid else "invalid"
-    lines = [f"{printable(name)}: {words[found]}"]
+    lines = [f"{printable(name)}{words['colon']}{words[found]}"]
     lines += [
         f"  {_MARKS[step.outcome]} {step.number} {step.name(lang)}{words.get(step.outcome, '')}"
         for step in verdict.steps
     ]
-    lines += [f"  {problem.code}: {problem.message(lang)}" for problem in verdict.problems]
+    lines += [f"  {problem.code}{words['colon']}{problem.message(lang)}" for problem in verdict.problems]
     return "".join(line + "\n" for line in lines)
 
 

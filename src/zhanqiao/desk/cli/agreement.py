@@ -12,6 +12,7 @@ from zhanqiao.agreements.lifecycle import Agreement, Altered
 from zhanqiao.agreements.states import NAMES
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli.given import text_of
+from zhanqiao.desk.cli.names import joined
 from zhanqiao.desk.cli.output import UNSURE_MARK, bold, show_data, show_line, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.desk.scenarios import all_services
@@ -64,7 +65,7 @@ def show(
         show_data([_listed(one, call.lang) for one in listed])
         return
     show_table(
-        ["乙方", "门", "目的", "状态", "剩余", "合约编号", "名称"]
+        ["乙方", "门", "用途", "状态", "剩余", "合约编号", "名称"]
         if call.lang == "zh"
         else ["resident", "doors", "purpose", "state", "left", "agreement", "name"],
         sorted(_row(one, call.lang) for one in listed),
@@ -82,7 +83,7 @@ def _row(agreement: Agreement | Altered, lang: Lang) -> list[str]:
         return ["-", "-", "-", agreement.refusal.reasons[0].code, "-", agreement.id, "-"]
     contract, (zh, en) = agreement.contract, NAMES[agreement.state]
     left = "-" if agreement.remaining is None else str(agreement.remaining)
-    doors = " ".join(contract.doors)
+    doors = ("、" if lang == "zh" else " ").join(contract.doors)
     # One word, whatever it is: people cut columns.
     state = agreement.recipient_out[0].code if agreement.recipient_out else zh if lang == "zh" else en
     return [contract.resident, doors, contract.purpose, state, left, agreement.id, contract.name]
@@ -125,17 +126,17 @@ def _show(call: Call, agreement: Agreement) -> None:
     if agreement.filed:
         call.say("  已备案", "  filed with the authority")
     call.say(f"  甲方 {contract.issuer}，乙方 {contract.resident}", f"  {contract.issuer} grants {contract.resident}")
-    sealed = ", ".join(f"{one.organisation}/{one.person}" for one in agreement.seals) or "-"
-    missing = ", ".join(agreement.missing_seals) or "-"
+    sealed = joined(call.lang, (f"{one.organisation}/{one.person}" for one in agreement.seals)) or "-"
+    missing = joined(call.lang, agreement.missing_seals) or "-"
     call.say(f"  已签章：{sealed}；待签章：{missing}", f"  sealed by: {sealed}; seal missing: {missing}")
     for part in contract.granted:
-        items = ", ".join(part.items)
+        items = joined(call.lang, part.items)
         if part.department in agreement.held_items_by:
             call.say(f"  暂停使用：{part.dataset}（{items}）", f"  held back: {part.dataset} ({items})")
             continue
         call.say(f"  统计可用：{part.dataset}（{items}）", f"  statements may use: {part.dataset} ({items})")
         if unanswered := _in_no_cube(part):
-            names = ", ".join(unanswered)
+            names = joined(call.lang, unanswered)
             call.say(
                 f"  ? 不在任何立方体中，语句问及即被拒绝：{names}",
                 f"  ? in no cube, so that no statement about them is answered: {names}",
@@ -143,7 +144,7 @@ def _show(call: Call, agreement: Agreement) -> None:
     for name in contract.services:
         call.say(f"  服务：{name}", f"  service: {name}")
     for part in contract.reads:
-        items = ", ".join(part.items) or "-"
+        items = joined(call.lang, part.items) or "-"
         if part.department in agreement.held_items_by:
             call.say(
                 f"  暂停服务读取：{part.dataset}（{items}）", f"  held back from services: {part.dataset} ({items})"

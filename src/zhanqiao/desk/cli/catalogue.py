@@ -54,7 +54,7 @@ def add(
     )
     if not dataset.subject_kinds:
         call.say(
-            "数据集不涉及任何主体：再小的分组也会显示。若涉及个人或企业，请立即以更正后的契约重新编目，再入库。",
+            "契约声明不涉及任何主体：再小的分组也会显示。若涉及个人或企业，请立即以更正后的契约重新编目，再入库。",
             "About nobody, it says: groups are shown however small. If it is about people or enterprises, describe it anew "
             "before it is loaded.",
         )

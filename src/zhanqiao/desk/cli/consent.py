@@ -15,7 +15,8 @@ from zhanqiao.agreements import consents
 from zhanqiao.agreements.consents import Consent
 from zhanqiao.catalogue import shelf
 from zhanqiao.desk.cli.given import id_from_input, text_of
-from zhanqiao.desk.cli.output import DONE_MARK, FdOption, show_data, show_line
+from zhanqiao.desk.cli.names import joined
+from zhanqiao.desk.cli.output import DONE_MARK, FdOption, show_data
 from zhanqiao.desk.cli.people import PublicOption
 from zhanqiao.desk.cli.session import Call, command, open_key
 from zhanqiao.desk.scenarios import service_named
@@ -153,8 +154,9 @@ def _show(call: Call, consent: Consent) -> None:
         f"{consent.issuer} lets {consent.recipient} use {consent.service} for {consent.purpose} until {until}",
     )
     for dataset, items in sorted(consent.items.items()):
-        show_line(f"  {dataset}: {', '.join(sorted(items))}")
-    call.say(f"  剩余次数：{left} / {consent.uses}", f"  uses left: {left} of {consent.uses}")
+        listed = joined(call.lang, sorted(items))
+        call.say(f"  {dataset}：{listed}", f"  {dataset}: {listed}")
+    call.say(f"  剩余次数：{left}（共 {consent.uses} 次）", f"  uses left: {left} of {consent.uses}")
 
 
 def _show_key(call: Call, key: ConsentKey) -> None:

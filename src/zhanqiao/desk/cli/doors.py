@@ -12,13 +12,16 @@ import typer
 
 from zhanqiao.agreements import consents
 from zhanqiao.desk.answers import check_folder, write_release
+from zhanqiao.desk.cli import names
 from zhanqiao.desk.cli.asking import Asking, asking
 from zhanqiao.desk.cli.given import id_from_input, ids_from_input, text_of
 from zhanqiao.desk.cli.output import bold, show_data, show_line, show_table
 from zhanqiao.desk.question import Question, Verb
+from zhanqiao.desk.scenarios import find_service
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.requests import RequestId
+from zhanqiao.terms.services import Service
 
 AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
@@ -118,7 +121,7 @@ def _repeatable(call: Asking, request: RequestId) -> Iterator[None]:
     except typer.Exit:  # a refusal, which was told
         raise
     except Exception:
-        zh = f"请求 {request}：请加 --request {request} 重复；已计的费不再计"
+        zh = f"请求 {request}：请加 --request {request} 重复；已计次的不再计次"
         en = f"Request {request}: repeat it with --request {request}; what was charged is not charged again"
         typer.echo(zh if call.lang == "zh" else en, err=True)
         raise
@@ -155,13 +158,35 @@ def _show_table(call: Asking, answer: dict[str, object]) -> None:
         call.say(*_WITHHELD[str(entry["rule"])])
 
 
-def _show_outcome(_: Asking, answer: dict[str, object]) -> None:
+def _show_outcome(call: Asking, answer: dict[str, object]) -> None:
+    service = find_service(str(answer["service"]))
     results = answer.get("results")
     if isinstance(results, list):
         counted = Counter(str(result.get("outcome", result["status"])) for result in results)
-        for name, count in sorted(counted.items()):
-            show_line(f"  {name}: ", bold(f"{count:,}"))
+        for code, count in sorted(counted.items()):
+            _show_field(call, names.with_name(call.lang, code, names.ANSWERS["outcome"]), f"{count:,}")
     for name, value in answer.items():
         if name not in {"results", "status", "request"}:
-            shown = (", ".join(map(str, value)) or "none") if isinstance(value, list) else value
-            show_line(f"  {name}: ", bold(shown))
+            _show_field(call, _label(call, service, name), _told(call, service, name, value))
+
+
+def _show_field(call: Asking, label: str, told: str) -> None:
+    show_line(f"  {label}：" if call.lang == "zh" else f"  {label}: ", bold(told))
+
+
+def _label(call: Asking, service: Service | None, name: str) -> str:
+    """Return what a field is called: as its service declares it, else by its bare name."""
+    if call.lang == "en" or service is None:
+        return name
+    return "服务" if name == "service" else next((field.zh for field in service.output if field.name == name), name)
+
+
+def _told(call: Asking, service: Service | None, name: str, value: object) -> str:
+    """Return what a field says: codes, with their names where they have one."""
+    known = {service.name: service.zh} if service and name == "service" else names.ANSWERS.get(name, {})
+    if isinstance(value, list):
+        listed = names.joined(call.lang, (names.with_name(call.lang, str(one), known) for one in value))
+        return listed or ("无" if call.lang == "zh" else "none")
+    if value is None and call.lang == "zh":
+        return "无"
+    return names.with_name(call.lang, str(value), known)

@@ -149,7 +149,7 @@ def reason(call: Call, index: Annotated[int, typer.Argument(min=0, help="Number 
         return
     for one in reasons:
         show_line(bold(one.code), "  ", one.message(call.lang))
-    call.say("已记入账本：何人启封", "The ledger says who opened it")
+    call.say("启封人已记入账本", "The ledger says who opened it")
 
 
 def _say_none(call: Call, wanted: _Wanted) -> None:

@@ -23,6 +23,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from zhanqiao.desk.cli.names import remedy_of
 from zhanqiao.ledger.problems import printable
 from zhanqiao.terms.canonical import plain
 from zhanqiao.terms.refusals import Lang, Reason, Refusal
@@ -155,7 +156,7 @@ def print_refusal(refusal: Refusal, lang: Lang, *, as_json: bool) -> None:
 
 def show_reason(reason: Reason, lang: Lang, mark: Text) -> None:
     """Print one reason and its remedy."""
-    show_told(reason.code, reason.message(lang), reason.remedy(lang), mark)
+    show_told(reason.code, reason.message(lang), remedy_of(reason, lang), mark)
 
 
 def show_told(code: str, message: str, remedy: str, mark: Text) -> None:

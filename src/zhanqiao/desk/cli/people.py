@@ -12,6 +12,7 @@ import typer
 
 from zhanqiao.desk import founding
 from zhanqiao.desk.cli.given import id_from_input, text_of
+from zhanqiao.desk.cli.names import KINDS, ROLES, state_of, with_name
 from zhanqiao.desk.cli.output import (
     DONE_MARK,
     FdOption,
@@ -135,7 +136,7 @@ def show(call: Call) -> None:
         return
     show_table(
         ["机构", "类型", "准入", "名称"] if call.lang == "zh" else ["organisation", "kind", "admission", "name"],
-        [[one.id, one.kind.value, one.admission or "-", one.name] for one in organisations],
+        [[one.id, with_name(call.lang, one.kind, KINDS), _admission_of(call, one), one.name] for one in organisations],
     )
     show_line()
     show_table(
@@ -184,7 +185,16 @@ def _show_organisation(call: Call, one: Organisation) -> None:
     if call.as_json:
         show_data({"status": "registered", "organisation": one.id, "kind": one.kind, "admission": one.admission})
         return
-    show_line(DONE_MARK, f" {one.id}: {one.kind.value}, {one.admission or '-'}")
+    kind, admission = with_name(call.lang, one.kind, KINDS), _admission_of(call, one)
+    call.say(
+        f"{one.id}：{kind}" + (f"，{admission}" if one.admission else ""),
+        f"{one.id}: {kind}, {admission}",
+        mark=DONE_MARK,
+    )
+
+
+def _admission_of(call: Call, one: Organisation) -> str:
+    return "-" if one.admission is None else state_of(call.lang, one.admission)
 
 
 def _show_person(call: Call, one: Person) -> None:
@@ -201,7 +211,8 @@ def _show_person(call: Call, one: Person) -> None:
 
 
 def _roles_of(call: Call, one: Person) -> str:
-    return (" ".join(sorted(one.roles)) or "-") + _left(call, one)
+    roles = (with_name(call.lang, role, ROLES) for role in sorted(one.roles))
+    return (("、" if call.lang == "zh" else " ").join(roles) or "-") + _left(call, one)
 
 
 def _left(call: Call, one: Person) -> str:

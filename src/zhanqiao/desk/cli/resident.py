@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.cli.output import DONE_MARK, JsonOption, LangOption, language, say, show_data, show_line, show_table
+from zhanqiao.desk.cli.names import state_of
+from zhanqiao.desk.cli.output import DONE_MARK, JsonOption, LangOption, language, say, show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
 from zhanqiao.identity import residents
 from zhanqiao.identity.admission import CRITERIA
@@ -34,7 +35,7 @@ def show(call: Call, organisation: OrganisationArgument) -> None:
     if call.as_json:
         show_data({"organisation": one.id, "admission": one.admission, "evidence": evidence})
         return
-    show_line(f"{one.id}: {one.admission}")
+    call.say(*_stands(one))
     show_table(
         ["标准", "证明"] if call.lang == "zh" else ["criterion", "evidence"],
         [
@@ -79,4 +80,10 @@ def _show(call: Call, one: Organisation) -> None:
     if call.as_json:
         show_data({"status": "done", "organisation": one.id, "admission": one.admission})
         return
-    show_line(DONE_MARK, f" {one.id}: {one.admission}")
+    call.say(*_stands(one), mark=DONE_MARK)
+
+
+def _stands(one: Organisation) -> tuple[str, str]:
+    """Say in both languages where an organisation stands in its admission."""
+    assert one.admission is not None, "an applicant has a state"
+    return f"{one.id}：{state_of('zh', one.admission)}", f"{one.id}: {state_of('en', one.admission)}"

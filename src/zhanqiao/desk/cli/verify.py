@@ -113,7 +113,7 @@ def _show(file: Path, verdict: Verdict, lang: Lang) -> None:
         beside = answer_path(file).name
         say(
             lang,
-            f"  声明无误；未核验任何答复：旁边没有 {beside}",
+            f"  声明无误；未核验任何答复：凭证旁没有 {beside}。",
             f"  The statement is sound; no answer was checked: {beside} does not lie beside it.",
         )
 
@@ -127,7 +127,7 @@ def _show_contents(said: Mapping[str, Any], lang: Lang) -> None:
         ("用途", "purpose", said["purpose"]),
         ("签发", "issued", said["issued"]),
         ("数据批次", "data", ", ".join(map(str, said["snapshot"].values()))),
-        ("计费", "charged", ", ".join(f"{unit} {count}" for unit, count in said["charge"].items())),
+        ("计次", "charged", ", ".join(f"{unit} {count}" for unit, count in said["charge"].items())),
         ("提问摘要", "question", said["statement_or_artifact_digest"]),
     )
     for zh, en, value in lines:

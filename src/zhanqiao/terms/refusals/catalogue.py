@@ -186,7 +186,7 @@ ROWS: dict[str, Rule] = {
     ),
     "contract-condition-missing": _contract(
         "what is conditional names its condition.",
-        "有条件的，须写明条件。",
+        "属有条件开放（共享）的，须写明条件。",
         "Add {{property: {property}, value: ...}}.",
         "请补充 {{property: {property}, value: ...}}。",
     ),
