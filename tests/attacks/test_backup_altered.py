@@ -400,7 +400,7 @@ def test_keys_are_wanted_whole(backup, keys, tmp_path):
     shutil.copytree(keys, cut)
     (cut / "vault" / "kek.key").unlink()
     assert refused(restore(backup, home, cut, None), home) == ["keys-unreadable"]
-    assert refused(restore(backup, home, tmp_path / "nowhere", None), home) == ["keys-unreadable"]
+    assert refused(restore(backup, home, tmp_path / "nowhere", None), home) == ["keys-not-there"]
 
 
 def test_a_folder_that_is_in_use_is_not_restored_into(backup, pier):

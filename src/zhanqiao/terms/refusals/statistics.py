@@ -319,7 +319,7 @@ ROWS: dict[str, Rule] = {
     # --- what it means -----------------------------------------------------------------------------
     "statement-dataset-not-granted": Rule(
         "There is no dataset {dataset} within this agreement.",
-        "本协议范围内没有数据集 {dataset}。",
+        "本合约范围内没有数据集 {dataset}。",
         "{meant_en}Granted are: {granted}.",
         "{meant_zh}已授权的数据集：{granted}。",
         # The same whether nobody has such a dataset or others have it: a stranger learns nothing of either.
@@ -330,13 +330,13 @@ ROWS: dict[str, Rule] = {
         "The dataset {dataset} has no item {item}.",
         "数据集 {dataset} 没有信息项 {item}。",
         "{meant_en}Items within your agreement: {granted}.",
-        "{meant_zh}协议范围内的信息项：{granted}。",
+        "{meant_zh}合约范围内的信息项：{granted}。",
     ),
     "statement-item-not-granted": Rule(
         "The agreement does not cover the item {item} of {dataset}.",
-        "协议不包含 {dataset} 的信息项 {item}。",
+        "合约不包含 {dataset} 的信息项 {item}。",
         "Items within your agreement: {granted}. Another item needs an agreement that names it.",
-        "协议范围内的信息项：{granted}。使用其他信息项须另签协议。",
+        "合约范围内的信息项：{granted}。使用其他信息项须另签合约。",
     ),
     "statement-item-forbidden": Rule(
         "The item {item} of {dataset} can stand in no statement: it identifies somebody, or its department gave it no capability.",
