@@ -5,7 +5,7 @@ A scenario publishes a `Service` by entry point; the decisions door runs it. The
 to an outcome, and the door lets nothing out that the output schema does not name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -62,10 +62,18 @@ class Field:
     name: str
     zh: str
     values: tuple[str, ...] = ()  # the enumeration; empty for a date
+    names: tuple[tuple[str, str], ...] = ()  # value -> what it is called in Chinese, where it does not speak for itself
     is_date: bool = False
     is_month: bool = False
     many: bool = False  # a list of values of the enumeration
     optional: bool = False
+
+    @classmethod
+    def named(
+        cls, name: str, zh: str, names: Mapping[str, str], *, many: bool = False, optional: bool = False
+    ) -> "Field":
+        """Return an enumeration whose values have names."""
+        return cls(name, zh, tuple(names), many=many, optional=optional, names=tuple(names.items()))
 
 
 @dataclass(frozen=True)

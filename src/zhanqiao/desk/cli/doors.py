@@ -164,7 +164,8 @@ def _show_outcome(call: Asking, answer: dict[str, object]) -> None:
     if isinstance(results, list):
         counted = Counter(str(result.get("outcome", result["status"])) for result in results)
         for code, count in sorted(counted.items()):
-            _show_field(call, names.with_name(call.lang, code, names.ANSWERS["outcome"]), f"{count:,}")
+            known = {**names.UNANSWERED, **_names_of(service, "outcome")}
+            _show_field(call, names.with_name(call.lang, code, known), f"{count:,}")
     for name, value in answer.items():
         if name not in {"results", "status", "request"}:
             _show_field(call, _label(call, service, name), _told(call, service, name, value))
@@ -181,9 +182,14 @@ def _label(call: Asking, service: Service | None, name: str) -> str:
     return "服务" if name == "service" else next((field.zh for field in service.output if field.name == name), name)
 
 
+def _names_of(service: Service | None, name: str) -> dict[str, str]:
+    fields = () if service is None else service.output
+    return next((dict(field.names) for field in fields if field.name == name), {})
+
+
 def _told(call: Asking, service: Service | None, name: str, value: object) -> str:
     """Return what a field says: codes, with their names where they have one."""
-    known = {service.name: service.zh} if service and name == "service" else names.ANSWERS.get(name, {})
+    known = {service.name: service.zh} if service and name == "service" else _names_of(service, name)
     if isinstance(value, list):
         listed = names.joined(call.lang, (names.with_name(call.lang, str(one), known) for one in value))
         return listed or ("无" if call.lang == "zh" else "none")

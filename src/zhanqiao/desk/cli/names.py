@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What codes are called in Chinese wherever the command line shows them to people: one table. Data keep the bare codes.
 
-The words are those of the glossary. A code that has no name here, such as one of a city's own scenario, stands alone.
+The words are those of the glossary. What a service answers is named where the service is declared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,40 +35,8 @@ ADMISSIONS: Mapping[str, str] = {
     Admission.RESIDENT: "已入驻",
     Admission.EXIT: "已退出",
 }
-# What services answer, by the field that says it.
-ANSWERS: Mapping[str, Mapping[str, str]] = {
-    "outcome": {
-        "certified": "已认证",
-        "suspect": "存疑",
-        "undetermined": "无法认定",
-        "favourable": "良好",
-        "review": "须审查",
-        "not-answered": "不予答复",
-    },
-    "precheck": {"PASS": "通过", "TO_MANUAL": "转人工审查"},
-    "evidence_class": {
-        "biometric": "生物特征认证",
-        "community": "社区",
-        "medical": "医疗",
-        "travel": "出行",
-        "death": "死亡",
-        "sentence": "服刑",
-    },
-    "reasons": {
-        "negative": "有死亡或服刑记录",
-        "conflict": "记录相互矛盾",
-        "no_evidence": "没有依据",
-        "expired": "依据已过期",
-    },
-    "next_step": {
-        "none": "无需办理",
-        "officer_reviews": "经办人员核实",
-        "self_certification": "本人自助认证",
-        "bank_decides": "由银行决定",
-        "credit_officer_reviews": "银行信贷人员审查",
-        "ask_source_department": "向数源部门查询",
-    },
-}
+# What becomes of one of many in a batch where the service says nothing.
+UNANSWERED: Mapping[str, str] = {"not-answered": "不予答复"}
 
 
 def with_name(lang: Lang, code: str, names: Mapping[str, str]) -> str:

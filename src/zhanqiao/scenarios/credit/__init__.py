@@ -7,15 +7,13 @@ Never leaves: tax returns, invoices, rows of employees, counterparties, the owne
 from zhanqiao.scenarios.credit.evidence import EVIDENCE
 from zhanqiao.scenarios.credit.features import FEATURES, UNKNOWN
 from zhanqiao.scenarios.credit.rules import (
-    ASK_SOURCE,
     BANDS,
-    BANK_DECIDES,
     FAVOURABLE,
-    OFFICER_REVIEWS,
     PACK,
     PASS,
     REASONS,
     REVIEW,
+    STEPS,
     TO_MANUAL,
     UNDETERMINED,
     decide,
@@ -32,11 +30,11 @@ enterprise_credit = Service(
     purposes=("credit-precheck",),
     needs_consent=True,
     output=(
-        Field("outcome", "结论", (FAVOURABLE, REVIEW, UNDETERMINED)),
-        Field("precheck", "预审结果", (PASS, TO_MANUAL)),
+        Field.named("outcome", "结论", {FAVOURABLE: "良好", REVIEW: "须审查", UNDETERMINED: "无法认定"}),
+        Field.named("precheck", "预审结果", {PASS: "通过", TO_MANUAL: "转人工审查"}),
         Field("band", "评分等级", (*(name for name, _ in BANDS), UNKNOWN)),
-        Field("reasons", "原因代码", tuple(REASONS), many=True),
-        Field("next_step", "下一步", (BANK_DECIDES, OFFICER_REVIEWS, ASK_SOURCE)),
+        Field.named("reasons", "原因代码", {code: zh for code, (zh, _) in REASONS.items()}, many=True),
+        Field.named("next_step", "下一步", STEPS),
         *(feature.field for feature in FEATURES),
     ),
     pack=PACK,

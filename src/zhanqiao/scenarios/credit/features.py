@@ -20,6 +20,21 @@ AMOUNTS = ("none", "under_10k", "10k_100k", "100k_1m", "over_1m")  # yuan
 CHANGE_RATES = ("down_over_50", "down_20_50", "down_5_20", "stable", "up_5_20", "up_over_20")  # percent
 YEARS = ("under_1", "1_3", "3_5", "5_10", "over_10")
 
+# Figures and the codes of other standards speak for themselves.
+_ZH = {
+    UNKNOWN: "未知",
+    **dict(zip(FLAGS, ("否", "是"), strict=True)),
+    **dict(zip(AMOUNTS, ("无", "1 万元以下", "1 万至 10 万元", "10 万至 100 万元", "100 万元以上"), strict=True)),
+    **dict(
+        zip(
+            CHANGE_RATES,
+            ("下降 50% 以上", "下降 20% 至 50%", "下降 5% 至 20%", "平稳", "上升 5% 至 20%", "上升 20% 以上"),
+            strict=True,
+        )
+    ),
+    **dict(zip(YEARS, ("不足 1 年", "1 至 3 年", "3 至 5 年", "5 至 10 年", "10 年以上"), strict=True)),
+}
+
 _AMOUNT_STEPS = (Decimal(0), Decimal(10_000), Decimal(100_000), Decimal(1_000_000))
 _RATE_STEPS = (Decimal("-0.5"), Decimal("-0.2"), Decimal("-0.05"), Decimal("0.05"), Decimal("0.2"))
 _YEAR_STEPS = (1, 3, 5, 10)
@@ -41,7 +56,8 @@ class Feature:
     @property
     def field(self) -> Field:
         """Return the feature as a field of the output schema."""
-        return Field(self.name, self.zh, (*self.values, UNKNOWN))
+        values = (*self.values, UNKNOWN)
+        return Field(self.name, self.zh, values, names=tuple((one, _ZH[one]) for one in values if one in _ZH))
 
 
 def features_of(known: Known, at: date) -> dict[str, str]:

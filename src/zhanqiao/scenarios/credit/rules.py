@@ -15,6 +15,7 @@ PACK = "enterprise-credit/1.0.0"
 PASS, TO_MANUAL = "PASS", "TO_MANUAL"
 FAVOURABLE, REVIEW, UNDETERMINED = "favourable", "review", "undetermined"
 BANK_DECIDES, OFFICER_REVIEWS, ASK_SOURCE = "bank_decides", "credit_officer_reviews", "ask_source_department"
+STEPS = {BANK_DECIDES: "由银行决定", OFFICER_REVIEWS: "银行信贷人员审查", ASK_SOURCE: "向数源部门查询"}
 # A band starts at its score; the last one goes to a person.
 BANDS = (("A", 90), ("B", 75), ("C", 60), ("D", 0))
 

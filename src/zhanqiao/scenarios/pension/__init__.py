@@ -6,13 +6,12 @@ On duty, for the roster of those who draw a pension. Never leaves: hospital, dia
 
 from zhanqiao.scenarios.pension.rules import (
     CERTIFIED,
-    NOTHING,
-    OFFICER_REVIEWS,
+    CLASSES,
     PACK,
     REASONS,
     ROSTER,
     ROSTER_WHERE,
-    SELF_CERTIFICATION,
+    STEPS,
     SUSPECT,
     TRACES,
     UNDETERMINED,
@@ -22,8 +21,6 @@ from zhanqiao.terms.scenarios import Scenario
 from zhanqiao.terms.services import Field, Service
 from zhanqiao.terms.subjects import SubjectKind
 
-_CLASSES = tuple(dict.fromkeys(trace.evidence_class for trace in TRACES))
-
 silent_certification = Service(
     name="silent-certification",
     zh="静默养老认证",
@@ -32,13 +29,13 @@ silent_certification = Service(
     purposes=("pension-certification",),
     needs_consent=False,
     output=(
-        Field("outcome", "认证结果", (CERTIFIED, SUSPECT, UNDETERMINED)),
+        Field.named("outcome", "认证结果", {CERTIFIED: "已认证", SUSPECT: "存疑", UNDETERMINED: "无法认定"}),
         # A month, not a day: the day would tell the exact day of the last sign.
         Field("valid_until", "资格有效期至", is_month=True, optional=True),
-        Field("evidence_class", "依据类别", _CLASSES, optional=True),
+        Field.named("evidence_class", "依据类别", CLASSES, optional=True),
         Field("evidence_month", "依据月份", is_month=True, optional=True),
-        Field("reasons", "原因代码", REASONS, many=True),
-        Field("next_step", "下一步", (NOTHING, OFFICER_REVIEWS, SELF_CERTIFICATION)),
+        Field.named("reasons", "原因代码", REASONS, many=True),
+        Field.named("next_step", "下一步", STEPS),
     ),
     pack=PACK,
     decide=decide,

@@ -17,10 +17,16 @@ TERM_MONTHS = 12
 
 CERTIFIED, SUSPECT, UNDETERMINED = "certified", "suspect", "undetermined"
 NEGATIVE, CONFLICT, NO_EVIDENCE, EXPIRED = "negative", "conflict", "no_evidence", "expired"
-REASONS = (NEGATIVE, CONFLICT, NO_EVIDENCE, EXPIRED)
+REASONS = {
+    NEGATIVE: "有死亡或服刑记录",
+    CONFLICT: "记录相互矛盾",
+    NO_EVIDENCE: "没有依据",
+    EXPIRED: "依据已过期",
+}
 # Next steps, each with a person or by the pensioner: nothing, a look by an officer, or self-certification (face) with
 # community service and a visit after it, within the three months of the warning period.
 NOTHING, OFFICER_REVIEWS, SELF_CERTIFICATION = "none", "officer_reviews", "self_certification"
+STEPS = {NOTHING: "无需办理", OFFICER_REVIEWS: "经办人员核实", SELF_CERTIFICATION: "本人自助认证"}
 
 # In order of preference where two traces fall on the same day: the body itself, a visit, care, a checked passage. Taps of
 # a transit card and purchases at a pharmacy are left out: a relative may run the errand.
@@ -35,6 +41,14 @@ TRACES: tuple[Trace, ...] = (
     Trace("vaccination", "medical"),
     Trace("rail_air_trip", "travel"),
 )
+CLASSES = {
+    "death": "死亡",
+    "sentence": "服刑",
+    "biometric": "生物特征认证",
+    "community": "社区",
+    "medical": "医疗",
+    "travel": "出行",
+}
 WEAK = ("transit_trip", "pharmacy_purchase")
 
 # Who must be certified: those paid or suspended, not those whose pension has ended.
