@@ -139,7 +139,7 @@ def faults_page() -> str:
         "",
         "Generated from `zhanqiao.intake.checks`. What is wrong with a row of a delivery, as the report of `intake load`, the",
         "list of `--faults` and `intake faults` tell it: never with the value. A row with any of these goes to quarantine.",
-        "`blank` stands in quarantines of versions before 0.2 only.",
+        "`blank` stands in quarantines of former versions only.",
         "归集报告、问题清单与 `intake faults` 所用的代码；有任一问题的行进入隔离区，报告不含数据值。",
         "",
         "| code 代码 | | |",

@@ -205,6 +205,8 @@ def _open_socket(pier: Pier) -> None:
         (_stray("vault/scratch/k"), "contents key-copied"),
         (_holding("vault/scratch/chen.share", Share("1a2b", 3, bytes(16)).written()), "contents key-copied"),
         (_holding("quarantine/a/b/1.sealed", "市南区,王伟\n"), "contents right-unsealed"),
+        (_holding("vault/segments/departments/zz.duckdb", "市南区,王伟\n"), "contents right-unsealed"),
+        (_holding("quarantine/party_members/b/1.sealed", "市南区,王伟\n"), "contents right-unsealed"),
         (_holding("vault/segments/zz/zz.duckdb", "市南区,王伟\n"), "contents right-unsealed"),
         (_stray("vault/segments/pension_enrolment/rows.parquet"), "strays file-stray"),
         (_stray("public/kek.key"), "strays file-stray"),

@@ -103,6 +103,8 @@ def test_what_people_did_is_what_the_log_tells(busy: Pier) -> None:
         ("UPDATE catalogue_standing SET snapshot_id = NULL WHERE dataset = 'firm_turnover'", "dataset firm_turnover"),
         ("UPDATE catalogue_high_water SET count = 0", "high-water mark "),
         ("UPDATE catalogue_snapshot SET segments = '[]' WHERE dataset = 'firm_turnover'", "snapshot "),
+        # Of which files a delivery is made: emptied, each could be appended once more.
+        ("UPDATE catalogue_snapshot SET files = '[]' WHERE dataset = 'firm_turnover'", "snapshot "),
     ],
 )
 def test_a_row_is_rewritten(busy: Pier, statement: str, sentence: str) -> None:

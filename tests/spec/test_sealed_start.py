@@ -33,6 +33,7 @@ from zhanqiao.ledger.book import founding
 from zhanqiao.ledger.cosigning import Witness
 from zhanqiao.ledger.replay import facts_of
 from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.terms.refusals import Refusal
 
 CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
 STATEMENT = "SELECT district, count(*) AS people FROM pension_enrolment GROUP BY district"
@@ -131,6 +132,60 @@ def test_a_split_that_fails_leaves_keys_and_their_custodians_as_they_were(
         if anew:
             assert seal(pier.home) is None
             assert done(unseal(pier.home, [file.read_text() for file in former.values()])) == CUSTODIANS[:2]
+    finally:
+        shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
+
+
+def _after_its_name(real, *_words):
+    """The seal has its name, and the disk says that it may not last."""
+
+    def written(path: Path, content: bytes, **more: object) -> None:
+        real(path, content, **more)
+        if path.name == sealed_keys.SEALED:
+            raise OSError(5, "Input/output error")
+
+    return written
+
+
+def _while_removing(real, left: int):
+    """Interrupted, or refused by the disk, when so many plain keys are gone."""
+    gone = []
+
+    def unlink(path: Path) -> None:
+        if len(gone) == left:
+            raise KeyboardInterrupt
+        gone.append(path)
+        real(path)
+
+    return unlink
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["first", "anew"])
+@pytest.mark.parametrize("at", ["named", 0, 1, 2])
+def test_a_split_that_fails_late_is_in_force_with_its_shares(
+    pier: Pier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool, at: str | int
+) -> None:
+    """Once the new seal has its name nothing else opens the keys: its shares stay, whatever fails after it."""
+    if anew:
+        done(split_keys(pier.house, 2, CUSTODIANS[:2], tmp_path / "former", "sysadmin"))
+        # As if a split before had died while it removed them.
+        for name in sealed_keys.FILES:
+            (pier.home / "keys" / name).write_bytes((sealed_keys.memory_of(pier.home) / name).read_bytes())
+    try:
+        with monkeypatch.context() as patched, pytest.raises((OSError, KeyboardInterrupt)):
+            if at == "named":
+                patched.setattr(durable, "write_whole", _after_its_name(durable.write_whole))
+            else:
+                late = _while_removing(sealed_keys._unlink_and_overwrite, int(at))
+                patched.setattr(sealed_keys, "_unlink_and_overwrite", late)
+            split_keys(pier.house, 3, CUSTODIANS, tmp_path / "shares", "sysadmin")
+        assert not pier.events("keys.split-failed")
+        # The machine is switched off.
+        shutil.rmtree(sealed_keys.memory_of(pier.home))
+        if isinstance(open_house(pier.home), Refusal):
+            shares = [(tmp_path / "shares" / f"{one}.share").read_text() for one in CUSTODIANS[:3]]
+            assert done(unseal(pier.home, shares)) == CUSTODIANS[:3]
+        audit(pier.reopened().house)
     finally:
         shutil.rmtree(sealed_keys.memory_of(pier.home), ignore_errors=True)
 
@@ -353,7 +408,7 @@ def test_by_command_line(pier: Pier, tmp_path: Path) -> None:
         assert "not sealed" in run("keys", "show").stdout
         assert json.loads(run("keys", "show", "--json").stdout) == {"status": "plain"}
         assert "keys-not-sealed" in run("keys", "unseal").stdout, "before anybody is asked for a share"
-        assert codes(sealed_keys.unopened(tmp_path / "none")) == ["no-deployment"]
+        assert codes(unseal(tmp_path / "none", [])) == codes(seal(tmp_path / "none")) == ["no-deployment"]
         made = run("keys", "split", *CUSTODIANS, "--threshold", "3", "--to", str(tmp_path / "s"), "--as", "sysadmin")
         assert made.returncode == 0, made.stdout
         shares = [(tmp_path / "s" / f"{one}.share").read_text() for one in CUSTODIANS]

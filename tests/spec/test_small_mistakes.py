@@ -112,6 +112,9 @@ def test_a_log_is_read_by_who_did_it_what_it_is_about_and_when(pier: Pier) -> No
     under = shown("--about", pier.agreements["statistics"])
     assert {"statistics.released", "agreement.sealed"} <= {one["kind"] for one in under}
     assert all(pier.agreements["statistics"] in json.dumps(one) for one in under if "released" not in one["kind"])
+    of_one = {one["kind"] for one in shown("--about", "pension_enrolment")}
+    assert {"catalogue.described", "intake.published", "statistics.released"} <= of_one
+    assert "statistics.released" not in {one["kind"] for one in shown("--about", "firm_turnover")}
     days = sorted({one["time"][:10] for one in whole})
     assert shown("--since", days[0], "--until", days[-1]) == whole
     assert shown("--since", days[-1]) == [one for one in whole if one["time"][:10] == days[-1]]

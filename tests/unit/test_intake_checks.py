@@ -397,6 +397,8 @@ LAST_X = "11010519491231002X"
         f"单号{'1' * 18}，办理人 {LAST_X}",
         f"{'1' * 18},{'2' * 18},{CITIZEN}",
         "代办人３７０２０２１９４９１２３１００３２",
+        f"①{CITIZEN}²",
+        "①３７０２０２１９４９１２３１００３２",
     ],
 )
 def test_a_citizen_id_is_not_stored_as_it_stands(text):

@@ -317,7 +317,7 @@ def _read_custom(node: Node, draft: _Draft, reading: Reading) -> None:
         draft.keep("cubes", _cubes(custom["cubes"][1], draft, reading))
         about_nobody = draft.values.get("subject_kinds") == () and draft.values.get("opening") in _NOT_FOR_ALL
         if about_nobody and not reading.kept:
-            # Nobody is counted in it, so that its smallest groups are shown. Versions before 0.2 took it.
+            # Nobody is counted in it, so that its smallest groups are shown. Former versions took it.
             reading.wrong("contract-cube-about-nobody", custom["opening"][0], f"{path}.opening")
     if "latest" in custom:
         draft.keep("latest", _latest(custom["latest"][1], draft, reading))

@@ -43,6 +43,7 @@ class _Snapshot:
     segments: str
     rows: object
     published: str | None
+    files: object
 
 
 class ShelfReplay:
@@ -124,7 +125,13 @@ class ShelfReplay:
             case "intake.published":
                 dataset, snapshot = said["dataset"], said["snapshot"]
                 self._snapshots[snapshot] = _Snapshot(
-                    dataset, said["contract"], said["batch"], said["segments"], facts["total"], at
+                    dataset,
+                    said["contract"],
+                    said["batch"],
+                    said["segments"],
+                    facts["total"],
+                    at,
+                    facts.get("files", 0),
                 )
                 self._replace(dataset, snapshot, event.time)
                 self._raise_marks(facts["held"])
@@ -173,4 +180,5 @@ def _held(row: SnapshotRow) -> _Snapshot:
     # The log names a delivery by its files; a row of an older version does not list them.
     batch = shelf.batch_digest(row.files) if row.files else row.batch_digest
     batch = batch if batch == row.batch_digest else f"{row.batch_digest} with the files of {batch}"
-    return _Snapshot(row.dataset, row.contract_id, batch, segments, row.rows, second(row.published))
+    published = second(row.published)
+    return _Snapshot(row.dataset, row.contract_id, batch, segments, row.rows, published, len(row.files))

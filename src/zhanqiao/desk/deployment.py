@@ -71,6 +71,8 @@ def taken(home: Path) -> Refusal | None:
             return refuse("home-inside", home=str(home), other=str(above))
     if (home / UNFINISHED).exists() and not (home / SETTINGS_FILE).exists():
         return refuse("home-unfinished", home=str(home))
+    if home.exists() and (refusal := of_another_user(home)) is not None:
+        return refusal
     if not home.exists() or (home.is_dir() and not any(home.iterdir())):
         return None
     return refuse("home-not-empty", home=str(home))

@@ -17,6 +17,7 @@ While all plain keys lie in keys/, the deployment is not sealed.
 
 import base64
 import binascii
+import errno
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -195,22 +196,36 @@ def split(home: Path, threshold: int, custodians: Sequence[str]) -> Split | Refu
 def put_in_force(home: Path, made: Split) -> Refusal | None:
     """Seal the disk and leave the keys open in memory. Whoever calls has the turn, and the shares last already.
 
-    Where it fails the former keys, and who opens them, are as they were, in memory too.
+    Where it fails before the seal has its name, the former keys, and who opens them, are as they were, in memory too.
+    After it (`is_in_force`) the new shares open them, whatever else failed.
     """
-    sealed, content = home / KEYS / SEALED, made.seal.to_bytes()
-    former = read_whole(sealed) if sealed.exists() else None
-    if (refusal := _open_in_memory(home, content, made.plain)) is not None:
+    former = _content(home / KEYS / SEALED)
+    if (refusal := _open_in_memory(home, made.seal.to_bytes(), made.plain)) is not None:
         return refusal
     try:
-        durable.write_whole(sealed, content)
+        durable.write_whole(home / KEYS / SEALED, made.seal.to_bytes())
     except BaseException:
-        if former is None:
-            shutil.rmtree(memory_of(home), ignore_errors=True)
-        else:
-            _open_in_memory(home, former, made.plain)
+        if not is_in_force(home, made.seal):
+            _put_back(home, former, made.plain)
         raise
     _remove_plain(home / KEYS)
     return None
+
+
+def is_in_force(home: Path, seal: Seal) -> bool:
+    """Whether the disk has this seal; where that cannot be told it may have, and its shares must stay."""
+    try:
+        return Seal.read(home / KEYS) == seal
+    except FileNotFoundError:
+        return False
+    except (OSError, KeyFault):
+        return True
+
+
+def _put_back(home: Path, former: bytes | None, plain: dict[str, bytes]) -> None:
+    """Bring memory to what it was; where it cannot be the former shares open the keys again."""
+    if former is None or _open_in_memory(home, former, plain) is not None:
+        shutil.rmtree(memory_of(home), ignore_errors=True)
 
 
 def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
@@ -253,6 +268,7 @@ def seal_again(home: Path) -> bool:
     """Take a sealed deployment's keys out of memory, and what was left of them there and on the disk.
 
     Returns whether anything lay in memory: open keys, those of one that died opening them, or of a folder that was moved.
+    Raises OSError where something stays there.
     """
     with turn(home):
         found = _sweep(home) + [path for path in _lying_in_memory(home) if _removed(path)]
@@ -267,7 +283,8 @@ def _lying_in_memory(home: Path) -> Iterator[Path]:
     for path in filter(_is_ours, sorted(MEMORY.glob("zhanqiao-*"))):
         former = Path(os.fsdecode(_content(path / _HOME) or b""))
         # A copy that is open elsewhere on this machine, for a rehearsal, is not this one.
-        moved = _content(path / SEALED) == sealed is not None and not (former / KEYS / SEALED).exists()
+        gone = former != Path() and not (former / KEYS / SEALED).exists()
+        moved = gone and sealed is not None and _content(path / SEALED) == sealed
         if moved or path.name.partition(".")[0] == _name_of(home):
             yield path
 
@@ -288,7 +305,9 @@ def _sweep(home: Path) -> list[Path]:
 
 def _removed(folder: Path) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
-    return not folder.exists()
+    if folder.exists():
+        raise OSError(errno.EBUSY, f"couldn't remove {folder}")
+    return True
 
 
 def _no_memory() -> Refusal | None:
@@ -325,15 +344,20 @@ def _remove_plain(keys: Path) -> None:
 
 
 def _unlink_and_overwrite(path: Path) -> None:
-    """Remove a file, and write over its blocks, where the file system and the disk write in place.
+    """Remove a file, and write over its blocks where that can be: the file system and the disk may write elsewhere.
 
     In this order: a file of zeros under its name would be taken for a key.
     """
-    with path.open("r+b") as file:
+    with ExitStack() as opened:
+        descriptor = None
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+            opened.callback(os.close, descriptor)
         path.unlink()
-        file.write(bytes(os.fstat(file.fileno()).st_size))
-        file.flush()
-        os.fsync(file.fileno())
+        if descriptor is not None:
+            with suppress(OSError):
+                os.write(descriptor, bytes(os.fstat(descriptor).st_size))
+                os.fsync(descriptor)
 
 
 def _key(secret: bytes, of_set: str) -> bytes:

@@ -49,7 +49,7 @@ CODES: dict[str, tuple[str, str]] = {
     "formula": ("begins like a spreadsheet formula", "以电子表格公式符号开头"),
     "character": ("a control character or a character lost earlier", "含控制字符或已丢失的字符"),
     "encoding": ("reads as two encodings with different characters", "同时符合两种编码，字符无法确定"),
-    # Told by versions before 0.2 of a line that is no row now; their quarantines say so still.
+    # Told by former versions of a line that is no row now; their quarantines say so still.
     "blank": ("a line without any value", "没有任何值的行"),
     "unique": ("stands more than once where it must be unique", "应唯一的值重复出现"),
 }

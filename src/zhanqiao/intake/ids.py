@@ -48,7 +48,7 @@ def hold_citizen_ids(texts: Texts) -> Mask:
         return found
     some = texts.array if len(places) == len(texts) else texts.array.take(pa.array(places))
     likely = pc.match_substring_regex(some, _FORM).to_numpy(zero_copy_only=False)
-    places, some = places[likely], pc.utf8_normalize(some.filter(pa.array(likely)), "NFKC")
+    places, some = places[likely], _with_ascii_digits(some.filter(pa.array(likely)))
     # One number of a text at a time, as long as there are others behind it.
     while len(places):
         numbers = pc.struct_field(pc.extract_regex(some, _EMBEDDED), "id")
@@ -59,6 +59,14 @@ def hold_citizen_ids(texts: Texts) -> Mask:
         places = places[~valid]
         some = pc.replace_substring_regex(some.filter(pa.array(~valid)), _EMBEDDED, "-", max_replacements=1)
     return found
+
+
+def _with_ascii_digits(texts: pa.Array) -> pa.Array:
+    """Return texts with full-width digits written in ASCII; other digits, as in ①, are marks of their own."""
+    if pc.any(pc.match_substring_regex(texts, "[０-９Ｘｘ]")).as_py():
+        for wide, narrow in zip("０１２３４５６７８９Ｘｘ", "0123456789Xx", strict=True):
+            texts = pc.replace_substring(texts, wide, narrow)
+    return texts
 
 
 def _check_each_spelling(kind: SubjectKind, texts: Texts) -> tuple[pa.Array, Mask]:

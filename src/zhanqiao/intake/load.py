@@ -176,7 +176,13 @@ def _publish(
     segments = (*(before.segments if before else ()), segment)
     held = house.vault.held() | kept
     rows = report.total
-    facts = {**_facts(dataset, report), "total": rows, "segments": shelf.segments_digest(segments), "held": held}
+    facts = {
+        **_facts(dataset, report),
+        "total": rows,
+        "files": len(delivery.files),
+        "segments": shelf.segments_digest(segments),
+        "held": held,
+    }
     try:
         with house.book.recording(Event("intake.published", by, request, facts)) as tx:
             if reasons := against():

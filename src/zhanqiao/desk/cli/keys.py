@@ -140,12 +140,12 @@ def shares_given(keys: Path, fd: int | None, lang: Lang) -> list[str] | Refusal:
     except (OSError, KeyFault) as cause:
         return refuse("keys-unreadable", cause=str(cause))
     words = ("第 {} 份（共需 {} 份）：", "Share {} of {}: ")[lang == "en"]
-    return [_typed(words.format(place, needed), lang) for place in range(1, needed + 1)]
+    return [_typed(words.format(place, needed), place, lang) for place in range(1, needed + 1)]
 
 
-def _typed(prompt: str, lang: Lang) -> str:
+def _typed(prompt: str, place: int, lang: Lang) -> str:
     """Ask for a share until it is written as one is: a slip is told at once, and to whom it belongs."""
     while not shares.is_one(typed := getpass.getpass(prompt)):
-        (reason,) = refuse("share-malformed", place=prompt.split()[1]).reasons
-        say(lang, reason.message(lang), reason.message(lang))
+        (reason,) = refuse("share-malformed", place=str(place)).reasons
+        typer.echo(reason.message(lang), err=True)
     return typed

@@ -45,7 +45,9 @@ class _Wanted(NamedTuple):
         if not self.about:
             return True
         facts = _told(book, event)
-        return any(str(facts[one]) == self.about for one in _ABOUT if one in facts)
+        datasets = facts.get("snapshot")  # of a release: dataset -> snapshot
+        read = set(datasets) if isinstance(datasets, Mapping) else set()
+        return self.about in read or any(str(facts[one]) == self.about for one in _ABOUT if one in facts)
 
 
 def _day(name: str, told: str) -> OptionInfo:

@@ -61,7 +61,7 @@ _WRITTEN = re.compile(
 )
 _KEYS_OF_PEOPLE = "people"
 # Where nothing lies but what is sealed; unfinished files and the engine's spill are gone when whoever writes them ends.
-_SEALED_ALL = re.compile(r"(vault/(segments|states|subjects|identities)|quarantine)/(?!.*(\.lock$|\.wal|part))")
+_SEALED_ALL = re.compile(r"(vault/(segments|states|subjects|identities)|quarantine)/.+(?<!\.lock)(?<!\.wal)(?<!\.part)")
 _MOST_KEY_FILE, _MOST_SHARES = 65_536, 4_096
 
 
@@ -158,13 +158,24 @@ def _contents(house: House) -> Iterator[Reason]:
     secret = _secrets(house)
     for path in sorted(house.home.rglob("*")):
         name = path.relative_to(house.home).as_posix()
-        if not path.is_file() or path.is_symlink() or name.startswith(f"{KEYS}/") or not path.stat().st_size:
+        if not path.is_file() or path.is_symlink() or name.startswith(f"{KEYS}/"):
             continue
-        if _SEALED_ALL.match(name):
-            if not begins_sealed(path):
-                yield Reason("right-unsealed", {"path": name})
-        elif path.stat().st_size <= _MOST_KEY_FILE and _gives_away(read_bounded(path, _MOST_KEY_FILE), secret):
-            yield Reason("key-copied", {"path": name})
+        try:
+            if (code := _given_away(path, name, secret)) is not None:
+                yield Reason(code, {"path": name})
+        except FileNotFoundError:
+            continue  # work goes on meanwhile
+        except OSError as cause:
+            yield Reason("right-unread", {"path": name, "cause": cause.strerror or "-"})
+
+
+def _given_away(path: Path, name: str, secret: list[bytes]) -> str | None:
+    size = path.stat().st_size
+    if size and _SEALED_ALL.fullmatch(name):
+        return None if begins_sealed(path) else "right-unsealed"
+    if size <= _MOST_KEY_FILE and _gives_away(read_bounded(path, _MOST_KEY_FILE), secret):
+        return "key-copied"
+    return None
 
 
 def _secrets(house: House) -> list[bytes]:

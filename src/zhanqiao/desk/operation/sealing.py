@@ -9,7 +9,7 @@ platform.sealed     at the machine
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,15 +46,21 @@ def split_keys(
     if Path(os.path.realpath(folder)).is_relative_to(house.home.resolve()):
         return refuse("shares-inside", folder=str(folder))
     # One after another: what the log says last is in force.
-    with sealed_keys.turn(house.home), ExitStack() as unless_in_force:
+    with sealed_keys.turn(house.home):
         made = sealed_keys.split(house.home, threshold, custodians)
         if isinstance(made, Refusal):
             return made
         files = {custodian: folder / f"{custodian}{SHARE_SUFFIX}" for custodian in custodians}
-        refusal = _write_shares(made, files, unless_in_force) or _record(house, made, by) or _put_in_force(house, made)
-        if refusal is None:
-            unless_in_force.pop_all()
-        return refusal or files
+        try:
+            refusal = _write_shares(made, files) or _record(house, made, by) or _put_in_force(house, made)
+        except BaseException:
+            _remove_shares(house, made, files)
+            raise
+        if refusal is not None:
+            _remove_shares(house, made, files)
+            return refusal
+    house.book.publish()
+    return files
 
 
 def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
@@ -72,7 +78,8 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
 
 def opening(home: Path, written: Sequence[str], act: Callable[[tuple[str, ...]], T | Refusal]) -> T | Refusal:
     """Open the keys with custodians' shares and act, told whose they are; refused or failed, the keys are sealed again."""
-    if (refusal := of_another_user(home)) is not None:
+    # Of a folder that is not there nobody can ask whose it is.
+    if (home / sealed_keys.KEYS).is_dir() and (refusal := of_another_user(home)) is not None:
         return refusal
     custodians = sealed_keys.unseal(home, written)
     if isinstance(custodians, Refusal):
@@ -106,8 +113,13 @@ def seal(home: Path) -> Refusal | None:
         return refusal
     try:
         unlogged = _log_sealed(home)
-    finally:
+    except BaseException:
+        sealed_keys.seal_again(home)
+        raise
+    try:
         lay_there = sealed_keys.seal_again(home)
+    except OSError as cause:
+        return refuse("keys-in-memory-still", cause=str(cause))
     if unlogged is None:
         return None
     return Refusal((Reason("sealed-unlogged"), *unlogged.reasons)) if lay_there else refuse("keys-sealed-already")
@@ -123,12 +135,13 @@ def _log_sealed(home: Path) -> Refusal | None:
     return None
 
 
-def _write_shares(made: sealed_keys.Split, files: dict[str, Path], undone: ExitStack) -> Refusal | None:
-    """Write each share into a new file; `undone` removes what was written."""
+def _write_shares(made: sealed_keys.Split, files: dict[str, Path]) -> Refusal | None:
+    """Write each share into a new file."""
+    if there := next((file for file in files.values() if os.path.lexists(file)), None):
+        return refuse("file-exists", file=str(there))
     try:
         for custodian, file in files.items():
-            durable.write_new(file, f"{made.written[custodian]}\n".encode())
-            undone.callback(file.unlink, missing_ok=True)
+            durable.write_new(file, _share_of(made, custodian))
     except FileExistsError as cause:
         return refuse("file-exists", file=str(cause.filename2 or cause.filename))
     except durable.DiskFull:
@@ -137,6 +150,20 @@ def _write_shares(made: sealed_keys.Split, files: dict[str, Path], undone: ExitS
         folder = next(iter(files.values())).parent
         return refuse("file-not-written", file=str(folder), cause=cause.strerror or "-")
     return None
+
+
+def _share_of(made: sealed_keys.Split, custodian: str) -> bytes:
+    return f"{made.written[custodian]}\n".encode()
+
+
+def _remove_shares(house: House, made: sealed_keys.Split, files: dict[str, Path]) -> None:
+    """Remove shares that open nothing; what they do open, if the seal got its name all the same, they must go on opening."""
+    if sealed_keys.is_in_force(house.home, made.seal):
+        return
+    for custodian, file in files.items():
+        # Somebody else's of the same name stays.
+        if file.is_file() and file.read_bytes() == _share_of(made, custodian):
+            file.unlink()
 
 
 def _record(house: House, made: sealed_keys.Split, by: str) -> Refusal | None:
@@ -148,27 +175,23 @@ def _record(house: House, made: sealed_keys.Split, by: str) -> Refusal | None:
         if fallen := check_actor(by, Role.SYSTEM_ADMIN):
             return note_refusal(tx, SPLIT, by, "keys", fallen)
         tx.add(Event(SPLIT, by, facts=facts))
-    house.book.publish()
     return None
 
 
 def _put_in_force(house: House, made: sealed_keys.Split) -> Refusal | None:
+    refusal: Refusal | None = None
     try:
         refusal = sealed_keys.put_in_force(house.home, made)
-    except OSError:
-        # On a full disk it may be that this cannot be said either; why it failed is what matters then.
-        with suppress(OSError, DatabaseError):
-            _log_failed(house, made)
-        raise
-    if refusal is not None:
-        _log_failed(house, made)
+    finally:
+        if not sealed_keys.is_in_force(house.home, made.seal):
+            # On a full disk it may be that this cannot be said either; why it failed is what matters then.
+            with suppress(OSError, DatabaseError), house.book.recording(_failed(made)):
+                pass
     return refusal
 
 
-def _log_failed(house: House, made: sealed_keys.Split) -> None:
-    with house.book.recording(Event(f"{SPLIT}-failed", HOST, facts={"set": made.seal.set})):
-        pass
-    house.book.publish()
+def _failed(made: sealed_keys.Split) -> Event:
+    return Event(f"{SPLIT}-failed", HOST, facts={"set": made.seal.set})
 
 
 def _not_in_service(custodians: Sequence[str]) -> list[Reason]:

@@ -76,6 +76,14 @@ ROWS: dict[str, Rule] = {
         exit_status=REFUSED,
         http_status=409,
     ),
+    "keys-in-memory-still": Rule(
+        en="The keys could not be taken out of memory: {cause}.",
+        zh="未能将密钥清出内存：{cause}。",
+        remedy_en="Remove that folder as root, or restart the machine.",
+        remedy_zh="请以 root 删除该目录，或重启本机。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "sealed-unlogged": Rule(
         en="The keys are sealed and out of memory, but the log does not say so:",
         zh="密钥已封存并清出内存，但未能记入账本：",
@@ -304,6 +312,12 @@ ROWS: dict[str, Rule] = {
         zh="密钥现由以 {set} 开头的份额封存，而账本所载的现行份额为 {logged}。",
         remedy_en="Somebody put a former sealed.json back, or a split died: find out which, and run `zhanqiao keys split` again.",
         remedy_zh="有人换回了旧的 sealed.json，或封存曾中断：请查明原因，并重新执行 `zhanqiao keys split`。",
+    ),
+    "right-unread": Rule(
+        en="What {path} holds could not be seen: {cause}.",
+        zh="无法查看 {path} 的内容：{cause}。",
+        remedy_en="Find out whose it is, and look into it as root.",
+        remedy_zh="请查明其所属，并以 root 查看。",
     ),
     "right-unsealed": Rule(
         en="{path} opens without a key.",
