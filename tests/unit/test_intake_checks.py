@@ -507,6 +507,14 @@ def test_findings_carry_row_numbers_and_no_values():
     assert "x" not in repr(result.findings)
 
 
+def test_of_several_files_each_row_says_in_which_it_is() -> None:
+    found = (Count("it", "type", 2, ((1, 20), (1, 21))),)
+    items = {"it": item(LogicalType.INTEGER)}
+    assert "(row 20, row 21)" in describe(found, items, "en")[0]
+    assert "(file 1 row 20, file 1 row 21)" in describe(found, items, "en", 2)[0]
+    assert "第 文件1:20、文件1:21 行" in describe(found, items, "zh", 2)[0]
+
+
 def test_every_code_has_its_sentences():
     source = Path(checks.__file__).read_text(encoding="utf-8")
     used = set(re.findall(r'broken\["(\w+)"\]', source)) | {"fields", "unfinished", "unique", "blank"}

@@ -231,6 +231,6 @@ def _too_many(dataset: Dataset, examined: Examined, max_bad_percent: int) -> Ref
         bad=f"{examined.bad:,}",
         rows=f"{examined.rows:,}",
         percent=str(max_bad_percent),
-        found_en="; ".join(describe(counts, items, "en")),
-        found_zh="；".join(describe(counts, items, "zh")),
+        found_en="; ".join(describe(counts, items, "en", len(examined.files))),
+        found_zh="；".join(describe(counts, items, "zh", len(examined.files))),
     )

@@ -166,7 +166,7 @@ class LoadReport:
             *([f"另有 {self.blank:,} 行没有任何值，不计为数据行"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *as_summary(self.found, self.items, "zh"), *self._next_zh()]
+        return [*lines, *as_summary(self.found, self.items, "zh", len(self.files)), *self._next_zh()]
 
     def _en(self) -> list[str]:
         if self.recognised:
@@ -184,7 +184,7 @@ class LoadReport:
             *([f"Lines without any value, which are no rows: {self.blank:,}"] if self.blank else []),
             self.digest,
         ]
-        return [*lines, *as_summary(self.found, self.items, "en"), *self._next_en()]
+        return [*lines, *as_summary(self.found, self.items, "en", len(self.files)), *self._next_en()]
 
     def _next_zh(self) -> list[str]:
         """Return what to do about rows in quarantine."""
@@ -224,16 +224,20 @@ def items_of(dataset: Dataset) -> dict[str, Item]:
     return {item.name: item for item in dataset.items}
 
 
-def as_summary(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
+def as_summary(found: tuple[Count, ...], items: dict[str, Item], lang: Lang, files: int = 1) -> list[str]:
     """Return one line per item and code, and how rows are numbered; nothing where nothing was wrong."""
-    lines = describe(found, items, lang)
+    lines = describe(found, items, lang, files)
     counted = [NUMBERED_ZH if lang == "zh" else NUMBERED_EN] if found else []
     return [f"  {line}" for line in [*lines, *counted]]
 
 
-def describe(found: tuple[Count, ...], items: dict[str, Item], lang: Lang) -> list[str]:
-    """Return one line per item and code: what, how many rows, where the first ones stand."""
-    return [_describe(count, items.get(count.item), lang) for count in found]
+def describe(found: tuple[Count, ...], items: dict[str, Item], lang: Lang, files: int = 1) -> list[str]:
+    """Return one line per item and code: what, how many rows, where the first ones stand.
+
+    files  of the delivery; of a single one its number is not told
+    """
+    several = files > 1 or any(file > 1 for count in found for file, _ in count.first)
+    return [_describe(count, items.get(count.item), lang, several=several) for count in found]
 
 
 def as_list(tally: Tally, items: dict[str, Item], lang: Lang) -> str:
@@ -255,12 +259,12 @@ def _header(item: Item | None, lang: Lang) -> str:
     return item.header if item else "整行" if lang == "zh" else "row"
 
 
-def _describe(count: Count, item: Item | None, lang: Lang) -> str:
+def _describe(count: Count, item: Item | None, lang: Lang, *, several: bool) -> str:
     wrong = _wrong(count.code, item, lang)
     if lang == "zh":
-        places = "、".join(f"{row}" if file == 1 else f"文件{file}:{row}" for file, row in count.first)
+        places = "、".join(f"文件{file}:{row}" if several else f"{row}" for file, row in count.first)
         return f"{_header(item, lang)}：{wrong}，{count.rows:,} 行（第 {places} 行{'等' if count.rows > len(count.first) else ''}）"
-    places = ", ".join(f"row {row}" if file == 1 else f"file {file} row {row}" for file, row in count.first)
+    places = ", ".join(f"file {file} row {row}" if several else f"row {row}" for file, row in count.first)
     return f"{_header(item, lang)}: {wrong}, {_rows(count.rows)} ({places}{', ...' if count.rows > len(count.first) else ''})"
 
 
