@@ -289,7 +289,7 @@ def known_batch(dataset: Dataset | str, digest: str) -> Snapshot | None:
         return current
     if found.delivery is Delivery.FULL:
         return None
-    return next((earlier for earlier in _below(current) if earlier.batch_digest == digest), None)
+    return next(_below(current, batch_digest=digest), None)
 
 
 def known_files(dataset: Dataset) -> dict[str, Snapshot]:
@@ -306,11 +306,11 @@ def batch_digest(files: Sequence[str]) -> str:
     return files[0] if len(files) == 1 else digest(list(files))
 
 
-def _below(current: Snapshot) -> Iterator[Snapshot]:
-    """Yield the snapshots that a published one builds on, and itself, the oldest first."""
-    rows = SnapshotRow.objects.filter(dataset=current.dataset, contract_id=current.contract_digest)
-    held = (_snapshot(row) for row in rows.order_by("published"))
-    return (earlier for earlier in held if set(earlier.segments) <= set(current.segments))
+def _below(current: Snapshot, **wanted: str) -> Iterator[Snapshot]:
+    """Yield the snapshots that a published one builds on, and itself, the oldest first; `wanted` of their rows only."""
+    rows = SnapshotRow.objects.filter(dataset=current.dataset, contract_id=current.contract_digest, **wanted)
+    standing = set(current.segments)
+    return (held for held in map(_snapshot, rows.order_by("published")) if standing.issuperset(held.segments))
 
 
 def _snapshot(row: SnapshotRow) -> Snapshot:

@@ -21,7 +21,7 @@ from zhanqiao.desk.scenarios import find_service
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.book import new_request_id
 from zhanqiao.terms.requests import RequestId
-from zhanqiao.terms.services import Service
+from zhanqiao.terms.services import Field, Service
 
 AgreementOption = Annotated[str, typer.Option("--agreement", help="Number of the agreement to ask under. 合约编号。")]
 RequestOption = Annotated[
@@ -163,8 +163,8 @@ def _show_outcome(call: Asking, answer: dict[str, object]) -> None:
     results = answer.get("results")
     if isinstance(results, list):
         counted = Counter(str(result.get("outcome", result["status"])) for result in results)
+        known = {**names.UNANSWERED, **_names_of(service, "outcome")}
         for code, count in sorted(counted.items()):
-            known = {**names.UNANSWERED, **_names_of(service, "outcome")}
             _show_field(call, names.with_name(call.lang, code, known), f"{count:,}")
     for name, value in answer.items():
         if name not in {"results", "status", "request"}:
@@ -179,12 +179,17 @@ def _label(call: Asking, service: Service | None, name: str) -> str:
     """Return what a field is called: as its service declares it, else by its bare name."""
     if call.lang == "en" or service is None:
         return name
-    return "服务" if name == "service" else next((field.zh for field in service.output if field.name == name), name)
+    field = _field_of(service, name)
+    return "服务" if name == "service" else name if field is None else field.zh
 
 
 def _names_of(service: Service | None, name: str) -> dict[str, str]:
-    fields = () if service is None else service.output
-    return next((dict(field.names) for field in fields if field.name == name), {})
+    field = _field_of(service, name)
+    return {} if field is None else dict(field.names)
+
+
+def _field_of(service: Service | None, name: str) -> Field | None:
+    return None if service is None else next((field for field in service.output if field.name == name), None)
 
 
 def _told(call: Asking, service: Service | None, name: str, value: object) -> str:
