@@ -60,9 +60,9 @@ threats: $(VENV)/spark.done
 	@tools/judges
 	@$(if $(FULL),EXPLORE=full )$(BIN)/python tools/threats.py -n $(WORKERS) $(if $(FULL),,-m "not slow")
 
-# The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes.
+# The figures, each beside its limit or its peer; needs a quiet machine, takes a few minutes. FULL=1 takes ten million people, too.
 bench: $(VENV)/spark.done
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(if $(FULL),--full)
 
 $(VENV)/plots.done: requirements/plots.txt $(VENV)/core.done
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/plots.txt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m bench [NAME ...]`: measure, print the table, write `bench/latest.json`. `--demo` tells the whole story too."""
+"""`python -m bench [NAME ...]`: measure, print the table, write `bench/latest.json`. `--full` takes ten million people too."""
 
 import argparse
 import sys
@@ -14,8 +14,8 @@ from bench import machine, table
 from bench.table import Figure
 from zhanqiao.desk import state
 
-NAMES = ("load", "cube", "certification", "ledger", "generator", "guard", "engines")
-SLOW = "story"
+NAMES = ("load", "cube", "certification", "ledger", "generator", "guard", "engines", "story")
+SLOW = "largest"
 LATEST = Path(__file__).parent / "latest.json"
 
 
@@ -23,7 +23,9 @@ def main() -> int:
     """Measure what was asked for. A goal that does not hold is a fact, no failure: the status is 0."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all of them by default")
-    parser.add_argument("--demo", action="store_true", help="also tell the demo's story, about a minute")
+    parser.add_argument(
+        "--full", action="store_true", help="also the story of ten million people, a quarter of an hour"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"no figure is named {', '.join(sorted(unknown))}")
@@ -31,7 +33,7 @@ def main() -> int:
     started = time.monotonic()
     facts = machine.facts()
     figures: list[Figure] = []
-    for name in [*(asked.names or NAMES), *([SLOW] if asked.demo else [])]:
+    for name in [*(asked.names or NAMES), *([SLOW] if asked.full else [])]:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         figures += _measured(name)
     table.write(LATEST, figures, facts, time.monotonic() - started)

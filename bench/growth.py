@@ -56,7 +56,7 @@ def main() -> int:
     costs = {cost["people"]: cost for cost in _latest()}
     for people in parser.parse_args().people or SIZES:
         with tempfile.TemporaryDirectory(prefix="zhanqiao-growth-") as folder:
-            cost = _told(people, Path(folder))
+            cost = told(people, Path(folder))
         print(f"{people:>12,} people  {cost.seconds:7.1f} s  {cost.peak / 2**30:5.2f} GiB", flush=True)
         costs[people] = asdict(cost)
         content = {"version": 1, "machine": machine.facts(), "costs": [costs[size] for size in sorted(costs)]}
@@ -68,7 +68,9 @@ def _latest() -> list[dict[str, int]]:
     return json.loads(LATEST.read_text(encoding="utf-8"))["costs"] if LATEST.exists() else []
 
 
-def _told(people: int, folder: Path) -> Cost:
+def told(people: int, folder: Path) -> Cost:
+    """Tell the story of so many people in a folder, which is made, and return what it cost. What it wrote stays."""
+    folder.mkdir(exist_ok=True)
     cost, home = Cost(people), folder / "home"
     line = [sys.executable, "-c", _COMMAND, "demo", "--people", str(people), "--home", str(home), "--lang", "en"]
     started = time.monotonic()
@@ -82,6 +84,12 @@ def _told(people: int, folder: Path) -> Cost:
         raise SystemExit(f"the demo of {people:,} people ended with {story.returncode}")
     cost.delivered, cost.kept = _size(folder / "home-city" / "deliveries"), _size(home)
     return cost
+
+
+def noted(cost: Cost) -> str:
+    """Return what stands beside a figure."""
+    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in cost.stages.items())
+    return f"{cost.people:,} people, packages installed; {stages}; {cost.peak / 2**30:.2f} GiB"
 
 
 def _stages(story: "subprocess.Popen[str]") -> dict[str, float]:

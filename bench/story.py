@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's whole story at 100,000 people, as a newcomer sees it: one command, a process of its own."""
+"""The demo's story, as a newcomer tells it and with the published system's records: each one command, told once."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from bench.measure import spent
+from bench.growth import ARTICLE_PEOPLE, noted, told
 from bench.table import Figure, at_most
 
 PEOPLE = 100_000
-_COMMAND = "from zhanqiao.desk.cli import main; main()"
 
 
 def measure(folder: Path) -> list[Figure]:
-    """Tell the story once."""
-    home = folder / "demo-home"
-    line = [sys.executable, "-c", _COMMAND, "demo", "--people", str(PEOPLE), "--home", str(home), "--lang", "en"]
-    took = spent(lambda: subprocess.run(line, check=True, stdout=subprocess.DEVNULL, cwd=folder))
-    note = f"{PEOPLE:,} people, packages installed; {took.cpu:.1f} cpu-s"
-    return [Figure("story", "the demo's story", took.wall, "s", 1, at_most(60), note)]
+    """Tell the story at both sizes."""
+    newcomer, article = told(PEOPLE, folder / "newcomer"), told(ARTICLE_PEOPLE, folder / "article")
+    return [
+        Figure("story", "the demo's story", newcomer.seconds, "s", 1, at_most(60), noted(newcomer)),
+        Figure("story", "the published system's records", article.seconds, "s", 1, at_most(300), noted(article)),
+        Figure("story", "memory of all its processes", article.peak / 2**30, "GiB", 1, at_most(4)),
+    ]

@@ -29,6 +29,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_keys_left_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of a test's deployment outlives the tests."""
+    yield
+    from lib.open_keys import forget_open_keys
+
+    forget_open_keys(tmp_path_factory.getbasetemp())
+
+
 TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 

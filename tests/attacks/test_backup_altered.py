@@ -23,7 +23,7 @@ from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.archive import MANIFEST, SIGNATURE, SIGNED_TYPE, BackupForeign, Unpacking, signed_over
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.parts import prove_parts
-from zhanqiao.desk.operation.restore import restore
+from zhanqiao.desk.operation.restore import Restored, restore
 from zhanqiao.ledger.dsse import key_id_of, sign_envelope
 from zhanqiao.ledger.keys import envelope_key
 from zhanqiao.terms.refusals import Refusal
@@ -401,6 +401,17 @@ def test_keys_are_wanted_whole(backup, keys, tmp_path):
     (cut / "vault" / "kek.key").unlink()
     assert refused(restore(backup, home, cut, None), home) == ["keys-unreadable"]
     assert refused(restore(backup, home, tmp_path / "nowhere", None), home) == ["keys-not-there"]
+
+
+def test_what_else_lies_among_the_keys_is_not_taken_over(backup, keys, tmp_path):
+    home, more = tmp_path / "again", tmp_path / "keys"
+    shutil.copytree(keys, more)
+    (more / "notes.txt").write_text("where the shares are")
+    (more / "vault" / "kek.key.old").write_bytes(b"x" * 32)
+    (more / "elsewhere").symlink_to("/etc")
+    assert isinstance(restore(backup, home, more, None), Restored)
+    assert {path.name for path in (home / "keys").iterdir()} == {path.name for path in keys.iterdir()}
+    assert {path.name for path in (home / "keys" / "vault").iterdir()} == {"kek.key", "keyring.json"}
 
 
 def test_a_folder_that_is_in_use_is_not_restored_into(backup, pier):

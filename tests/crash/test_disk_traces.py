@@ -30,6 +30,7 @@ from lib.crash_states import (
 )
 from lib.disk_states import check_whole
 from lib.disk_trace import Traced, record, strace
+from lib.open_keys import forget_open_keys
 from lib.pier import Pier, Settled, cold_command_line
 from lib.repeating import repeat
 from lib.town import done
@@ -59,6 +60,7 @@ def disk() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+        forget_open_keys(folder)
 
 
 def explored(plan: Exploration, work: Path) -> Found:

@@ -73,6 +73,8 @@ def _run_by_day(path: Path) -> object:
     marks = [pytest.mark.slow] if path.parent.name == "howto" else []
     # A README's demo is the one that the other pages of its language wait for.
     marks += [pytest.mark.first] if path.name.startswith("README") else []
+    # They make the same user of the machine.
+    marks += [pytest.mark.xdist_group("production")] if "production" in path.name else []
     return pytest.param(path, marks=marks, id=str(path.relative_to(ROOT)))
 
 

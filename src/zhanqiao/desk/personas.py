@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from zhanqiao.desk.sealed_keys import KEYS, OF_PEOPLE
 from zhanqiao.identity.keys import DEMO, make_key, public_bytes, read_key_file, write_key_file
 from zhanqiao.identity.people import OrganisationKind, Role
 from zhanqiao.identity.register import NewOrganisation, NewPerson, found
@@ -91,4 +92,4 @@ def key_of(home: Path, who: str) -> Ed25519PrivateKey | Refusal:
 
 def key_file(home: Path, who: str) -> Path:
     """Return where the key of a persona lies."""
-    return home / "keys" / "people" / f"{Path(who).name}.pem"
+    return home / KEYS / OF_PEOPLE / f"{Path(who).name}.pem"

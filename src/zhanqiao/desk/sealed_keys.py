@@ -43,8 +43,12 @@ from zhanqiao.vault.faults import KeyFault
 
 KEYS, SEALED = "keys", "sealed.json"
 SPLIT = "keys.split"  # the event
-# What is secret of a deployment; its keyring lies wrapped under one of them.
+# What is secret of a deployment.
 FILES = ("ledger/log.pem", "ledger/envelope.pem", "vault/kek.key")
+# The data keys, wrapped under the last of these: it stays on the disk.
+KEYRING = "vault/keyring.json"
+# Of a demo's personas, and of who keeps his key here.
+OF_PEOPLE = "people"
 MEMORY = Path("/dev/shm")  # noqa: S108  memory, and a folder of its owner's in it
 
 _UNLOGGED, _HOME = "unlogged", "home"

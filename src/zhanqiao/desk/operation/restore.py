@@ -262,6 +262,10 @@ def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> tuple[Ed25519Pu
 
 
 def _key_files(keys: Path) -> Iterator[Path]:
+    """Yield what is a deployment's in a keys folder: whatever else lies there is not taken into the new one."""
     if not keys.is_dir():
         raise NotADirectoryError(0, f"{keys} is no folder")
-    yield from (path for path in sorted(keys.rglob("*")) if not path.is_dir())
+    for name in (*sealed_keys.FILES, sealed_keys.KEYRING, sealed_keys.SEALED):
+        if os.path.lexists(keys / name):
+            yield keys / name
+    yield from sorted((keys / sealed_keys.OF_PEOPLE).glob("*.pem"))

@@ -20,7 +20,7 @@ from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema, shares
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
-from zhanqiao.desk.sealed_keys import KEYS, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
+from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
@@ -42,7 +42,6 @@ _ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 _PUBLIC = ("public", "ledger/tile", "ledger/checkpoint")
 # The socket's folder is the gateway's to enter; `_socket` looks at it.
 _RUN = "run"
-_KEYRING = "vault/keyring.json"
 # Where the platform writes files, whole or unfinished.
 _WRITTEN = re.compile(
     r"""(
@@ -59,7 +58,6 @@ _WRITTEN = re.compile(
     )(\.(\d+-\d+\.)?part(\.wal)?)?""",
     re.VERBOSE,
 )
-_KEYS_OF_PEOPLE = "people"
 # Where nothing lies but what is sealed; unfinished files and the engine's spill are gone when whoever writes them ends.
 _SEALED_ALL = re.compile(r"(vault/(segments|states|subjects|identities)|quarantine)/.+(?<!\.lock)(?<!\.wal)(?<!\.part)")
 _MOST_KEY_FILE, _MOST_SHARES = 65_536, 4_096
@@ -263,10 +261,10 @@ def _keys(house: House) -> Iterator[Reason]:
     """The folder of keys holds the platform's own, and of people those who are in service, each under a passphrase."""
     folder = house.home / KEYS
     sealed = is_sealed(folder)
-    own = {SEALED, _KEYRING} if (folder / SEALED).exists() else {_KEYRING}
+    own = {SEALED, KEYRING} if (folder / SEALED).exists() else {KEYRING}
     for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         name = path.relative_to(folder).as_posix()
-        if path.parent == folder / _KEYS_OF_PEOPLE:
+        if path.parent == folder / OF_PEOPLE:
             if (code := _oddity(path, house)) is not None:
                 yield Reason(code, {"path": f"keys/{name}"})
         elif name in PLAIN_KEYS and sealed:
