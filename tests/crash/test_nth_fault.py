@@ -49,7 +49,7 @@ def backup(pier: Pier, folder: Path) -> Accident:
             shutil.rmtree(restored)
             after.reopened()
 
-    return Accident(("backup", str(file)), check, stands="backup-file-exists")
+    return Accident(("backup", str(file)), check, stands="file-exists")
 
 
 MADE = {"ask": COMMANDS["ask"], "load": COMMANDS["load"], "seal": COMMANDS["seal"], "backup": backup}

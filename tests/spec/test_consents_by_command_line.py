@@ -75,7 +75,7 @@ def test_names_that_are_not_known_end_with_four(shell: Shell):
 
 def test_a_consent_is_not_written_over_another_file(shell: Shell):
     shell.file("kept.txt", "kept")
-    assert shell.refused(*give(shell, "kept.txt"), by="app", given=SUBJECT) == ["file-exists"]
+    assert shell.refused(*give(shell, "kept.txt"), by="app", given=SUBJECT, status=2) == ["file-exists"]
     assert (shell.folder / "kept.txt").read_text() == "kept"
 
 

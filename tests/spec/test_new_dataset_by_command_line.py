@@ -241,8 +241,10 @@ def test_a_public_file_about_enterprises(shell: Shell) -> None:
     write_csv(shell.folder / "inspections.csv", header, [*rows, *bad], encoding="gb18030")
     load = ("intake", "load", "restaurant_inspection", "inspections.csv", "--as", "market-steward", "--faults")
     kept = shell.folder / shell.file("kept.csv", "kept")
-    assert shell.run(*load, kept.name, status=3)["reasons"][0]["code"] == "file-exists"
+    assert shell.run(*load, kept.name, status=2)["reasons"][0]["code"] == "file-exists"
     assert kept.read_text() == "kept"
+    inside = shell.run(*load, "pier/faults.csv", status=2)
+    assert inside["reasons"][0]["code"] == "file-inside"
     report = shell.run(*load, "faults.csv")
     assert (report["rows"], report["published"], report["quarantined"]) == (43, 41, 2)
     told = (shell.folder / "faults.csv").read_text("utf-8-sig").splitlines()[1:]

@@ -134,7 +134,7 @@ def test_items_in_no_cube_are_named_when_a_contract_is_shown(pier: Pier) -> None
 def test_a_backup_does_not_lie_in_the_deployment(pier: Pier, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(pier.home)
     for file in (pier.home / "b.tar", tmp_path / "link" / "vault" / "b.tar"):
-        assert codes(back_up(pier.house, file)) == ["backup-inside"]
+        assert codes(back_up(pier.house, file)) == ["file-inside"]
         assert not file.exists()
     assert not pier.events("platform.backup-begun")
 

@@ -71,7 +71,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path):
     path = tmp_path / "wang.key"
     write_key_file(path, make_key(), passphrase=None, profile="demo")
     before = path.read_bytes()
-    assert code(write_key_file(path, make_key(), passphrase=None, profile="demo")) == "key-file-exists"
+    assert code(write_key_file(path, make_key(), passphrase=None, profile="demo")) == "file-exists"
     assert path.read_bytes() == before
 
 

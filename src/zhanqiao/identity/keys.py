@@ -64,7 +64,7 @@ def write_key_file(path: Path, key: Ed25519PrivateKey, *, passphrase: str | None
         # Never over another: a key that is overwritten is a person who cannot sign any more.
         durable.write_new(path, _locked(key, passphrase))
     except FileExistsError:
-        return refuse("key-file-exists", file=path.name)
+        return refuse("file-exists", file=path.name)
     except durable.DiskFull:
         return refuse("disk-full")
     except OSError as cause:

@@ -14,6 +14,7 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.output import OutputFailed, show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
+from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Item
 from zhanqiao.terms.refusals import Lang, Refusal
@@ -103,6 +104,8 @@ def _expect_new(call: Call, path: Path | None) -> None:
         return
     if os.path.lexists(path):
         call.refuse("file-exists", file=str(path))
+    if lies_inside(path, call.house.home):
+        call.refuse("file-inside", file=str(path))
     if not path.parent.is_dir():
         call.refuse("file-not-written", file=str(path), cause=os.strerror(errno.ENOENT))
     if not os.access(path.parent, os.W_OK | os.X_OK):

@@ -12,7 +12,6 @@
 The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from zhanqiao.desk import seats, state
 from zhanqiao.desk.configuration import SETTINGS_FILE
+from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable
@@ -55,11 +55,10 @@ class Backup:
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
     """Log that a backup is made, and write it to `file`, which must not be there, nor in the deployment itself."""
-    # Of links that lead to themselves, too, it returns a path.
-    if Path(os.path.realpath(file)).is_relative_to(house.home.resolve()):
-        return refuse("backup-inside", file=str(file))
+    if lies_inside(file, house.home):
+        return refuse("file-inside", file=str(file))
     if file.exists():
-        return refuse("backup-file-exists", file=str(file))
+        return refuse("file-exists", file=str(file))
     # From here on no load takes parts away.
     with house.vault.inside():
         # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
@@ -85,7 +84,7 @@ def _written(house: House, file: Path) -> Backup | Refusal:
             manifest = Manifest(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), made, archive.files)
             archive.finish(manifest, lambda digest: house.book.vouch(SIGNED_TYPE, digest))
     except FileExistsError:
-        return refuse("backup-file-exists", file=str(file))
+        return refuse("file-exists", file=str(file))
     except durable.DiskFull:
         raise
     except OSError as cause:

@@ -17,6 +17,7 @@ from django.db import DatabaseError
 
 from zhanqiao.desk import sealed_keys
 from zhanqiao.desk.deployment import of_another_user, open_house
+from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
@@ -43,7 +44,7 @@ def split_keys(
         with house.book.recording() as tx:
             return note_refusal(tx, SPLIT, by, "keys", reasons)
     # Where the deployment lies the shares would be sealed with nothing.
-    if Path(os.path.realpath(folder)).is_relative_to(house.home.resolve()):
+    if lies_inside(folder, house.home):
         return refuse("shares-inside", folder=str(folder))
     # One after another: what the log says last is in force.
     with sealed_keys.turn(house.home):

@@ -192,12 +192,6 @@ ROWS: dict[str, Rule] = {
         "已退出的入驻不能恢复；同一机构再次申请入驻的功能尚未建成。",
     ),
     # key files
-    "key-file-exists": Rule(
-        "{file} exists; a key is never overwritten.",
-        "{file} 已存在，密钥不会被覆盖。",
-        "Choose another file name.",
-        "请更换文件名。",
-    ),
     "key-file-needs-passphrase": Rule(
         "{file} needs a passphrase; only the demo profile takes plain key files.",
         "{file} 需要口令；只有演示环境允许无口令的密钥文件。",

@@ -215,6 +215,16 @@ ROWS: dict[str, Rule] = {
         zh="{file} 已存在，不会覆盖其他文件。",
         remedy_en="Choose another file name.",
         remedy_zh="请更换文件名。",
+        exit_status=USAGE,
+        http_status=409,
+    ),
+    "file-inside": Rule(
+        en="{file} lies in the deployment itself, where only the platform writes: what loses one loses both.",
+        zh="{file} 位于部署目录之内，那里只由平台写入：部署一旦丢失，它也随之丢失。",
+        remedy_en="Give a place outside of it; for a backup, on another disk.",
+        remedy_zh="请指定部署之外的位置；备份应在另一磁盘上。",
+        exit_status=USAGE,
+        http_status=409,
     ),
     "file-not-written": Rule(
         en="{file} cannot be written: {cause}. Nothing was made.",

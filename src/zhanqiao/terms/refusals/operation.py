@@ -4,22 +4,6 @@
 from zhanqiao.terms.refusals.rule import FAULT, REFUSED, USAGE, Rule
 
 ROWS: dict[str, Rule] = {
-    "backup-file-exists": Rule(
-        en="{file} stands there already, and a backup never replaces one.",
-        zh="{file} 已存在；备份不会覆盖已有文件。",
-        remedy_en="Give another name, with the day in it for example.",
-        remedy_zh="请换一个文件名，例如带上日期。",
-        exit_status=USAGE,
-        http_status=409,
-    ),
-    "backup-inside": Rule(
-        en="{file} lies in the deployment itself: what loses one loses both.",
-        zh="{file} 位于部署目录之内：部署一旦丢失，备份也随之丢失。",
-        remedy_en="Give a place outside of it, on another disk.",
-        remedy_zh="请指定部署之外、且在另一磁盘上的位置。",
-        exit_status=USAGE,
-        http_status=409,
-    ),
     "backup-not-written": Rule(
         en="The backup could not be written to {file}: {cause}. The deployment is as it was.",
         zh="备份无法写入 {file}：{cause}。部署未受影响。",
