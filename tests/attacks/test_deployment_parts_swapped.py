@@ -53,6 +53,14 @@ def test_a_swapped_key_signs_nothing(home, strange_home, key):
     assert f"keys/ledger/{key}" in said
 
 
+def test_another_name_of_the_log_is_not_called_another_key(home):
+    settings = home / "zhanqiao.toml"
+    settings.write_text(settings.read_text().replace("zhanqiao.test/qingdao", "zhanqiao.test/jinan"))
+    said = command_refused(home, "people", "show")
+    assert "origin-differs" in said
+    assert "zhanqiao.test/qingdao" in said
+
+
 def test_both_keys_swapped_are_found_too(home, strange_home):
     shutil.rmtree(home / "keys" / "ledger")
     shutil.copytree(strange_home / "keys" / "ledger", home / "keys" / "ledger")

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections
 
 from lib.town import codes
@@ -15,6 +16,8 @@ from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.seats import add_witness, remove_witness, settings_lock, witnesses_named
 from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.note import NoteSigner
+from zhanqiao.ledger.trust import trust_text
 from zhanqiao.ledger.witnesses import Seat
 from zhanqiao.vault.house import House
 
@@ -35,7 +38,7 @@ def seats(registered: House, tmp_path: Path) -> tuple[Seat, Seat]:
 
 
 def test_a_witness_cut_out_of_a_file_is_missed(registered: House, seats: tuple[Seat, Seat]) -> None:
-    assert add_witness(registered, seats[0], ADMIN) is None
+    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
     audit(registered)
     files = {"trust file": registered.home / "public" / "trust.txt", "settings": registered.home / SETTINGS_FILE}
     for place, path in files.items():
@@ -49,9 +52,24 @@ def test_a_witness_cut_out_of_a_file_is_missed(registered: House, seats: tuple[S
         audit(registered)
 
 
+def test_a_stranger_in_the_published_trust_file_is_found(registered: House, seats: tuple[Seat, Seat]) -> None:
+    """Who takes the file as it was published would believe another log, or another who signs this one's releases."""
+    path = registered.home / "public" / "trust.txt"
+    whole = path.read_text(encoding="utf-8")
+    key = Ed25519PrivateKey.generate()
+    log = NoteSigner("zhanqiao.test/qingdao", key).verifier
+    _, envelope = trust_text(log, key.public_key()).splitlines()
+    for line in (f"log {log.vkey}", envelope):
+        path.write_text(f"{whole}{line}\n", encoding="utf-8")
+        with pytest.raises(LedgerDamaged, match="which is no key of this log"):
+            audit(registered)
+    path.write_text(whole, encoding="utf-8")
+    audit(registered)
+
+
 def test_settings_that_cannot_be_read_agree_with_nobody(registered: House, seats: tuple[Seat, Seat]) -> None:
     """A house that is open already, as the worker's: its own memory of the witnesses is no second opinion."""
-    assert add_witness(registered, seats[0], ADMIN) is None
+    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
     opened = open_house(registered.home, registered.clock)
     assert isinstance(opened, House)
     audit(opened)
@@ -68,9 +86,9 @@ def test_who_knows_former_witnesses_does_not_undo_the_newer_ones(registered: Hou
     """Two commands are started at once: both know of no witness."""
     other = open_house(registered.home, registered.clock)
     assert isinstance(other, House)
-    assert add_witness(registered, seats[0], ADMIN) is None
-    assert add_witness(other, seats[1], ADMIN) is None
-    assert codes(add_witness(registered, seats[1], ADMIN)) == ["witness-taken"]
+    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
+    assert add_witness(other, seats[1], ADMIN, asked=False) is None
+    assert codes(add_witness(registered, seats[1], ADMIN, asked=False)) == ["witness-taken"]
     assert set(witnesses_named(registered).settings) == set(witnesses_named(registered).trust) == {"bank", "court"}
     assert remove_witness(registered, "bank", ADMIN) is None
     audit(registered)
@@ -80,7 +98,7 @@ def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat
     size = registered.book.size
 
     def change() -> None:
-        add_witness(registered, seats[0], ADMIN)
+        add_witness(registered, seats[0], ADMIN, asked=False)
         connections.close_all()
 
     with settings_lock(registered):
@@ -94,6 +112,6 @@ def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat
 
 
 def test_who_does_not_run_the_platform_changes_no_witness(registered: House, seats: tuple[Seat, Seat]) -> None:
-    assert codes(add_witness(registered, seats[0], "bay-analyst")) == ["role-missing"]
+    assert codes(add_witness(registered, seats[0], "bay-analyst", asked=False)) == ["role-missing"]
     assert codes(remove_witness(registered, "bank", "bay-analyst")) == ["role-missing", "witness-unknown"]
     assert witnesses_named(registered).settings == {}

@@ -19,6 +19,7 @@ from lib.witnessing import found_witnesses, network, seat, trust_of
 from zhanqiao.desk.cli import app
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.seats import add_witness
 from zhanqiao.ledger import witnesses as witnesses_module
 from zhanqiao.ledger.certificate import parse
 from zhanqiao.ledger.cosigning import Witness
@@ -27,7 +28,7 @@ from zhanqiao.ledger.note import open_signed
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
 from zhanqiao.ledger.witness import WitnessServer
-from zhanqiao.ledger.witnesses import Reply, Trouble, send_over_http
+from zhanqiao.ledger.witnesses import Reply, Seat, Trouble, send_over_http
 
 NAMES = ("court", "bank", "university")
 
@@ -250,10 +251,25 @@ def test_witnesses_are_named_asked_and_removed_by_command(registered, server):
 
 
 def test_a_witness_that_is_away_is_told_by_command(registered, server):
-    vkey = server.witness.verifier.vkey
-    run(registered, "ledger", "witness", "add", "bank", "http://127.0.0.1:9", vkey, "--as", "chen-sysadmin")
+    away = Seat("bank", "http://127.0.0.1:9", server.witness.verifier)
+    assert add_witness(open_house(registered), away, "chen-sysadmin", asked=False) is None
     status, heard = run(registered, "ledger", "cosign")
     assert (status, heard[0]["trouble"]) == (1, "unreachable")
+    assert run(registered, "ledger", "audit")[0] == 0
+
+
+def test_who_does_not_cosign_is_no_witness(registered, server, tmp_path):
+    """From then on nothing would leave: it is away, it is another, its address cannot be called."""
+    (other,) = found_witnesses(tmp_path / "other", registered, utc_now, "court").values()
+    for url, vkey in (
+        ("http://127.0.0.1:9", server.witness.verifier.vkey),
+        (server.url, other.verifier.vkey),
+        ("http://127.0.0.1:99999", server.witness.verifier.vkey),
+        ("http://a..b:80", server.witness.verifier.vkey),
+    ):
+        status, told = run(registered, "ledger", "witness", "add", "bank", url, vkey, "--as", "chen-sysadmin")
+        assert (status, told["reasons"][0]["code"]) == (3, "witness-unheard")
+    assert run(registered, "ledger", "witness", "show") == (0, [])
     assert run(registered, "ledger", "audit")[0] == 0
 
 
@@ -265,6 +281,10 @@ def test_a_witness_that_is_away_is_told_by_command(registered, server):
         ("bank", "127.0.0.1:1", None),
         ("bank", "file:///etc/passwd", None),
         ("bank", "http://127.0.0.1:1/?x", None),
+        ("bank", "http://127.0.0.1:1/a b", None),
+        ("bank", "http://127.0.0.1:1/a\tb", None),
+        ("bank", "http://127.0.0.1:1/a\u3000b", None),
+        ("bank", "http://127.0.0.1:1/x\nlog elsewhere", None),
         ("bank", "http://127.0.0.1:1", "nonsense"),
         ("bank", "http://127.0.0.1:1", "the log's own"),
     ],

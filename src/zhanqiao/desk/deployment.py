@@ -185,8 +185,8 @@ def open_as(
         keyring = Keyring.open(home / KEYS / "vault", opened / "vault")
     except (OSError, ValueError, TypeError, KeyFault) as fault:
         return refuse("keys-unreadable", cause=str(fault))
-    if (differing := _unpublished(home / "public", keys)) is not None:
-        return refuse("keys-differ", cause=differing)
+    if (refusal := _unpublished(home / "public", keys)) is not None:
+        return refusal
     # Asked last: to ask opens the state, and what is another's is not touched.
     if (refusal := _of_another_version(upgrading=upgrading)) is not None:
         return refusal
@@ -236,27 +236,34 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
 
 def publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:
     """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
-    from zhanqiao.ledger.trust import trust_text
+    from zhanqiao.ledger.trust import Trust, trust_text
 
     named = [(seat.name, seat.verifier, seat.url) for seat in witnesses]
     trust = trust_text(keys.log.verifier, keys.envelope.public_key(), witnesses=named)
+    # What nobody could read would close the deployment.
+    Trust.parse(trust.encode())
     durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
     durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
 
 
-def _unpublished(folder: Path, keys: "LogKeys") -> str | None:
-    """Say why the keys cannot be the published ones; None when they are."""
+def _unpublished(folder: Path, keys: "LogKeys") -> Refusal | None:
+    """Say why the log's name or its keys are not the published ones; None when they are."""
     from zhanqiao.ledger.keys import differing_key
     from zhanqiao.ledger.trust import Trust
 
     try:
-        differing = differing_key(keys, Trust.parse(read_whole(folder / "trust.txt")))
+        trust = Trust.parse(read_whole(folder / "trust.txt"))
     except (OSError, ValueError) as fault:
-        return f"public/trust.txt cannot be used: {fault}"
-    if differing is not None:
-        return f"public/trust.txt does not hold the key in keys/ledger/{differing}"
+        return refuse("keys-differ", cause=f"public/trust.txt cannot be used: {fault}")
+    log = keys.log.verifier
+    if published := next((one.name for one in trust.logs if one.public == log.public and one != log), None):
+        return refuse("origin-differs", origin=log.name, published=published)
+    if (differing := differing_key(keys, trust)) is not None:
+        return refuse("keys-differ", cause=f"public/trust.txt does not hold the key in keys/ledger/{differing}")
     try:
         named = read_whole(folder / "log.vkey").decode().strip()
     except (OSError, ValueError) as fault:
-        return f"public/log.vkey cannot be used: {fault}"
-    return None if named == keys.log.vkey else "public/log.vkey does not name the log's key"
+        return refuse("keys-differ", cause=f"public/log.vkey cannot be used: {fault}")
+    return (
+        None if named == keys.log.vkey else refuse("keys-differ", cause="public/log.vkey does not name the log's key")
+    )

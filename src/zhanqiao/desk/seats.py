@@ -37,12 +37,21 @@ class NamedWitnesses:
     trust: dict[str, str]
 
 
-def add_witness(house: House, seat: Seat, by: str) -> Refusal | None:
-    """Let a witness cosign the log from now on; None when done."""
+def add_witness(house: House, seat: Seat, by: str, *, asked: bool = True) -> Refusal | None:
+    """Let a witness cosign the log from now on; None when done.
+
+    asked  it is shown the log first: without one that does cosign, nothing would leave from then on
+    """
 
     def add(seats: Seats) -> Seats | Refusal:
-        taken = any(seat.rivals(other) for other in seats)
-        return refuse("witness-taken", name=seat.name) if taken else (*seats, seat)
+        if any(seat.rivals(other) for other in seats):
+            return refuse("witness-taken", name=seat.name)
+        # Strangers do not have us call addresses of theirs.
+        if asked and not check_actor(by, Role.SYSTEM_ADMIN):
+            heard = house.book.introduce(seat)
+            if heard.trouble is not None:
+                return refuse("witness-unheard", name=seat.name, cause=f"{heard.trouble} ({heard.cause})")
+        return (*seats, seat)
 
     facts: dict[str, object] = {"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey}
     return _change(house, "ledger.witness-add", Event(ADDED, by, facts=facts), add)
@@ -59,7 +68,9 @@ def remove_witness(house: House, name: str, by: str) -> Refusal | None:
 
 
 def witnesses_named(house: House, settings: Deployment | None = None) -> NamedWitnesses:
-    """Return who is named as a witness, while nobody changes it; raises LedgerDamaged where the settings do not tell.
+    """Return who is named as a witness, while nobody changes it.
+
+    Raises LedgerDamaged where the settings do not tell, or the trust file names keys of strangers.
 
     settings  as `audit`
     """
@@ -67,6 +78,8 @@ def witnesses_named(house: House, settings: Deployment | None = None) -> NamedWi
     if isinstance(said, Refusal):
         raise LedgerDamaged(f"couldn't audit: {said.reasons[0].message('en')}")
     trust = Trust.parse(read_whole(house.home / "public" / "trust.txt"))
+    if strange := house.book.strange_keys(trust):
+        raise LedgerDamaged(f"couldn't audit: public/trust.txt names {strange[0]}, which is no key of this log")
     return NamedWitnesses(
         {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in said.witnesses},
         {name: verifier.vkey for name, verifier in trust.witnesses.items()},

@@ -143,8 +143,8 @@ def opening(asked: Asked, house: House) -> Grant | Release | Refusal:
         return note_refusal(asked, fallen, house)
     # Before anything is charged or read: without witnesses nobody outside could tell whether this is the only log.
     if house.book.out_of_touch():
-        patience = house.book.witnesses.patience
-        away = refuse("witnesses-away", quorum=str(patience.quorum), seconds=str(patience.seconds))
+        witnesses = house.book.witnesses
+        away = refuse("witnesses-away", quorum=str(witnesses.needed), seconds=str(witnesses.patience.seconds))
         return note_refusal(asked, away, house)
     return grant
 

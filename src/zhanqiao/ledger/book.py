@@ -34,7 +34,7 @@ from zhanqiao.ledger.entries import (
     read_entries,
 )
 from zhanqiao.ledger.head import LogHead, found_head, move_head, read_head
-from zhanqiao.ledger.keys import LogKeys
+from zhanqiao.ledger.keys import LogKeys, strange_keys
 from zhanqiao.ledger.models import Request
 from zhanqiao.ledger.note import open_note, sign
 from zhanqiao.ledger.problems import Unsound
@@ -42,7 +42,8 @@ from zhanqiao.ledger.proof import KeyProof, standing_proof
 from zhanqiao.ledger.regular_file import NotRegular, read_whole
 from zhanqiao.ledger.tiles import MAX_ENTRY_BYTES, TilesDamaged, TileStore
 from zhanqiao.ledger.tree import Frontier, leaf_hash, root_from_inclusion
-from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Witnesses, send_over_http
+from zhanqiao.ledger.trust import Trust
+from zhanqiao.ledger.witnesses import Heard, HistoryDiffers, Kept, Seat, Witnesses, send_over_http
 from zhanqiao.terms.canonical import digest_bytes
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.requests import RequestId
@@ -220,6 +221,13 @@ class Book:
             self._publish()
         return self._ask_witnesses()
 
+    def introduce(self, seat: Seat) -> Heard:
+        """Publish, and ask somebody who is no witness yet to cosign."""
+        with self._alone():
+            self._publish()
+        with _as_damage("have the log cosigned"):
+            return self.witnesses.introduce(seat)
+
     def out_of_touch(self) -> bool:
         """Tell whether too few witnesses have cosigned for too long. They are asked once more before it is said."""
         with _as_damage("see what witnesses cosigned"):
@@ -349,6 +357,10 @@ class Book:
                 if not path.exists():
                     durable.write_whole(path, certificate.assemble(envelope, index, proof, note))
         return check_certificate(path, self._tiles, self._keys.log.verifier, self.witnesses.verifiers)
+
+    def strange_keys(self, trust: Trust) -> list[str]:
+        """Return what a published trust file names that is none of this log's keys."""
+        return strange_keys(self._keys, trust)
 
     def vouch(self, payload_type: str, payload: bytes) -> bytes:
         """Sign, with the key that signs releases, what is no release and no entry; returns its envelope."""

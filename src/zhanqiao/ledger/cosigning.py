@@ -115,7 +115,7 @@ class Witness:
         self.folder = folder
         self._clock = clock
         try:
-            self._key = read_key(folder / _KEY)
+            self._key = read_key(folder / KEY)
             self.name, self._logs = _read_settings(read_whole(folder / _SETTINGS))
         except (OSError, ValueError, TypeError) as cause:
             raise WitnessDamaged(f"couldn't open the witness in {folder}: {cause}") from cause
@@ -124,10 +124,10 @@ class Witness:
     @classmethod
     def found(cls, folder: Path, name: str, logs: Sequence[NoteVerifier], clock: Clock) -> "Witness":
         """Make a witness with a fresh key; raises FileExistsError where one stands, ValueError for an odd name."""
-        if not is_key_name(name):
-            raise ValueError(f"couldn't name a witness {name!r}: a key name holds no space and no plus")
+        for one in (name, *(log.name for log in logs)):
+            _expect_shown_as_it_is(one)
         # The settings come last: a folder without them is no witness, and a repeated `found` refuses it for its key.
-        write_key(folder / _KEY, Ed25519PrivateKey.generate())
+        write_key(folder / KEY, Ed25519PrivateKey.generate())
         durable.write_new(folder / _SETTINGS, f"name {name}\n".encode())
         witness = cls(folder, clock)
         for log in logs:
@@ -138,6 +138,7 @@ class Witness:
         """Watch one more log, from the empty tree; raises ValueError for a key that is none, or is known."""
         if log.kind != ED25519:
             raise ValueError("a log signs with a plain Ed25519 key")
+        _expect_shown_as_it_is(log.name)
         if log.public == self.verifier.public:
             raise ValueError("a log does not witness itself")
         with self._alone():
@@ -249,7 +250,15 @@ class Witness:
         return self.folder / "logs" / f"{hashlib.sha256(origin.encode()).hexdigest()}.note"
 
 
-_KEY, _SETTINGS, _CONFLICTS = "witness.pem", "witness.conf", "conflicts"
+def _expect_shown_as_it_is(name: str) -> None:
+    """Names are printed at terminals: nothing in them commands one, or turns the line around."""
+    if not is_key_name(name) or not name.isprintable():
+        raise ValueError(f"couldn't take the name {name!r}: a key name holds no space, no plus, no control character")
+
+
+# A witness is a folder with its key.
+KEY = "witness.pem"
+_SETTINGS, _CONFLICTS = "witness.conf", "conflicts"
 
 
 def _read_settings(content: bytes) -> tuple[str, dict[str, list[NoteVerifier]]]:

@@ -53,6 +53,12 @@ def differing_key(keys: LogKeys, trust: Trust) -> str | None:
     return None if trust.envelopes.get(key_id_of(envelope)) == envelope else "envelope.pem"
 
 
+def strange_keys(keys: LogKeys, trust: Trust) -> list[str]:
+    """Return what a published trust file names beside this log and its key: whoever it is, strangers would believe it."""
+    logs = [f"log {log.name}" for log in trust.logs if log != keys.log.verifier]
+    return logs + [f"envelope {one}" for one in trust.envelopes if one != key_id_of(keys.envelope.public_key())]
+
+
 def write_key(path: Path, key: Ed25519PrivateKey) -> None:
     """Write a key as a file that only its owner reads; raises FileExistsError rather than replace one."""
     durable.write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -8,8 +8,8 @@
     group <name> all|any|<k> <name>...          k of these witnesses and groups
     quorum <name>|none                          which witness or group must have signed
 
-tlog-policy demands a quorum line. Here it may be left out, which means `none`; `verify` then says that no witness was
-asked for. Whatever else is odd (an unknown word, a key twice, a name before its definition) makes the file unusable:
+tlog-policy demands a quorum line. Here it may be left out where there are no groups, which means `none`; `verify` then says
+that no witness was asked for. Whatever else is odd (an unknown word, a key twice, a name before its definition) makes the file unusable:
 trust that was misread is worse than none.
 """
 
@@ -170,6 +170,11 @@ class _Reader:
     def _check_whole(self) -> None:
         if not self._logs or not self._envelopes:
             raise ValueError("the file ends without a log and an envelope key")
+        # Whoever wrote it believes that it protects him.
+        if self._groups and not self._quorum_line:
+            raise ValueError(
+                "the file ends without a quorum line, so that no group counts: add `quorum NAME` or `quorum none`"
+            )
 
     def _expect_new(self, key: NoteVerifier) -> None:
         """No key stands there twice, nor does a log witness itself, under whatever name."""

@@ -78,7 +78,9 @@ class Seat:
             raise ValueError("a witness signs with a cosignature/v1 key")
         if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name == "none":
             raise ValueError("a witness's name is letters, digits, dashes")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        # What `urlsplit` passes over would be a line of its own in the trust file.
+        plain = url.isprintable() and not any(letter.isspace() for letter in url)
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("a witness's address is http(s)://HOST:PORT, perhaps with a path")
         return cls(name, url.rstrip("/"), verifier)
 
@@ -165,6 +167,10 @@ class Witnesses:
         with ThreadPoolExecutor(len(self.seats)) as threads:
             return list(threads.map(lambda seat: self._ask(seat, kept), self.seats))
 
+    def introduce(self, seat: Seat) -> Heard:
+        """Show the checkpoint on disk to who is no witness yet; nothing is kept; raises HistoryDiffers."""
+        return self._ask(seat, None)
+
     def all_signed(self, checkpoint: Checkpoint) -> bool:
         """Tell whether every witness has cosigned this checkpoint already."""
         kept = self.kept()
@@ -174,18 +180,19 @@ class Witnesses:
 
     def in_touch(self) -> bool:
         """Tell whether enough witnesses cosigned lately; whoever has no witnesses waits for none."""
-        if self._needed == 0:
+        if self.needed == 0:
             return True
         kept = self._read(QUORUM)
         times = sorted(kept.times().values(), reverse=True) if kept is not None else []
-        if len(times) < self._needed:
+        if len(times) < self.needed:
             return False
-        age = self._now().timestamp() - times[self._needed - 1]
+        age = self._now().timestamp() - times[self.needed - 1]
         # A clock that was set back would make the last word of the witnesses last for ever.
         return -_CLOCK_SKEW.total_seconds() <= age <= self.patience.seconds
 
     @property
-    def _needed(self) -> int:
+    def needed(self) -> int:
+        """How many have to cosign before answers leave: all of them where there are fewer than the quorum."""
         return min(self.patience.quorum, len(self.seats))
 
     def keep(self, heard: list[Heard]) -> None:
@@ -201,7 +208,7 @@ class Witnesses:
         cosignatures = [one.cosignature for one in signed if one.checkpoint == newest.checkpoint and one.cosignature]
         note = attach(note, cosignatures)
         durable.write_whole(self._folder / COSIGNED, note, mode=durable.PUBLIC)
-        if self._needed and len(cosignatures_on(note, self.verifiers)) >= self._needed:
+        if self.needed and len(cosignatures_on(note, self.verifiers)) >= self.needed:
             durable.write_whole(self._folder / QUORUM, note, mode=durable.PUBLIC)
 
     def kept(self) -> Kept | None:
@@ -253,7 +260,8 @@ class Witnesses:
             proof = self._tiles.consistency(old, shown.size)
             try:
                 reply = self._send(f"{seat.url}/add-checkpoint", Submission(old, tuple(proof), note).body())
-            except (OSError, http.client.HTTPException) as cause:
+            # ValueError: an address that no client can use, by its port or its name.
+            except (OSError, ValueError, http.client.HTTPException) as cause:
                 return Heard(seat, note, shown, trouble=Trouble.UNREACHABLE, cause=str(cause) or type(cause).__name__)
             match reply.status:
                 case 200:

@@ -41,11 +41,9 @@ def init(
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)
     if not origin and profile != DEMO:
-        raise typer.BadParameter(
-            "--origin names the log in every certificate, and can never change: qingdao.example/log"
-        )
+        refused(refuse("origin-missing", profile=profile), language(lang), as_json=as_json)
     origin = origin or _OF_A_DEMO
-    if not is_key_name(origin):
+    if not is_key_name(origin) or not origin.isprintable():
         refused(refuse("origin-malformed", origin=origin), language(lang), as_json=as_json)
     wanted = Deployment(city=city, profile=profile, origin=origin)
     # The demo profile alone knows personas, whose keys are plain files; without people nobody could describe anything.

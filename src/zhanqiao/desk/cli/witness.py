@@ -14,7 +14,7 @@ import typer
 from zhanqiao.desk.cli.output import LangOption, language, refused
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger import witness as program
-from zhanqiao.ledger.cosigning import Witness, WitnessDamaged
+from zhanqiao.ledger.cosigning import KEY, Witness, WitnessDamaged
 from zhanqiao.terms.refusals import refuse
 
 app = typer.Typer(no_args_is_help=True, help="Witness a log: cosign that it only grew. 见证账本只增不改。")
@@ -43,20 +43,23 @@ def run(
     lang: LangOption = "",
 ) -> None:
     """Answer `add-checkpoint` (C2SP tlog-witness) until interrupted; a line for each answer. 运行见证方。"""
-    with _told(lang):
+    with _told(lang, folder):
         program.run(folder, listen, utc_now)
 
 
 @app.command()
 def show(folder: FolderArgument, lang: LangOption = "") -> None:
     """Print key, and origin, size, root and time of what was last cosigned. 查看见证方的公钥与记忆。"""
-    with _told(lang):
+    with _told(lang, folder):
         for line in program.shown(Witness(folder, utc_now)):
             typer.echo(line)
 
 
 @contextmanager
-def _told(lang: str) -> Iterator[None]:
+def _told(lang: str, folder: Path | None = None) -> Iterator[None]:
+    """Say what goes wrong; `folder` has to be a witness's already."""
+    if folder is not None and not (folder / KEY).exists():
+        refused(refuse("witness-not-there", folder=str(folder)), language(lang), as_json=False)
     try:
         yield
     except WitnessDamaged as cause:
