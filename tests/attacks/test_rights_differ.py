@@ -35,7 +35,6 @@ def apart(pier: Pier) -> Pier:
         path.unlink()
         path.write_bytes(content)
         path.chmod(0o600)
-    (pier.home / "keys" / "people").chmod(0o700)
     return pier
 
 

@@ -271,7 +271,7 @@ def _build(folder: Path, clock: Callable[[], datetime]) -> dict[str, str]:
     done(register.give_role(house.book, "hrss-officer", Role.ANALYST, "secadmin"))
     for who, key in settled.keys.items():
         path = personas.key_file(home, who) if who in town.PEOPLE else folder / f"{who}.pem"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         assert write_key_file(path, key, passphrase=None, profile="demo") is None
     _deliver_by_hand(house, folder)
     _deliver_city(house, folder / "city")

@@ -11,6 +11,7 @@ import time
 from datetime import date
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.core.management import call_command
@@ -143,13 +144,25 @@ def test_a_backup_that_was_not_written_is_none(pier, tmp_path):
         return {one.reason.code for one in examine(pier.home) if one.reason and one.check == "backup"}
 
     (tmp_path / "file").touch()
-    assert codes(back_up(pier.house, tmp_path / "file" / "b.tar")) == ["backup-not-written"]
+    for nowhere in (tmp_path / "file" / "b.tar", tmp_path / "not mounted" / "b.tar"):
+        assert codes(back_up(pier.house, nowhere)) == ["file-not-written"]
+    assert not (tmp_path / "not mounted").exists()
+    assert not pier.events("platform.backup-begun")
+    assert codes(back_up(pier.house, tmp_path / ("b" * 255))) == ["backup-not-written"]
     assert told() == {"backup-never"}
     done(back_up(pier.house, tmp_path / "b.tar"))
     assert told() == set()
     restored = done(restore(tmp_path / "b.tar", tmp_path / "again", pier.home / "keys", None))
     assert not [one for one in examine(restored.house.home) if one.check == "backup" and one.reason]
     pier.reopened()
+
+
+def test_a_backup_says_whether_it_lies_on_the_deployments_disk(pier, tmp_path):
+    assert not done(back_up(pier.house, tmp_path / "b.tar")).apart
+    told = pier.command("backup", str(tmp_path / "c.tar"), "--lang", "en").stdout
+    assert "It lies on the deployment's own disk" in told
+    with TemporaryDirectory(dir="/dev/shm") as memory:
+        assert done(back_up(pier.house, Path(memory, "b.tar"))).apart
 
 
 def test_a_backup_holds_no_key(pier, tmp_path):

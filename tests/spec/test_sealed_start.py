@@ -89,7 +89,8 @@ def test_whoever_holds_a_share_is_told_what_is_wrong_with_it(pier: Pier, split: 
         assert codes(unseal(pier.home, given)) == expected
         assert codes(open_house(pier.home)) == ["keys-sealed"]
     # As somebody types it, who has a pen and capitals.
-    typed = [one.upper().replace("-", " - ") for one in split[:3]]
+    first, second, third = split[:3]
+    typed = [first.upper().replace("-", " - "), second.replace("-", ""), third.replace("-", "\u2013")]
     assert done(unseal(pier.home, typed)) == CUSTODIANS[:3]
     assert codes(unseal(pier.home, split[:3])) == ["keys-open-already"]
 
@@ -250,6 +251,16 @@ def test_keys_are_taken_out_of_memory_whatever_else_is_wrong(pier: Pier, split: 
         shutil.rmtree(there, ignore_errors=True)
 
 
+def test_keys_of_a_deployment_that_is_gone_are_taken_out_of_memory(pier: Pier, split: list[str]) -> None:
+    """A rehearsal that was removed while it was open."""
+    memory = sealed_keys.memory_of(pier.home)
+    assert memory.exists()
+    shutil.rmtree(pier.home)
+    assert seal(pier.home) is None
+    assert not memory.exists()
+    assert codes(seal(pier.home)) == ["no-deployment"]
+
+
 def test_a_seal_that_an_editor_has_saved_again_is_the_same(pier: Pier, split: list[str]) -> None:
     assert seal(pier.home) is None
     with (pier.home / "keys" / sealed_keys.SEALED).open("a") as file:
@@ -337,10 +348,17 @@ def test_root_does_not_work_in_what_is_anothers(pier: Pier, split: list[str], tm
     audit(house)
 
 
-@pytest.mark.parametrize(("threshold", "custodians"), [(1, CUSTODIANS), (6, CUSTODIANS), (2, ("sysadmin", "sysadmin"))])
-def test_one_person_alone_opens_nothing(pier: Pier, tmp_path: Path, threshold: int, custodians) -> None:
+@pytest.mark.parametrize(
+    ("threshold", "custodians", "code"),
+    [
+        (1, CUSTODIANS, "shares-threshold"),
+        (6, CUSTODIANS, "shares-threshold"),
+        (2, ("sysadmin", "secadmin", "sysadmin"), "custodian-twice"),
+    ],
+)
+def test_one_person_alone_opens_nothing(pier: Pier, tmp_path: Path, threshold: int, custodians, code: str) -> None:
     refused = split_keys(pier.house, threshold, custodians, tmp_path / "shares", "sysadmin")
-    assert codes(refused) == ["shares-threshold"]
+    assert codes(refused) == [code]
     assert not (tmp_path / "shares").exists()
     assert len(plain_keys(pier.home)) == 3
 
@@ -385,7 +403,7 @@ def test_witnesses_are_named_while_the_keys_are_sealed_on_the_disk(
 ) -> None:
     house = pier.reopened().house
     witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
-    assert add_witness(house, Seat("court", "http://127.0.0.1:1", witness.verifier), "sysadmin") is None
+    assert add_witness(house, Seat("court", "http://127.0.0.1:1", witness.verifier), "sysadmin", asked=False) is None
     assert open_house(pier.home) is not None
     audit(pier.reopened().house)
 

@@ -177,8 +177,10 @@ def _is_ours(folder: Path) -> bool:
 def split(home: Path, threshold: int, custodians: Sequence[str]) -> Split | Refusal:
     """Make a seal under a new secret, and its shares; nothing is changed yet."""
     count = len(custodians)
-    if not 2 <= threshold <= count <= shares.MOST_CUSTODIANS or len(set(custodians)) < count:
-        return refuse("shares-threshold", threshold=str(threshold), count=str(len(set(custodians))))
+    if twice := next((one for one in custodians if custodians.count(one) > 1), None):
+        return refuse("custodian-twice", custodian=twice)
+    if not 2 <= threshold <= count <= shares.MOST_CUSTODIANS:
+        return refuse("shares-threshold", threshold=str(threshold), count=str(count))
     if (refusal := _no_memory()) is not None:
         return refusal
     keys = keys_of(home)
@@ -275,10 +277,15 @@ def seal_again(home: Path) -> bool:
     Raises OSError where something stays there.
     """
     with turn(home):
-        found = _sweep(home) + [path for path in _lying_in_memory(home) if _removed(path)]
+        found = forget(home)
         if is_sealed(home / KEYS):
             _remove_plain(home / KEYS)
-    return bool(found)
+    return found
+
+
+def forget(home: Path) -> bool:
+    """Take out of memory what lies there of a deployment, also of one that is gone; whoever calls has the turn."""
+    return bool(_sweep(home) + [path for path in _lying_in_memory(home) if _removed(path)])
 
 
 def _lying_in_memory(home: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares (密钥份额): a secret in so many pieces that a few of their holders have it again, and fewer know nothing of it.
 
-Shamir's scheme over GF(2**128). A share is written as its custodian types it, and may be spaced and cased at will:
+Shamir's scheme over GF(2**128). A share may be spaced, parted and cased at will by who types it; it is handed out as
 
     <set, 4 digits>-<number>-<8 groups of 4 digits>-<check, 4 digits>       hexadecimal, the number decimal
 
@@ -17,7 +17,9 @@ from zhanqiao.terms.refusals import Reason, Refusal
 
 SECRET_BYTES = 16
 MOST_CUSTODIANS = 16
-_FORM = re.compile(r"([0-9a-f]{4})-([1-9][0-9]?)-((?:[0-9a-f]{4}-){8})([0-9a-f]{4})")
+# Without what parts them: the number has one digit or two, and the rest is of one length.
+_FORM = re.compile(r"([0-9a-f]{4})([1-9][0-9]?)([0-9a-f]{32})([0-9a-f]{4})")
+_PARTING = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ def is_one(text: str) -> bool:
 
 
 def _read(text: str) -> Share | None:
-    found = _FORM.fullmatch("".join(text.split()).lower())
+    found = _FORM.fullmatch(_PARTING.sub("", text).lower())
     if found is None:
         return None
-    share = Share(found[1], int(found[2]), bytes.fromhex(found[3].replace("-", "")))
+    share = Share(found[1], int(found[2]), bytes.fromhex(found[3]))
     return share if _check(share) == found[4] else None
 
 

@@ -52,6 +52,11 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is
             "部署目录写不进备份时间（磁盘已满？），doctor 将不知有此备份",
             "When it was made could not be noted in the deployment (is its disk full?): doctor will not know of it",
         )
+    if not made.apart:
+        call.say(
+            "它与部署在同一磁盘：请复制到别处，磁盘损坏会同时失去两者",
+            "It lies on the deployment's own disk: copy it elsewhere, or both are lost with that disk",
+        )
     call.say("密钥不在其中，请将 keys 目录另行保管", "The keys are not in it: keep a copy of the keys folder apart")
 
 
@@ -119,7 +124,7 @@ def upgrade_state(
 
 _CHECKED = {
     "opens": ("部署、密钥与设置", "settings, keys, state open"),
-    "rights": ("文件权限", "files are their owner's alone"),
+    "rights": ("目录与密钥的权限", "the folder and its keys are their owner's alone"),
     "room": ("磁盘空间", "room on the disk"),
     "disk": ("磁盘类型", "a disk that lasts"),
     "memory": ("内存不落盘", "memory stays off the disk"),

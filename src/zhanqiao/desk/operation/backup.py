@@ -12,6 +12,8 @@
 The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -44,13 +46,18 @@ _MOST_MADE = 64
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was made: `entries` of the log, `bytes` in `files`; `noted` in the deployment, for `doctor`, or not."""
+    """A backup that was made: `entries` of the log, `bytes` in `files`.
+
+    noted    in the deployment, for `doctor`
+    apart    on another disk than the deployment
+    """
 
     file: Path
     entries: int
     files: int
     bytes: int
     noted: bool
+    apart: bool
 
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
@@ -59,6 +66,9 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         return refuse("file-inside", file=str(file))
     if file.exists():
         return refuse("file-exists", file=str(file))
+    # Made here, it would be a folder on our own disk where the disk for backups is not mounted.
+    if not file.parent.is_dir():
+        return refuse("file-not-written", file=str(file), cause=os.strerror(errno.ENOENT))
     # From here on no load takes parts away.
     with house.vault.inside():
         # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
@@ -90,7 +100,8 @@ def _written(house: House, file: Path) -> Backup | Refusal:
     except OSError as cause:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
     total = sum(size for size, _ in manifest.files.values())
-    return Backup(file, manifest.entries, len(manifest.files), total, _noted(house.home, made))
+    apart = file.stat().st_dev != house.home.stat().st_dev
+    return Backup(file, manifest.entries, len(manifest.files), total, _noted(house.home, made), apart)
 
 
 def newest_backup(house: House) -> datetime | None:

@@ -91,10 +91,12 @@ def _run(checks: Checks[T], subject: T, required: frozenset[str]) -> Iterator[Fi
 
 
 def _rights(home: Path) -> Iterator[Reason]:
-    """The folder and each key file are their owner's alone, and the owner is who works here."""
+    """The folder and all of its keys are their owner's alone, and the owner is who works here."""
     memory = memory_of(home)
-    held = [path for folder in (home / KEYS, memory) for path in sorted(folder.rglob("*")) if path.is_file()]
-    for path in [home, *([memory] if memory.exists() else []), *held]:
+    held = [
+        path for folder in (home / KEYS, memory) if folder.is_dir() for path in (folder, *sorted(folder.rglob("*")))
+    ]
+    for path in [home, *held]:
         yield from open_beside_owner(_shown(path, home), path.lstat(), os.geteuid())
 
 
@@ -167,8 +169,9 @@ def _vault(house: House) -> Iterator[Reason]:
 def _witnesses(house: House) -> Iterator[Reason]:
     """Whether enough of them cosigned lately; nobody is asked here, but before the next answer."""
     if not house.book.witnesses.in_touch():
-        patience = house.book.witnesses.patience
-        yield Reason("wall-witnesses-unheard", {"quorum": str(patience.quorum), "seconds": str(patience.seconds)})
+        witnesses = house.book.witnesses
+        seconds = str(witnesses.patience.seconds)
+        yield Reason("wall-witnesses-unheard", {"quorum": str(witnesses.needed), "seconds": seconds})
 
 
 def _administrators(_house: House) -> Iterable[Reason]:

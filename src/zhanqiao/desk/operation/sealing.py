@@ -107,7 +107,7 @@ def seal(home: Path) -> Refusal | None:
     """Take the keys out of memory, whatever else is wrong, and log it where that can be; None when both were done."""
     keys = home / sealed_keys.KEYS
     if not keys.is_dir():
-        return refuse("no-deployment", home=str(home))
+        return _forget_gone(home)
     if not sealed_keys.is_sealed(keys):
         return refuse("keys-not-sealed", home=str(home))
     if (refusal := of_another_user(home)) is not None:
@@ -124,6 +124,14 @@ def seal(home: Path) -> Refusal | None:
     if unlogged is None:
         return None
     return Refusal((Reason("sealed-unlogged"), *unlogged.reasons)) if lay_there else refuse("keys-sealed-already")
+
+
+def _forget_gone(home: Path) -> Refusal | None:
+    """Of a deployment that was removed while its keys were open they lie in memory still."""
+    try:
+        return None if sealed_keys.forget(home) else refuse("no-deployment", home=str(home))
+    except OSError as cause:
+        return refuse("keys-in-memory-still", cause=str(cause))
 
 
 def _log_sealed(home: Path) -> Refusal | None:
