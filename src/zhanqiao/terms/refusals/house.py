@@ -316,8 +316,8 @@ ROWS: dict[str, Rule] = {
     "file-not-utf8": Rule(
         en="Line {line} of {file} is not UTF-8, so its words would be guessed.",
         zh="{file} 第 {line} 行不是 UTF-8 编码，文字将无法确定。",
-        remedy_en="Save the file as UTF-8, for example `iconv -f GB18030 -t UTF-8`.",
-        remedy_zh="请另存为 UTF-8，例如 `iconv -f GB18030 -t UTF-8`。",
+        remedy_en="Save the file as UTF-8, for example `iconv -f GB18030 -t UTF-8`; if its last line is meant, it may be cut off: copy it once more.",
+        remedy_zh="请另存为 UTF-8，例如 `iconv -f GB18030 -t UTF-8`；若所指为末行，文件可能不完整，请重新拷贝。",
         exit_status=USAGE,
         http_status=422,
     ),
