@@ -16,7 +16,7 @@ from lib.pier import WAGES, Pier, cold_command_line, command_line, opened
 from lib.served import Served, said_anew, self_signed, served, until
 from lib.town import codes
 from zhanqiao.desk import demo_truth, personas
-from zhanqiao.desk.configuration import Serving
+from zhanqiao.desk.configuration import PRODUCTION, Serving
 from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.desk.serving.plan import plan
@@ -322,7 +322,7 @@ def test_over_tls_with_a_certificate_that_the_asker_names(pier: Pier, tmp_path: 
         (Serving(gateway_user="nobody-of-that-name"), "user-unknown"),
         (Serving(gateway_user="root"), "gateway-root"),
         (Serving(listen="127.0.0.1"), "listen-malformed"),
-        (Serving(listen="127.0.0.1:65536"), "listen-malformed"),
+        (Serving(listen="127.0.0.1:65536"), "port-out-of-range"),
         (Serving(metrics=":9000"), "listen-malformed"),
         (Serving(socket="/" + "x" * 107), "socket-unusable"),
     ],
@@ -336,6 +336,14 @@ def test_a_laptops_gateway_needs_tls_beyond_loopback(pier: Pier) -> None:
     assert codes(_planned(pier, Serving(listen="0.0.0.0:1"), "laptop")) == ["plain-beyond-loopback"]
     tls = Serving(listen="0.0.0.0:1", tls_certificate="/c", tls_key="/k")
     assert _planned(pier, tls, "laptop").gateway_command()[-4:] == ["--tls-cert", "/c", "--tls-key", "/k"]
+
+
+@pytest.mark.parametrize("profile", ["laptop", PRODUCTION])
+def test_metrics_are_read_on_this_machine_alone_with_tls_as_well(pier: Pier, profile: str) -> None:
+    for tls in ({}, {"tls_certificate": "/c", "tls_key": "/k"}):
+        open_to_all = Serving(metrics="0.0.0.0:9464", **tls)
+        assert codes(_planned(pier, open_to_all, profile)) == ["metrics-beyond-loopback"]
+    assert not isinstance(_planned(pier, Serving(metrics="[::1]:9464"), profile), Refusal)
 
 
 def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:

@@ -134,8 +134,8 @@ SETTINGS = (
         _SERVE,
         "metrics",
         _SERVING.metrics,
-        "HOST:PORT where Prometheus reads /metrics; none when empty.",
-        "Prometheus 读取 /metrics 的地址；空则不提供。",
+        "HOST:PORT where Prometheus reads /metrics, on loopback only: it is plain HTTP; none when empty.",
+        "Prometheus 读取 /metrics 的地址，仅限本机（明文 HTTP）；空则不提供。",
     ),
     Setting(
         _SERVE,

@@ -118,14 +118,18 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     addresses = [serving.listen, *([serving.metrics] if serving.metrics else [])]
     for address in addresses:
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        if not host or not port.isdecimal():
             return refuse("listen-malformed", listen=address)
+        if int(port) > _LAST_PORT:
+            return refuse("port-out-of-range", listen=address, last=str(_LAST_PORT))
     beyond = [address for address in addresses if not is_loopback(address.rpartition(":")[0])]
     if beyond and deployment.profile == "demo":
         return refuse("demo-beyond-loopback", listen=beyond[0])
-    # Metrics are figures without names; they have no TLS of their own.
     if serving.listen in beyond and not (serving.tls_certificate and serving.tls_key):
         return refuse("plain-beyond-loopback", listen=serving.listen)
+    # They have no TLS of their own, and whoever reads them is not asked who he is.
+    if serving.metrics in beyond:
+        return refuse("metrics-beyond-loopback", metrics=serving.metrics)
     return None
 
 

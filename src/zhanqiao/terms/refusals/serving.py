@@ -176,6 +176,14 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=500,
     ),
+    "metrics-beyond-loopback": Rule(
+        en="Metrics have no TLS and ask nobody who he is: they are read on this machine's own address only, not on {metrics}.",
+        zh="运行指标不经 TLS，也不核验读取者：只能在本机地址读取，不能监听 {metrics}。",
+        remedy_en='Write metrics = "127.0.0.1:9464"; for a Prometheus elsewhere put a proxy before it that ends TLS and asks who reads.',
+        remedy_zh='请写 metrics = "127.0.0.1:9464"；Prometheus 在他处时，请由终止 TLS 并核验读取者的代理转交。',
+        exit_status=USAGE,
+        http_status=500,
+    ),
     "demo-beyond-loopback": Rule(
         en="A demo deployment, whose keys are plain files, listens on this machine's own address only, not on {listen}.",
         zh="demo 部署的密钥为明文文件，只能监听本机地址，不能监听 {listen}。",
