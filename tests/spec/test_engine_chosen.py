@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which engine a deployment computes with is a setting, and changes nothing that anybody gets to see."""
 
+import os
 import shutil
+
+import pytest
 
 from lib import spark_rooms
 from lib.pier import Pier
-from lib.town import codes
+from lib.town import codes, done
 from lib.vault_cases import (
     BY_PERSON,
     CUBE,
@@ -19,10 +22,13 @@ from lib.vault_cases import (
     row,
     statement,
 )
+from zhanqiao.desk import damage
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.operation.doctor import examine
 from zhanqiao.vault import spark_walls
 from zhanqiao.vault.duckdb_engine import DuckDbEngine
+from zhanqiao.vault.faults import RoomNotMade
 from zhanqiao.vault.house import House
 from zhanqiao.vault.spark_engine import SparkEngine
 from zhanqiao.vault.vault import Vault, engine_of
@@ -66,6 +72,31 @@ def test_walls_that_cannot_go_up_are_named(pier, monkeypatch):
     refusal = open_house(pier.home)
     assert codes(refusal) == ["engine-missing"]
     assert refusal.reasons[0].facts["missing"] == "bubblewrap"
+
+
+@spark_rooms.WANTED
+def test_a_room_that_cannot_be_made_is_no_damage_of_the_vault(pier, monkeypatch, tmp_path):
+    _choose(pier, "spark")
+    house = open_house(pier.home)
+    assert isinstance(house, House)
+    house.vault.expect_ready()
+    _without_namespaces(monkeypatch, tmp_path)
+    with pytest.raises(RoomNotMade) as fault:
+        house.vault.expect_ready()
+    refusal = damage.named(fault.value)
+    assert refusal is not None
+    assert codes(refusal) == ["room-not-made"]
+    assert "EOFError" not in refusal.reasons[0].facts["cause"], "in the words of what stopped it"
+    found = [one.reason.code for one in done(examine(pier.home)) if one.check == "vault" and one.reason is not None]
+    assert found == ["room-not-made"]
+
+
+def _without_namespaces(monkeypatch, folder):
+    """Let bubblewrap be one that may not make any, as under a unit that forbids it."""
+    program = folder / "bwrap"
+    program.write_text("#!/bin/sh\necho 'bwrap: no permission to make a new namespace' >&2\nexit 1\n", encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
 
 @spark_rooms.WANTED

@@ -357,6 +357,19 @@ def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")
 
 
+def test_units_let_the_worker_make_rooms_where_the_engine_needs_them(pier: Pier) -> None:
+    """bubblewrap makes namespaces, sets up loopback by netlink, and mounts a /proc, which one in pieces forbids."""
+    closed = {"RestrictNamespaces=yes", "ProtectKernelTunables=yes", "ProtectKernelLogs=yes"}
+    with_rooms = {"RestrictNamespaces=user mnt pid net ipc uts cgroup", "RestrictAddressFamilies=AF_NETLINK"}
+    for engine in ("duckdb", "spark"):
+        said_anew(pier, engine=engine)
+        lines = {name: set(unit.splitlines()) for name, unit in units(_planned(pier, Serving())).items()}
+        worker = lines["zhanqiao-worker.service"]
+        assert (with_rooms <= worker, closed <= worker) == ((True, False) if engine == "spark" else (False, True))
+        assert not (worker & closed and worker & with_rooms), "one or the other"
+        assert closed <= lines["zhanqiao-gateway.service"], "it makes none"
+
+
 def _planned(pier: Pier, serving: Serving, profile: str = "demo"):
     said_anew(pier, profile=profile, serving=serving)
     return plan(pier.home)

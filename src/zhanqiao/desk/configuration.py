@@ -25,6 +25,7 @@ MOST_SETTINGS = 65_536
 PROFILES = ("demo", "laptop", "production")
 PRODUCTION = PROFILES[-1]
 ENGINES = ("duckdb", "spark")
+SPARK = ENGINES[-1]
 _DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"
 
 

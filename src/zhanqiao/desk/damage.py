@@ -12,7 +12,7 @@ from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
 from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.ledger.rows import RowDamaged
 from zhanqiao.terms.refusals import Refusal, refuse
-from zhanqiao.vault.faults import KeyFault, VaultFault
+from zhanqiao.vault.faults import KeyFault, RoomNotMade, VaultFault
 
 
 def named(fault: Exception) -> Refusal | None:
@@ -22,6 +22,8 @@ def named(fault: Exception) -> Refusal | None:
             return refuse("ledger-damaged", cause=str(fault))
         case LedgerOlder():
             return refuse("ledger-older", cause=str(fault))
+        case RoomNotMade():
+            return refuse("room-not-made", cause=str(fault))
         case VaultFault() | KeyFault():
             return refuse("vault-damaged", cause=str(fault))
         case ShelfDamaged() | RowDamaged():

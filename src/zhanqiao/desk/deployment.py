@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connections
 
 from zhanqiao.desk import damage, state
-from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, utc_now, write_settings
+from zhanqiao.desk.configuration import SETTINGS_FILE, SPARK, Deployment, read_settings, utc_now, write_settings
 from zhanqiao.desk.sealed_keys import KEYS, keys_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_whole
@@ -162,7 +162,7 @@ def open_as(
         return refusal
     if deployment.clock_behind_seconds and deployment.profile != "demo":
         return refuse("clock-outside-demo", profile=deployment.profile)
-    if deployment.engine == "spark" and (missing := spark_walls.lacking()) is not None:
+    if deployment.engine == SPARK and (missing := spark_walls.lacking()) is not None:
         return refuse("engine-missing", engine=deployment.engine, missing=missing)
     clock = clock or deployment.clock
     # SQLite would make an empty one.

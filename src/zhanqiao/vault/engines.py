@@ -67,6 +67,10 @@ class Engine(Protocol):
         """Return every segment that is kept."""
         ...
 
+    def expect_ready(self) -> None:
+        """Start what computes, without rows, and let it end; a fault says why it does not start."""
+        ...
+
     def prove(self) -> None:
         """Open every segment that is kept, whole; a fault names the first that does not open."""
         ...

@@ -58,6 +58,9 @@ class ReferenceEngine:
     def names(self) -> list[str]:
         return sorted(self._segments)
 
+    def expect_ready(self) -> None:
+        """Nothing is started here."""
+
     def prove(self) -> None:
         """Nothing is sealed here."""
 

@@ -223,6 +223,10 @@ class OverSegments:
     def names(self) -> list[str]:
         return self._store.names()
 
+    def expect_ready(self) -> None:
+        with locked_down(self._store.scratch):
+            pass
+
     def prove(self) -> None:
         self._store.prove()
 

@@ -72,6 +72,11 @@ class SparkEngine(OverSegments):
         self._rooms = rooms or (lambda: spark_session.walled(store.limits))
         self._asked = _AskedRoom(self._rooms)
 
+    def expect_ready(self) -> None:
+        super().expect_ready()
+        with self._rooms() as room:
+            room.session()
+
     def cube(self, dataset: Dataset, spec: CubeSpec, segments: Sequence[str]) -> pa.Table:
         dims, measures = ([item_of(dataset, name) for name in names] for names in (spec.dims, spec.measures))
         keys = subject_keys(dataset)

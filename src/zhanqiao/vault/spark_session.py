@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from zhanqiao.vault import spark_walls
 from zhanqiao.vault.connection import DEFAULT_LIMITS, Limits
-from zhanqiao.vault.faults import VaultFault
+from zhanqiao.vault.faults import RoomNotMade, VaultFault
 
 _HEAD = struct.Struct(">cQ")
 _NAMES = struct.Struct(">16s16s")
@@ -43,6 +43,7 @@ class Room:
         self._numbers = itertools.count(1)
         self._forgotten: deque[str] = deque()
         self.closed = False
+        self._answered = False
 
     def session(self) -> "Session":
         """Begin a session that sees nothing of any other."""
@@ -64,11 +65,18 @@ class Room:
                 answer = self._exactly(length if length <= _MOST_BYTES else -1)
             except (OSError, ValueError, EOFError) as fault:
                 self.close()
-                raise VaultFault(f"couldn't compute with spark: the room broke off ({type(fault).__name__})") from None
+                raise self._broken_off(type(fault).__name__) from None
+            self._answered = True
         if said == b"Y":
             return answer
         name = answer.to_pybytes()[:60].decode("ascii", "replace")
         raise VaultFault(f"couldn't compute with spark: {name if name.isidentifier() else 'no answer'}")
+
+    def _broken_off(self, kind: str) -> VaultFault:
+        """Tell a room that ended from one that never was: of that one somebody else than the vault is the cause."""
+        if self._answered:
+            return VaultFault(f"couldn't compute with spark: the room broke off ({kind})")
+        return RoomNotMade(spark_walls.trouble() or f"the program in it ended before it answered ({kind})")
 
     def forget(self, session: str) -> None:
         """End a session when the next one begins: who forgets may be the garbage collector, in the midst of anything."""
@@ -167,7 +175,7 @@ class Session:
 def walled(limits: Limits = DEFAULT_LIMITS) -> Iterator[Room]:
     """Open a room with a server of its own, for one job."""
     if (name := spark_walls.lacking()) is not None:
-        raise VaultFault(f"couldn't open a room: {name} is not installed")
+        raise RoomNotMade(f"{name} is not installed")
     yield from _opened(spark_walls.start(limits))
 
 

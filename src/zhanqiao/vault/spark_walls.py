@@ -31,6 +31,8 @@ _LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
 _UIDS = range(61_184, 65_520)
 PROGRAM = Path(spark_room.__file__)
 _INSIDE = "/room.py"
+# Why walls do not go up is said in a moment, and in one line.
+_TROUBLE_SECONDS, _MOST_TROUBLE = 30, 300
 # What libraries reserve and never touch counts, too.
 _RESERVED_MB = 4096
 
@@ -45,14 +47,7 @@ def lacking() -> str | None:
 
 def start(limits: Limits, program: Path = PROGRAM) -> "subprocess.Popen[bytes]":
     """Start a room with a server of its own; it speaks by `spark_room`'s frames."""
-    bound = _bound(program)
-    inside = [*_interpreter(_INSIDE), os.pathsep.join(_inside_of_packages()), "", str(_memory(limits))]
-    if os.geteuid():
-        return _opened([], _walls(list(bound.items())), inside)
-    uid = str(_UIDS.start + secrets.randbelow(len(_UIDS)))
-    reachable = [(f"/tmp/{place}", target) for place, target in enumerate(bound.values())]  # noqa: S108
-    first = [*_interpreter(str(Path(spark_drop.__file__))), uid, str(len(bound)), *bound]
-    return _opened(first, _walls(reachable), inside)
+    return _opened(program, [*_interpreter(_INSIDE), os.pathsep.join(_inside_of_packages()), "", str(_memory(limits))])
 
 
 def start_at(address: str, limits: Limits) -> "subprocess.Popen[bytes]":
@@ -61,23 +56,51 @@ def start_at(address: str, limits: Limits) -> "subprocess.Popen[bytes]":
     return _started([*_interpreter(str(PROGRAM)), folders, address, str(_memory(limits))])
 
 
-def _opened(first: list[str], walls: list[str], inside: list[str]) -> "subprocess.Popen[bytes]":
+def trouble() -> str:
+    """Put the walls up around a program that does nothing; return what stopped them, or nothing.
+
+    Rows and statements never get here, so that what is said may be repeated.
+    """
+    with _opened(PROGRAM, [*_interpreter("-c"), ""], errors=subprocess.PIPE) as process:
+        try:
+            said = process.communicate(timeout=_TROUBLE_SECONDS)[1].decode("utf-8", "replace").strip()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"no end within {_TROUBLE_SECONDS} s"
+    if not process.returncode:
+        return ""
+    return said.splitlines()[-1][:_MOST_TROUBLE] if said else f"exit status {process.returncode}"
+
+
+def _opened(program: Path, inside: list[str], errors: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+    """Put the walls up, by another user where root does, and run something inside of them."""
+    bound = _bound(program)
+    if os.geteuid():
+        return _handed_over([], _walls(list(bound.items())), inside, errors)
+    uid = str(_UIDS.start + secrets.randbelow(len(_UIDS)))
+    reachable = [(f"/tmp/{place}", target) for place, target in enumerate(bound.values())]  # noqa: S108
+    first = [*_interpreter(str(Path(spark_drop.__file__))), uid, str(len(bound)), *bound]
+    return _handed_over(first, _walls(reachable), inside, errors)
+
+
+def _handed_over(first: list[str], walls: list[str], inside: list[str], errors: int) -> "subprocess.Popen[bytes]":
     """Hand the walls over by a descriptor: a command line can be read by everybody."""
     descriptor = os.memfd_create("walls")
     try:
         os.write(descriptor, b"".join(f"{one}\0".encode() for one in walls))
         os.lseek(descriptor, 0, os.SEEK_SET)
-        return _started([*first, str(shutil.which("bwrap")), "--args", str(descriptor), "--", *inside], descriptor)
+        command = [*first, str(shutil.which("bwrap")), "--args", str(descriptor), "--", *inside]
+        return _started(command, descriptor, errors=errors)
     finally:
         os.close(descriptor)
 
 
-def _started(command: list[str], *descriptors: int) -> "subprocess.Popen[bytes]":
+def _started(command: list[str], *descriptors: int, errors: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # logs of statements
+        stderr=errors,  # of a room, logs of statements: they go nowhere
         env={},
         cwd="/",
         bufsize=0,

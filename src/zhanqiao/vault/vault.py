@@ -176,6 +176,11 @@ class Vault:
             )
         ]
 
+    def expect_ready(self) -> None:
+        """Start what computes, without rows, and let it end; a fault says why it does not start."""
+        with self.inside():
+            self._engine.expect_ready()
+
     def prove(self) -> None:
         """Open everything that lies here once, and tell nothing of it; a fault names the first that does not open."""
         with self.inside():

@@ -28,7 +28,6 @@ from zhanqiao.desk.sealed_keys import KEYS, memory_of
 from zhanqiao.desk.serving import walls
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
-from zhanqiao.vault.connection import locked_down
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
@@ -160,8 +159,7 @@ def _clock(house: House) -> Iterator[Reason]:
 
 
 def _vault(house: House) -> Iterator[Reason]:
-    with locked_down(house.home / "vault" / "scratch"):
-        pass
+    house.vault.expect_ready()
     for name in missing_parts(house):
         yield Reason("part-missing", {"part": name})
 

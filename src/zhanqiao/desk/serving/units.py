@@ -6,23 +6,20 @@ Each line that takes something away from a process is there because the process 
 
 from shlex import join
 
+from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.serving.plan import Plan
 
 _CLOSED = """\
 NoNewPrivileges=yes
-CapabilityBoundingSet=
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
 ProtectHome=yes
-ProtectKernelTunables=yes
 ProtectKernelModules=yes
-ProtectKernelLogs=yes
 ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectProc=invisible
-RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -32,6 +29,22 @@ UMask=0077
 Restart=on-failure
 RestartSec=5
 """
+
+# No rights, no namespaces, and /proc in which nothing can be changed.
+_ALONE = """\
+CapabilityBoundingSet=
+RestrictNamespaces=yes
+ProtectKernelTunables=yes
+ProtectKernelLogs=yes
+"""
+# What bubblewrap does to make a room: namespaces, their loopback by netlink, and a /proc of its own, which the kernel
+# gives only to who sees all of the one outside. As root, `spark_drop` binds paths and becomes somebody else first.
+_WITH_ROOMS = """\
+CapabilityBoundingSet={rights}
+RestrictNamespaces=user mnt pid net ipc uts cgroup
+RestrictAddressFamilies=AF_NETLINK
+"""
+_RIGHTS_OF_ROOT = "CAP_SYS_ADMIN CAP_SETUID CAP_SETGID"
 
 
 def text(plan: Plan) -> str:
@@ -59,7 +72,7 @@ ExecStartPre=+{prepare}
 ExecStart={join(plan.worker_command())}
 ReadWritePaths={plan.home} {folder}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-{_CLOSED}
+{_around(plan)}{_CLOSED}
 [Install]
 WantedBy=multi-user.target
 """,
@@ -75,8 +88,15 @@ ExecStart={join(plan.gateway_command())}
 InaccessiblePaths={plan.home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryDenyWriteExecute=yes
-{_CLOSED}
+{_ALONE}{_CLOSED}
 [Install]
 WantedBy=multi-user.target
 """,
     }
+
+
+def _around(plan: Plan) -> str:
+    """Return what is kept from the worker, beside what nobody has: with Spark it makes rooms."""
+    if plan.deployment.engine != SPARK:
+        return _ALONE
+    return _WITH_ROOMS.format(rights="" if plan.owner.uid else _RIGHTS_OF_ROOT)

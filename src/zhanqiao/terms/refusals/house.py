@@ -185,6 +185,21 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "room-not-made": Rule(
+        en="No room could be made for the engine to compute in: {cause}. The vault is as it was.",
+        zh="无法为计算引擎建立隔离房间：{cause}。数据库房未受影响。",
+        remedy_en=(
+            "Under systemd, take the worker's unit anew from `zhanqiao serve --units`; elsewhere let users without rights "
+            'make namespaces, and read Python (docs: Compute with Spark). With engine = "duckdb" no room is needed. '
+            "What was charged is answered under the same request id, and not charged again."
+        ),
+        remedy_zh=(
+            "由 systemd 启动时，请用 `zhanqiao serve --units` 重新生成库房进程的单元；否则请允许普通用户建立命名空间并读取 Python"
+            '（见文档“以 Spark 计算”）。设 engine = "duckdb" 则无需房间。已计费的请求以同一请求编号重试即可，不会再次计费。'
+        ),
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "state-busy": Rule(
         en="The platform's state could not be had in time: another process was writing to it.",
         zh="未能及时取得平台状态：另一进程正在写入。",
