@@ -346,6 +346,24 @@ def test_metrics_are_read_on_this_machine_alone_with_tls_as_well(pier: Pier, pro
     assert not isinstance(_planned(pier, Serving(metrics="[::1]:9464"), profile), Refusal)
 
 
+def test_a_socket_has_a_folder_of_its_own_which_is_not_the_deployments(pier: Pier, tmp_path: Path) -> None:
+    """Else the folder that the gateway is let into would be the deployment, or whatever else lies there."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "file").touch()
+    mode = pier.home.stat().st_mode
+    apart, alike = Serving(gateway_user="nobody"), Serving()
+    for serving, places in ((apart, ("home", "home/run", "shared")), (alike, ("home", "shared"))):
+        for place in places:
+            folder = pier.home / place.removeprefix("home").removeprefix("/") if "home" in place else tmp_path / place
+            asked = replace(serving, socket=str(folder / "vault.sock"))
+            assert codes(_planned(pier, asked)) == ["socket-folder-shared"], place
+            said = pier.command("serve", "--lang", "en").stdout
+            assert "socket-folder-shared" in said
+    assert pier.home.stat().st_mode == mode
+    own = replace(apart, socket=str(tmp_path / "own" / "vault.sock"))
+    assert not isinstance(_planned(pier, own), Refusal)
+
+
 def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     planned = _planned(pier, Serving(gateway_user="nobody"))
     worker, gateway = units(planned).values()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings
+from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.terms.refusals import Refusal, refuse
 
 _APART = Path("/run/zhanqiao/vault.sock")
@@ -82,7 +83,18 @@ def plan(home: Path) -> Plan | Refusal:
     made = Plan(home.resolve(), deployment, _socket_of(home.resolve(), deployment, gateway, owner), owner, gateway)
     if len(os.fsencode(made.socket)) > _MOST_PATH_BYTES:
         return refuse("socket-unusable", socket=str(made.socket), cause="its path is too long")
-    return made
+    return refuse("socket-folder-shared", socket=str(made.socket)) if _shares_folder(made) else made
+
+
+def _shares_folder(made: Plan) -> bool:
+    """Whether the socket's folder is anything else, too: it becomes one that the gateway's group may enter."""
+    folder = made.socket.parent
+    if made.apart and lies_inside(folder, made.home):
+        return True
+    try:
+        return any(path.name != made.socket.name for path in folder.iterdir())
+    except OSError:
+        return False  # it is not there yet, or is said by whoever makes it
 
 
 def _socket_of(home: Path, deployment: Deployment, gateway: User, owner: User) -> Path:

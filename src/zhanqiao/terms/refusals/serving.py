@@ -128,6 +128,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "socket-folder-shared": Rule(
+        en="{socket} has no folder of its own, beside the deployment: the gateway is let into that folder, and would be into whatever else it is.",
+        zh="{socket} 没有部署之外的专用目录：网关须能进入该目录，从而也能进入其中的其他内容。",
+        remedy_en="Leave `socket` empty in zhanqiao.toml, or name a place like /run/zhanqiao/vault.sock, whose folder holds nothing else. Nothing was changed.",
+        remedy_zh="请将 zhanqiao.toml 的 `socket` 留空，或写作 /run/zhanqiao/vault.sock 之类、其目录不含他物的位置。未更改任何内容。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "worker-ended": Rule(
         en="The vault worker ended while it started, or took too long; it said above why.",
         zh="库房进程在启动时退出或超时；原因见上。",
