@@ -21,7 +21,7 @@ from lib.served import self_signed, until
 from zhanqiao.desk.serving import connections, gateway
 from zhanqiao.desk.serving.connections import share_of
 from zhanqiao.desk.serving.frames import LENGTHS_BYTES, MAX_ANSWER_BYTES, Frame, lengths
-from zhanqiao.desk.serving.gateway import Gateway, listener
+from zhanqiao.desk.serving.gateway import Gateway, listener, shown
 
 HONEST = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 BODILESS = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
@@ -68,7 +68,7 @@ def running(folder: Path, tls: tuple[Path, Path] | None) -> Iterator[int]:
     path = folder / "vault.sock"
     with _Worker(str(path), _Answers) as worker:
         threading.Thread(target=worker.serve_forever, daemon=True).start()
-        one = listener(Gateway(path), "127.0.0.1:0", tls)
+        one = listener(Gateway(path), "127.0.0.1:0", tls and shown(*tls))
         thread = threading.Thread(target=lambda: asyncio.run(one.server.serve([one.bound])))
         thread.start()
         until(lambda: one.server.started)

@@ -145,23 +145,26 @@ def until(holds, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for this machine, signed by itself, and its key; return both paths."""
+def self_signed(
+    folder: Path, host: str = "127.0.0.1", ends_in: timedelta = timedelta(hours=1), name: str = "tls"
+) -> tuple[Path, Path]:
+    """Write a certificate for this machine, or another, signed by itself, and its key; return both paths."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    ends = datetime.now(UTC) + ends_in
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .not_valid_before(min(datetime.now(UTC), ends) - timedelta(hours=1))
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    certificate, private = folder / "tls.pem", folder / "tls.key"
+    certificate, private = folder / f"{name}.pem", folder / f"{name}.key"
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -130,6 +130,7 @@ _CHECKED = {
     "memory": ("内存不落盘", "memory stays off the disk"),
     "keys": ("密钥与数据分离", "keys apart from data"),
     "processes": ("进程分离", "a user for each process"),
+    "certificate": ("网关证书", "the gateway's certificate, where it has one"),
     "state": ("平台状态", "platform state"),
     "ledger": ("账本", "ledger"),
     "clock": ("时钟", "clock"),

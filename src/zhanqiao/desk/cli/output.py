@@ -165,6 +165,13 @@ def show_told(code: str, message: str, remedy: str, mark: Text) -> None:
     show_line("  → ", remedy)
 
 
+def warn(reasons: Iterable[Reason], lang: Lang) -> None:
+    """Tell what is amiss beside an output that is for files, on standard error."""
+    for reason in reasons:
+        for line in (f"{reason.code}  {reason.message(lang)}", f"  → {remedy_of(reason, lang)}"):
+            sys.stderr.write(f"{visible(line)}\n")
+
+
 def refused(refusal: Refusal, lang: Lang, *, as_json: bool) -> NoReturn:
     """Print the refusal and end with its status."""
     print_refusal(refusal, lang, as_json=as_json)

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from zhanqiao.desk.cli.output import DONE_MARK, HomeOption, JsonOption, LangOption, language, say
+from zhanqiao.desk.cli.output import DONE_MARK, HomeOption, JsonOption, LangOption, language, refused, say, warn
 from zhanqiao.desk.cli.session import unwrap
 from zhanqiao.desk.configuration import utc_now
-from zhanqiao.desk.serving import units
+from zhanqiao.desk.serving import tls, units
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.desk.serving.supervisor import supervise
+from zhanqiao.terms.refusals import Refusal
 
 app = typer.Typer()
 
@@ -28,9 +29,14 @@ def serve(
     """Run the deployment's processes until interrupted: vault worker, and gateway over HTTP. 运行服务。"""
     spoken = language(lang)
     planned = unwrap(plan(home), spoken, as_json=as_json)
+    unfit = tuple(tls.look(planned, utc_now()))
     if show_units:
         typer.echo(units.text(planned), nl=False)
+        warn(unfit, spoken)
         return
+
+    if unfit:
+        refused(Refusal(unfit), spoken, as_json=as_json)
 
     def ready(address: str) -> None:
         scheme = "https" if planned.deployment.serving.tls_certificate else "http"

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from zhanqiao.desk import damage, schema, state
-from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings
+from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings, utc_now
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.file_systems import FLEETING, file_system_of
 from zhanqiao.desk.operation.backup import newest_backup
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
-from zhanqiao.desk.serving import walls
+from zhanqiao.desk.serving import tls, walls
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
@@ -120,6 +120,14 @@ def _one_user(home: Path) -> Iterable[Reason]:
     return planned.reasons if isinstance(planned, Refusal) else walls.processes(planned)
 
 
+def _certificate(home: Path) -> Iterable[Reason]:
+    """Whether the gateway could show its certificate now, and for some time; what `_one_user` tells is not said again."""
+    planned = plan(home)
+    if isinstance(planned, Refusal):
+        return ()
+    return (*tls.look(planned, utc_now()), *tls.ends_soon(planned, utc_now()))
+
+
 def _keys_apart(home: Path) -> Iterable[Reason]:
     return walls.keys(home, _profile(home))
 
@@ -195,6 +203,7 @@ _OUTSIDE: Checks[Path] = {
     "memory": (True, _memory),
     "keys": (True, _keys_apart),
     "processes": (True, _one_user),
+    "certificate": (False, _certificate),
 }
 _INSIDE: Checks[House] = {
     "state": (False, _state),

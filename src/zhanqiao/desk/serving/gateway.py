@@ -43,7 +43,7 @@ from zhanqiao.desk.serving.frames import (
     lengths,
 )
 from zhanqiao.desk.serving.replies import Reply, refused
-from zhanqiao.terms.refusals import refuse
+from zhanqiao.terms.refusals import Refusal, refuse
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -58,6 +58,8 @@ _ANSWER_SECONDS = 600
 _LISTS_AT_ONCE, _OTHERS_AT_ONCE, _LOOKS_AT_ONCE = 2, 24, 16
 # Bodies that are held until they are passed on; in memory each is there up to three times meanwhile.
 _MAX_HELD_BYTES = 256 * MIB
+# OpenSSL's numbers for a certificate that does not count yet, and for one that does no more.
+_OUT_OF_DATE = frozenset({9, 10})
 
 
 class TooMuch(Exception):  # noqa: N818  the name says what is so
@@ -201,7 +203,7 @@ class Listener:
     bound: socket.socket
 
 
-def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) -> Listener:
+def listener(app: Gateway, listen: str, tls: ssl.SSLContext | None = None) -> Listener:
     """Bind HOST:PORT; raises ValueError when it is no such thing, OSError when it cannot be had."""
     host, colon, port = listen.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
@@ -211,7 +213,7 @@ def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) ->
     bound = socket.create_server((host, int(port)), family=family, backlog=connections.MOST)
     config = uvicorn.Config(
         app,
-        http=connections.speaking(None if tls is None else _shown(*tls)),
+        http=connections.speaking(tls),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -226,11 +228,33 @@ def listener(app: Gateway, listen: str, tls: tuple[Path, Path] | None = None) ->
     return Listener(_Server(config), bound)
 
 
-def _shown(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Read certificate and key: what is wrong with them is said before anything runs."""
+def shown(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Read certificate and key; raises OSError or ValueError where they are none, or are not to be shown any more."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate, key, _no_passphrase)
+    _expect_in_date(context, certificate)
     return context
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key is under a passphrase")
+
+
+def _expect_in_date(context: ssl.SSLContext, certificate: Path) -> None:
+    """Look at it as a caller who believes this very certificate: nothing here can read one otherwise."""
+    caller = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    caller.check_hostname = False
+    caller.load_verify_locations(certificate)
+    caller.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asks, shows = caller.wrap_bio(here, there), context.wrap_bio(there, here, server_side=True)
+    try:
+        for end in (asks, shows, asks):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    except ssl.SSLCertVerificationError as flaw:
+        if flaw.verify_code in _OUT_OF_DATE:
+            raise ValueError(flaw.verify_message) from None
 
 
 class _Server(uvicorn.Server):
@@ -269,24 +293,37 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
     parser.add_argument("--metrics", metavar="HOST:PORT", help="second address, for Prometheus")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="what it says is said in")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
     if (options.tls_cert is None) is not (options.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
-    tls = None if options.tls_cert is None else (options.tls_cert, options.tls_key)
     # Whoever takes this process over must not find others' questions in a core dump, nor leave files to be read.
     os.umask(0o077)
+    listeners = _begun(options)
+    if isinstance(listeners, Refusal):
+        [reason] = listeners.reasons
+        sys.stderr.write(f"{reason.code}: {reason.message(options.lang)} {reason.remedy(options.lang)}\n")
+        return listeners.exit_status
+    # Connections queue from here on.
+    _say_ready(listeners[0])
+    asyncio.run(serve(listeners, options.lifeline))
+    return 0
+
+
+def _begun(options: argparse.Namespace) -> list[Listener] | Refusal:
+    """Read what is shown and bind both addresses, or say which of them could not be."""
+    what = f"{options.tls_cert}, {options.tls_key}"
     try:
+        tls = None if options.tls_cert is None else shown(options.tls_cert, options.tls_key)
+        what = options.listen
         listeners = [listener(Gateway(options.socket), options.listen, tls)]
         if options.metrics:
+            what = options.metrics
             listeners.append(listener(Gateway(options.socket, measures=True), options.metrics))
-        # Connections queue from here on.
-        _say_ready(listeners[0])
-        asyncio.run(serve(listeners, options.lifeline))
     except (OSError, ValueError) as cause:
-        sys.stderr.write(f"{cause}\n")
-        return 1
-    return 0
+        return refuse("gateway-not-started", what=what, cause=str(cause))
+    return listeners
 
 
 def _say_ready(first: Listener) -> None:

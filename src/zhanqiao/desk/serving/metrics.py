@@ -5,6 +5,9 @@ import shutil
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from zhanqiao.desk.serving import tls
+from zhanqiao.desk.serving.plan import plan
+from zhanqiao.terms.refusals import Refusal
 from zhanqiao.vault.house import House
 
 # What an audit of rights logs when it found anything.
@@ -37,6 +40,12 @@ class Metrics:
         self._alarm = self._gauge(
             "zhanqiao_rights_differ", "1 when the newest audit of rights found what nobody agreed to."
         )
+        if self._ends() is not None:
+            self._expires = self._gauge(
+                "zhanqiao_certificate_expires_timestamp_seconds",
+                "When the gateway's certificate ends, as its file says; 0 when it cannot be read. Not there without TLS.",
+            )
+            self._expires.set_function(lambda: self._ends() or 0)
         self._free = self._gauge("zhanqiao_disk_free_bytes", "Room on the disk of the deployment.")
 
     def count(self, verb: str, status: int, seconds: float) -> None:
@@ -56,6 +65,14 @@ class Metrics:
         self._out_of_touch.set(not book.witnesses.in_touch())
         self._free.set(shutil.disk_usage(self._house.home).free)
         return generate_latest(self._registry)
+
+    def _ends(self) -> float | None:
+        """Return when the certificate ends, 0 where that cannot be read, None without TLS."""
+        planned = plan(self._house.home)
+        if isinstance(planned, Refusal) or not planned.deployment.serving.tls_certificate:
+            return None
+        ends = tls.expires(planned)
+        return 0 if ends is None else ends.timestamp()
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(name, meaning, registry=self._registry)

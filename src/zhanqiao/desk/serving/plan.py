@@ -5,26 +5,20 @@ import ipaddress
 import os
 import pwd
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings
+import zhanqiao
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
 from zhanqiao.desk.file_systems import lies_inside
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
+from zhanqiao.terms.refusals import Reason, Refusal, refuse
 
 _APART = Path("/run/zhanqiao/vault.sock")
 # sun_path, less its closing zero.
 _MOST_PATH_BYTES = 107
 _LAST_PORT = 65_535
-
-
-@dataclass(frozen=True)
-class User:
-    """A user of the machine."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,11 @@ def plan(home: Path) -> Plan | Refusal:
     deployment = read_settings(home / SETTINGS_FILE)
     if isinstance(deployment, Refusal):
         return deployment
-    owner = _user_of(home.stat().st_uid)
+    owner = user_of(home.stat().st_uid)
     gateway = _gateway_of(deployment, owner)
     if isinstance(gateway, Refusal):
         return gateway
-    if (refusal := _too_open(deployment)) is not None:
+    if (refusal := _malformed(deployment.serving) or _too_open(deployment)) is not None:
         return refusal
     made = Plan(home.resolve(), deployment, _socket_of(home.resolve(), deployment, gateway, owner), owner, gateway)
     if len(os.fsencode(made.socket)) > _MOST_PATH_BYTES:
@@ -103,14 +97,6 @@ def _socket_of(home: Path, deployment: Deployment, gateway: User, owner: User) -
     return home / "run" / "vault.sock" if gateway == owner else _APART
 
 
-def _user_of(uid: int) -> User:
-    try:
-        found = pwd.getpwuid(uid)
-    except KeyError:
-        return User(str(uid), uid, uid)
-    return User(found.pw_name, uid, found.pw_gid)
-
-
 def _gateway_of(deployment: Deployment, owner: User) -> User | Refusal:
     name = deployment.serving.gateway_user
     if not name:
@@ -124,16 +110,41 @@ def _gateway_of(deployment: Deployment, owner: User) -> User | Refusal:
     return User(name, found.pw_uid, found.pw_gid)
 
 
-def _too_open(deployment: Deployment) -> Refusal | None:
-    """Refuse to be reached from elsewhere without TLS, or with keys that are plain files."""
-    serving = deployment.serving
-    addresses = [serving.listen, *([serving.metrics] if serving.metrics else [])]
-    for address in addresses:
+def _malformed(serving: Serving) -> Refusal | None:
+    """Refuse what is no address, one address for two things, and half of what TLS takes."""
+    for address in _addresses(serving):
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not (port.isascii() and port.isdecimal()):
             return refuse("listen-malformed", listen=address)
         if int(port) > _LAST_PORT:
             return refuse("port-out-of-range", listen=address, last=str(_LAST_PORT))
+    if serving.metrics and _same(serving.listen, serving.metrics):
+        return refuse("listen-twice", listen=serving.listen, metrics=serving.metrics)
+    tls = {"tls_certificate": serving.tls_certificate, "tls_key": serving.tls_key}
+    if sum(map(bool, tls.values())) == 1:
+        given, missing = sorted(tls, key=lambda setting: not tls[setting])
+        return refuse("tls-half", given=given, missing=missing)
+    return None
+
+
+def _addresses(serving: Serving) -> list[str]:
+    return [serving.listen, *([serving.metrics] if serving.metrics else [])]
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two addresses cannot both be listened at; port 0 is another each time."""
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    if int(port) != int(other_port) or int(port) == 0:
+        return False
+    # Of one family: who listens at all addresses has each of them.
+    every = {"0.0.0.0", "[::]"} & {host, other_host}  # noqa: S104  compared, not bound
+    return host == other_host or (bool(every) and (":" in host) == (":" in other_host))
+
+
+def _too_open(deployment: Deployment) -> Refusal | None:
+    """Refuse to be reached from elsewhere without TLS, or with keys that are plain files."""
+    serving = deployment.serving
+    addresses = _addresses(serving)
     beyond = [address for address in addresses if not is_loopback(address.rpartition(":")[0])]
     if beyond and deployment.profile == "demo":
         return refuse("demo-beyond-loopback", listen=beyond[0])
@@ -143,6 +154,15 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     if serving.metrics in beyond:
         return refuse("metrics-beyond-loopback", metrics=serving.metrics)
     return None
+
+
+def unrunnable(planned: Plan) -> Iterator[Reason]:
+    """Name each user who may not run what would be started as him: the interpreter, or read the product."""
+    for user in dict.fromkeys((planned.owner, planned.gateway)):
+        for file, wanted in ((sys.executable, RUN), (zhanqiao.__file__, READ)):
+            if not reaches(user, Path(file), wanted):
+                yield Reason("user-cannot-run", {"user": user.name, "program": file})
+                break
 
 
 def is_loopback(host: str) -> bool:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zhanqiao.desk.serving.journal import Journal
-from zhanqiao.desk.serving.plan import Plan, User
+from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.desk.serving.users import User
 from zhanqiao.terms.refusals import Refusal, refuse
 
 _START_SECONDS, _STOP_SECONDS = 120, 40
@@ -41,7 +42,11 @@ class Child:
 
     def start(self) -> bool:
         """Start it and wait until it says that it is ready; False when it ended before."""
-        switch = {"user": self.user.uid, "group": self.user.gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        switch = (
+            {"user": self.user.uid, "group": self.user.gid, "extra_groups": self.user.groups}
+            if os.geteuid() == 0
+            else {}
+        )
         self.running = subprocess.Popen(
             [*self.command, "--lifeline"],
             stdin=subprocess.PIPE,
