@@ -77,6 +77,14 @@ def test_the_worker_does_not_start_and_says_why(pier: Pier) -> None:
     assert {OF_THE_KEYS, OF_THE_USERS, OF_THE_PEOPLE} <= {line.split(":")[0] for line in ran.stderr.splitlines()}
 
 
+def test_what_the_processes_say_is_in_the_language_of_the_locale(pier: Pier) -> None:
+    said_anew(pier, profile=PRODUCTION)
+    for locale, sentence in (("zh_CN.UTF-8", "密钥以明文存于磁盘"), ("en_US.UTF-8", "The keys lie open on a disk")):
+        ran = pier.command("serve", LANG=locale, LC_ALL=locale)
+        assert f"{OF_THE_KEYS}: {sentence}" in ran.stderr
+    assert "--lang zh" in pier.command("serve", "--units", LANG="zh_CN.UTF-8", LC_ALL="zh_CN.UTF-8").stdout
+
+
 def test_what_is_a_wall_elsewhere_is_wrong_in_production(pier: Pier) -> None:
     assert not [one for one in done(examine(pier.home)) if one.wrong]
     said_anew(pier, profile=PRODUCTION)

@@ -31,7 +31,7 @@ def serve(
     planned = unwrap(plan(home), spoken, as_json=as_json)
     unfit = tuple(tls.look(planned, utc_now()))
     if show_units:
-        typer.echo(units.text(planned), nl=False)
+        typer.echo(units.text(planned, spoken), nl=False)
         warn(unfit, spoken)
         return
 
@@ -48,6 +48,6 @@ def serve(
                 "Gateway and vault worker are one user: who takes over the one has the other (see gateway_user)",
             )
 
-    refusal = supervise(planned, Journal("supervisor", utc_now), ready)
+    refusal = supervise(planned, Journal("supervisor", utc_now), ready, spoken)
     if refusal is not None:
         unwrap(refusal, spoken, as_json=as_json)

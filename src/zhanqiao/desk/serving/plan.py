@@ -13,7 +13,7 @@ import zhanqiao
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
 from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
-from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
 _APART = Path("/run/zhanqiao/vault.sock")
 # sun_path, less its closing zero.
@@ -45,15 +45,16 @@ class Plan:
         """Whose processes may pass questions on."""
         return frozenset({self.owner.uid, self.gateway.uid})
 
-    def worker_command(self) -> list[str]:
-        """Return how the vault worker is started alone."""
-        return [sys.executable, "-m", "zhanqiao.desk.serving.worker_process", "--home", str(self.home)]
+    def worker_command(self, lang: Lang = "en") -> list[str]:
+        """Return how the vault worker is started alone; `lang` is what it says is said in."""
+        module = "zhanqiao.desk.serving.worker_process"
+        return [sys.executable, "-m", module, "--home", str(self.home), "--lang", lang]
 
-    def gateway_command(self) -> list[str]:
+    def gateway_command(self, lang: Lang = "en") -> list[str]:
         """Return how the gateway is started alone: it can read no settings, and is told."""
         serving = self.deployment.serving
         command = [sys.executable, "-m", "zhanqiao.desk.serving.gateway", "--socket", str(self.socket)]
-        command += ["--listen", serving.listen]
+        command += ["--listen", serving.listen, "--lang", lang]
         if serving.metrics:
             command += ["--metrics", serving.metrics]
         if serving.tls_certificate:

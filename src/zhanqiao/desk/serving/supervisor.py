@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.users import User
-from zhanqiao.terms.refusals import Refusal, refuse
+from zhanqiao.terms.refusals import Lang, Refusal, refuse
 
 _START_SECONDS, _STOP_SECONDS = 120, 40
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
@@ -81,10 +81,11 @@ class Child:
             self.running = None
 
 
-def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None]) -> Refusal | None:
+def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None], lang: Lang) -> Refusal | None:
     """Run worker and gateway until told to stop by SIGTERM or SIGINT; a refusal when they do not start.
 
     ready   is told where the gateway listens
+    lang    in which the processes say on standard error why they do not start
     """
     if plan.apart and os.geteuid() != 0:
         return refuse("user-not-changed", user=plan.gateway.name)
@@ -93,8 +94,8 @@ def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None]) -> Ref
     except OSError as cause:
         return refuse("socket-unusable", socket=str(plan.socket), cause=cause.strerror or "-")
     children = [
-        Child("worker", plan.worker_command(), plan.owner),
-        Child("gateway", plan.gateway_command(), plan.gateway),
+        Child("worker", plan.worker_command(lang), plan.owner),
+        Child("gateway", plan.gateway_command(lang), plan.gateway),
     ]
     stopping = _told_to_stop()
     try:

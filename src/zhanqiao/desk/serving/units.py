@@ -8,6 +8,7 @@ from shlex import join
 
 from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.terms.refusals import Lang
 
 _CLOSED = """\
 NoNewPrivileges=yes
@@ -47,13 +48,13 @@ RestrictAddressFamilies=AF_NETLINK
 _RIGHTS_OF_ROOT = "CAP_SYS_ADMIN CAP_SETUID CAP_SETGID"
 
 
-def text(plan: Plan) -> str:
+def text(plan: Plan, lang: Lang) -> str:
     """Return both units, each under the name of its file."""
-    return "\n".join(f"# /etc/systemd/system/{name}\n{unit}" for name, unit in units(plan).items())
+    return "\n".join(f"# /etc/systemd/system/{name}\n{unit}" for name, unit in units(plan, lang).items())
 
 
-def units(plan: Plan) -> dict[str, str]:
-    """Return the units by file name."""
+def units(plan: Plan, lang: Lang = "en") -> dict[str, str]:
+    """Return the units by file name; `lang` is what the processes say in."""
     folder = plan.socket.parent
     prepare = join(
         ["/usr/bin/install", "-d", "-o", plan.owner.name, "-g", str(plan.gateway.gid), "-m", "0710", str(folder)]
@@ -69,7 +70,7 @@ StartLimitIntervalSec=0
 [Service]
 User={plan.owner.name}
 ExecStartPre=+{prepare}
-ExecStart={join(plan.worker_command())}
+ExecStart={join(plan.worker_command(lang))}
 ReadWritePaths={plan.home} {folder}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 {_around(plan)}{_CLOSED}
@@ -84,7 +85,7 @@ Wants=zhanqiao-worker.service
 
 [Service]
 User={plan.gateway.name}
-ExecStart={join(plan.gateway_command())}
+ExecStart={join(plan.gateway_command(lang))}
 InaccessiblePaths={plan.home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryDenyWriteExecute=yes

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the worker; returns the exit status: 0 stopped, else that of the refusal."""
     parser = argparse.ArgumentParser(prog="python -m zhanqiao.desk.serving.worker_process", description="Serve.")
     parser.add_argument("--home", required=True, type=Path, metavar="FOLDER", help="the deployment's folder")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="what it says is said in")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
     close_off()
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if refusal is None:
         return 0
     for reason in refusal.reasons:
-        sys.stderr.write(f"{reason.code}: {reason.message('en')} {reason.remedy('en')}\n")
+        sys.stderr.write(f"{reason.code}: {reason.message(options.lang)} {reason.remedy(options.lang)}\n")
     return refusal.exit_status
 
 
