@@ -20,6 +20,7 @@ from zhanqiao.desk.configuration import PRODUCTION, Serving
 from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.desk.serving.plan import plan
+from zhanqiao.desk.serving.remote import ServerUnproven
 from zhanqiao.desk.serving.units import units
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.dsse import key_id_of
@@ -152,10 +153,13 @@ def test_the_same_verbs_ask_from_afar(running: Served, tmp_path: Path) -> None:
     ("words", "code"),
     [
         (["--at", "http://192.0.2.1:80", "--trust", "t", "--key", "k"], "at-unusable"),
-        (["--at", "https://127.0.0.1:80", "--key", "k"], "at-unusable"),
+        (["--at", "https://127.0.0.1:80", "--key", "k"], "at-incomplete"),
+        (["--at", "https://127.0.0.1:80", "--trust", "t"], "at-incomplete"),
+        (["--at", "https://127.0.0.1:80", "--trust", "t", "--key", "k", "--as", "me"], "as-from-afar"),
+        (["--at", "https://127.0.0.1:80", "--trust", "t", "--key", "k", "--ca", "c"], "file-unusable"),
         (["--at", "https://127.0.0.1:80", "--trust", "t", "--key", "k"], "file-unusable"),
     ],
-    ids=["plain", "no-trust", "no-file"],
+    ids=["plain", "no-trust", "no-key", "by-name", "no-ca", "no-file"],
 )
 def test_what_cannot_be_asked_from_afar_is_said(tmp_path: Path, words: list[str], code: str) -> None:
     ran = subprocess.run(
@@ -307,8 +311,35 @@ def test_over_tls_with_a_certificate_that_the_asker_names(pier: Pier, tmp_path: 
     with served(pier, Serving("127.0.0.1:0", tls_certificate=str(certificate), tls_key=str(key)), certificate) as found:
         assert found.url.startswith("https://")
         _released(found.ask(found.question(BY_DISTRICT)))
-        with pytest.raises(Exception, match="certificate verify failed"):
-            replace(found.remote(), ca=None).ask(found.question(BY_DISTRICT))
+        localhost = found.url.replace("127.0.0.1", "localhost")
+        for remote, cause in (
+            (replace(found.remote(), ca=None), "self-signed certificate"),
+            (replace(found.remote(), url=localhost), "Hostname mismatch, certificate is not valid for 'localhost'"),
+        ):
+            with pytest.raises(ServerUnproven, match=cause):
+                remote.ask(found.question(BY_DISTRICT))
+
+
+def test_a_server_that_does_not_prove_itself_is_told_by_cause_and_nothing_is_sent(
+    running: Served, tmp_path: Path
+) -> None:
+    """To repeat the request would never help, and is not what is said."""
+    asked = replace(running, url=running.url.replace("http://", "https://"))
+    certificate, key = self_signed(tmp_path)
+    words = ("ask", BY_DISTRICT, "--agreement", running.pier.agreements["statistics"], "--ca")
+    status, said = _typed(asked, tmp_path, *words, str(certificate))
+    assert status == 1
+    assert said.startswith(f"✗ server-unproven  Who answers at {asked.url} did not prove to be that server: ")
+    assert ("wrong version number" in said, "--ca FILE" in said, "--request" in said) == (True, True, False)
+    status, said = _typed(asked, tmp_path, *words, str(key))
+    assert (status, said.split()[1]) == (2, "ca-malformed")
+
+
+def test_each_thing_that_is_missing_to_ask_from_afar_is_named(tmp_path: Path) -> None:
+    words = ("ask", "x", "--agreement", "a", "--at", "https://127.0.0.1:80", "--lang", "en")
+    ran = subprocess.run(command_line(*words), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout.count("at-incomplete") == 2
+    assert ("takes --trust" in ran.stdout, "takes --key" in ran.stdout, "--as" in ran.stdout) == (True, True, False)
 
 
 # --- what is asked for and cannot be ------------------------------------------------------------------

@@ -5,6 +5,7 @@ The verbs are the same. From afar the question is signed with the asker's key fi
 certificate verifies under the trust file that the asker brings.
 """
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +21,13 @@ from zhanqiao.desk.cli.session import HERE, SPEAKER, Voice, add_command, expect_
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.question import Question, answer
 from zhanqiao.desk.serving.plan import is_loopback
-from zhanqiao.desk.serving.remote import Remote, Told, Unheard
+from zhanqiao.desk.serving.remote import Remote, ServerUnproven, Told, Unheard
 from zhanqiao.doors.release import Release
 from zhanqiao.identity.keys import DEMO
 from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.trust import MAX_TRUST_BYTES, Trust
-from zhanqiao.terms.refusals import REFUSED, RULES, Refusal, refuse
+from zhanqiao.terms.refusals import REFUSED, RULES, Reason, Refusal, refuse
 
 P = ParamSpec("P")
 
@@ -105,6 +106,8 @@ def _begun(common: dict[str, Any], given: dict[str, Any]) -> Iterator[Asking]:
 def _asked_afar(remote: Remote, question: Question) -> Release | Told | Refusal:
     try:
         return remote.ask(question)
+    except ServerUnproven as cause:
+        return refuse("server-unproven", url=remote.url, cause=str(cause))
     except Unheard as cause:
         return refuse("not-heard", url=remote.url, cause=str(cause), request=question.request)
 
@@ -120,8 +123,13 @@ def _remote(at: str, trust: Path | None, ca: Path | None, common: dict[str, Any]
         return refuse("at-unusable", cause="the address is not https://HOST:PORT")
     if parts.scheme == "http" and not here:
         return refuse("at-unusable", cause="plain http:// would show the question to everybody on the way")
-    if common["who"] or common["key"] is None or trust is None:
-        return refuse("at-unusable", cause="it takes --key and --trust, and not --as")
+    if common["who"]:
+        return refuse("as-from-afar", who=common["who"])
+    lacking = [option for option, given in (("--trust", trust), ("--key", common["key"])) if given is None]
+    if trust is None or lacking:
+        return Refusal(tuple(Reason("at-incomplete", {"option": option}) for option in lacking))
+    if ca is not None and (refusal := _no_certificates(ca)) is not None:
+        return refusal
     try:
         trusted = Trust.parse(read_bounded(trust, MAX_TRUST_BYTES))
     except Unsound as flaw:
@@ -131,3 +139,14 @@ def _remote(at: str, trust: Path | None, ca: Path | None, common: dict[str, Any]
     # A plain key file is a demo's, whose gateway listens on this machine alone.
     key = open_key(common["key"], common["fd"], DEMO if here else "")
     return key if isinstance(key, Refusal) else Remote(at, trusted, key, utc_now, ca)
+
+
+def _no_certificates(path: Path) -> Refusal | None:
+    """Say why a server cannot be checked by that file; None when it can."""
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError:
+        return refuse("ca-malformed", file=path.name)
+    except OSError as cause:
+        return refuse("file-unusable", file=path.name, cause=cause.strerror or "-")
+    return None

@@ -31,6 +31,10 @@ class Unheard(Exception):  # noqa: N818  the name says what is so
     """No whole answer came: the question may have been charged, and is repeated under its request id."""
 
 
+class ServerUnproven(Exception):  # noqa: N818  the name says what is so
+    """TLS did not come about, so that nothing was sent."""
+
+
 @dataclass(frozen=True)
 class Told:
     """A refusal as the deployment said it: reasons with code, message and remedy, in the language that was asked for."""
@@ -53,7 +57,7 @@ class Remote:
     ca: Path | None = None
 
     def ask(self, question: Question) -> Release | Told | Refusal:
-        """Ask one question; raises `Unheard` when no whole answer came."""
+        """Ask one question; raises `Unheard` when no whole answer came, `ServerUnproven` when the question stayed here."""
         to = self.trust.logs[0].name
         body = sign(question, to, self.clock(), self.key)
         said = self._said(f"/v1/{question.verb.value}", body)
@@ -86,16 +90,12 @@ class Remote:
 
     def _sent(self, path: str, body: bytes) -> bytes:
         """Send one request, without proxies or redirects."""
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port
-        if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=_SECONDS, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+        connection = self._connection()
         try:
+            try:
+                connection.connect()
+            except ssl.SSLError as flaw:
+                raise ServerUnproven(_said_of(flaw)) from None
             connection.request("POST", path, body, {"Content-Type": "application/json"})
             content = connection.getresponse().read(MAX_ANSWER_BYTES + 1)
         finally:
@@ -103,6 +103,21 @@ class Remote:
         if len(content) > MAX_ANSWER_BYTES:
             raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
         return content
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=_SECONDS)
+        context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+        return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
+
+
+def _said_of(flaw: ssl.SSLError) -> str:
+    """Return OpenSSL's words without its numbers and places."""
+    if isinstance(flaw, ssl.SSLCertVerificationError):
+        return flaw.verify_message
+    return (flaw.reason or type(flaw).__name__).lower().replace("_", " ")
 
 
 def _not_certified(question: Question, cause: str) -> Refusal:

@@ -97,6 +97,43 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=400,
     ),
+    "at-incomplete": Rule(
+        en="With --at this command takes {option} as well, and it was not given.",
+        zh="使用 --at 时还须给出 {option}。",
+        remedy_en="Give --trust FILE, the deployment's trust file that came by another way, and --key FILE, your own key.",
+        remedy_zh="请给出 --trust FILE（经其他途径取得的信任文件）与 --key FILE（本人密钥）。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "as-from-afar": Rule(
+        en="With --at nobody acts by name (--as {who}): a deployment elsewhere believes a key's signature alone.",
+        zh="使用 --at 时不能以姓名行事（--as {who}）：他处的部署只认密钥签名。",
+        remedy_en="Give --key FILE in place of --as.",
+        remedy_zh="请以 --key FILE 代替 --as。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "ca-malformed": Rule(
+        en="{file}, given with --ca, holds no certificate in PEM to check the server by.",
+        zh="--ca 所给的 {file} 中没有可用于核对服务器的 PEM 证书。",
+        remedy_en="Give the certificate of whoever vouches for the server's, as the operator hands it out; not its key.",
+        remedy_zh="请提供运营机构发放的、签发服务器证书的根证书，而不是私钥。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "server-unproven": Rule(
+        en="Who answers at {url} did not prove to be that server: {cause}. The question was not sent.",
+        zh="{url} 的应答者未能证明自己是该服务器：{cause}。问题未发出。",
+        remedy_en=(
+            "Ask the operator for the address that the certificate names, and for the certificate to give with --ca FILE "
+            "where it is not one of the system's; with http:// only on the gateway's own machine."
+        ),
+        remedy_zh=(
+            "请向运营机构核实证书所载的地址；签发者不在系统信任之列时，请以 --ca FILE 给出其证书。http:// 仅限在网关本机使用。"
+        ),
+        exit_status=FAULT,
+        http_status=502,
+    ),
     "not-heard": Rule(
         en="No whole answer came from {url}: {cause}.",
         zh="未收到 {url} 的完整答复：{cause}。",
