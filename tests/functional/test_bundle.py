@@ -72,6 +72,19 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
+def test_under_a_narrow_umask_it_installs_what_every_user_can_run(packed: Path, tmp_path: Path) -> None:
+    narrow = f"umask 077 && '{packed / 'install'}' '{tmp_path / 'place'}' '{sys.executable}'"
+    assert _run("sh", "-c", narrow).returncode == 0
+    closed = [path for path in (tmp_path / "place").rglob("*") if not _open_to_all(path)]
+    assert not closed
+    assert _open_to_all(tmp_path / "place")
+
+
+def _open_to_all(path: Path) -> bool:
+    mode = path.stat().st_mode
+    return bool(mode & 0o004) and ((not path.is_dir() and not mode & 0o100) or bool(mode & 0o001))
+
+
 @pytest.mark.parametrize("altered", ["wheels", "requirements.txt", "sbom.cdx.json", "SHA256SUMS"])
 def test_what_was_altered_is_not_installed(packed: Path, tmp_path: Path, altered: str) -> None:
     bundle = tmp_path / "bundle"

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -404,6 +405,21 @@ def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     assert f"InaccessiblePaths={planned.home}" in gateway
     assert f"--home {planned.home}" in worker
     assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")
+
+
+def test_units_for_a_user_who_cannot_run_them_are_printed_with_a_warning(pier: Pier, tmp_path: Path) -> None:
+    """An installation made under a narrow umask is another's to run only after `chmod -R go+rX`."""
+    said_anew(pier, serving=Serving(gateway_user="nobody"))
+    place = tmp_path / "place"
+    place.mkdir(mode=0o700)
+    (place / "python").symlink_to(sys.executable)
+    running = f"import sys; sys.executable = {str(place / 'python')!r}; from zhanqiao.desk.cli import main; main()"
+    words = ("serve", "--units", "--home", str(pier.home), "--lang", "en")
+    ran = subprocess.run([sys.executable, "-c", running, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "[Service]\nUser=nobody" in ran.stdout
+    assert ran.stderr.startswith(f"user-cannot-run  The user nobody may not run {place / 'python'}, or read it.")
+    assert "chmod -R go+rX" in ran.stderr
 
 
 def test_units_let_the_worker_make_rooms_where_the_engine_needs_them(pier: Pier) -> None:
