@@ -21,9 +21,10 @@ from lib.town import codes, done
 from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk import state
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.backed_up import newest_backup
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation import backup as backup_module
-from zhanqiao.desk.operation.backup import back_up, newest_backup
+from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade

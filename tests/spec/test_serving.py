@@ -3,10 +3,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +17,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib.pier import WAGES, Pier, cold_command_line, command_line, opened
-from lib.served import Served, said_anew, self_signed, served, until
-from lib.town import codes
-from zhanqiao.desk import demo_truth, personas
+from lib.served import Served, behind, said_anew, self_signed, served, until
+from lib.town import codes, done
+from zhanqiao.desk import demo_truth, personas, sealed_keys
 from zhanqiao.desk.configuration import PRODUCTION, Serving
+from zhanqiao.desk.operation.sealing import split_keys
 from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import find_service
-from zhanqiao.desk.serving.plan import plan
+from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.desk.serving.remote import ServerUnproven
 from zhanqiao.desk.serving.units import units
 from zhanqiao.doors.release import Release
@@ -228,13 +232,46 @@ def test_figures_are_read_at_the_second_address(pier: Pier) -> None:
         assert (counted.labels, counted.value) == ({"verb": "ask", "status": "200"}, 1)
         assert families["zhanqiao_log_entries"].samples[0].value == pier.house.book.size
         assert all(family.documentation for family in families.values())
-        assert families["zhanqiao_rights_differ"].samples[0].value == 0
+        seen = {name: family.samples[0].value for name, family in families.items()}
+        assert (seen["zhanqiao_rights_differ"], seen["zhanqiao_rights_audited_timestamp_seconds"]) == (0, 0), "never"
+        assert seen["zhanqiao_backup_timestamp_seconds"] == 0
+        assert (seen["zhanqiao_worker_up"], seen["zhanqiao_keys_sealed"]) == (1, 0)
+        made = time.time()
+        assert pier.command("backup", str(pier.home.parent / "a.backup")).returncode == 0
         pier.home.chmod(0o711)
         assert pier.command("audit", "rights", "--as", "auditadmin").returncode == 3
         status, text = replace(found, url="http://127.0.0.1:18432").sent("/metrics")
         assert b"zhanqiao_rights_differ 1.0" in text
+        families = {one.name: one for one in text_string_to_metric_families(text.decode())}
+        lag = behind(pier) + 60
+        for name in ("zhanqiao_rights_audited_timestamp_seconds", "zhanqiao_backup_timestamp_seconds"):
+            assert families[name].samples[0].value == pytest.approx(made, abs=lag)
         _linted(text)
         assert replace(found, url="http://127.0.0.1:18432").sent("/health")[0] == 404
+
+
+def test_figures_tell_a_worker_that_is_away_because_the_keys_are_sealed(pier: Pier, tmp_path: Path) -> None:
+    planned = _planned(pier, Serving(listen="127.0.0.1:0", metrics="127.0.0.1:18433"))
+    planned.socket.parent.mkdir(exist_ok=True)
+    gateway = subprocess.Popen(planned.gateway_command(), stdout=subprocess.PIPE, text=True)
+    try:
+        assert gateway.stdout is not None
+        gateway.stdout.readline()
+        for sealed in (False, True):
+            if sealed:
+                done(split_keys(pier.house, 2, ("sysadmin", "secadmin"), tmp_path / "shares", "sysadmin"))
+                shutil.rmtree(sealed_keys.memory_of(pier.home))
+                worker = subprocess.run(planned.worker_command(), capture_output=True, text=True, check=False)
+                assert worker.stderr.startswith("keys-sealed: ")
+                assert not isinstance(plan(pier.home), Refusal), "the mark is in nobody's way"
+            with urllib.request.urlopen("http://127.0.0.1:18433/metrics", timeout=30) as answer:
+                text = answer.read()
+            said = {one.name: one.samples[0].value for one in text_string_to_metric_families(text.decode())}
+            assert said == {"zhanqiao_worker_up": 0, "zhanqiao_keys_sealed": int(sealed)}
+            _linted(text)
+    finally:
+        gateway.terminate()
+        gateway.communicate()
 
 
 def _linted(text: bytes) -> None:
@@ -398,13 +435,41 @@ def test_a_socket_has_a_folder_of_its_own_which_is_not_the_deployments(pier: Pie
 
 def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     planned = _planned(pier, Serving(gateway_user="nobody"))
-    worker, gateway = units(planned).values()
+    worker, gateway, *_ = units(planned).values()
     assert planned.apart
     assert str(planned.socket) == "/run/zhanqiao/vault.sock"
     assert "User=nobody" in gateway
     assert f"InaccessiblePaths={planned.home}" in gateway
     assert f"--home {planned.home}" in worker
     assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")
+
+
+def test_units_make_a_backup_each_night_and_ask_the_witnesses_where_there_are_any(pier: Pier, tmp_path: Path) -> None:
+    planned = _planned(pier, Serving())
+    timers = {name for name in units(planned) if name.endswith(".timer")}
+    assert timers == {"zhanqiao-backup.timer"}, "nobody to be asked; an audit of rights takes a person's key"
+    witnessed = replace(planned, deployment=replace(planned.deployment, witnesses=(object(),)))
+    assert "zhanqiao-cosign.timer" in units(witnessed)
+    (command,) = re.findall(r'^ExecStart=/bin/sh -c "(.*)"$', units(planned)["zhanqiao-backup.service"], re.MULTILINE)
+    for spelt, letter in (("$$", "$"), ("%%", "%"), (r"\"", '"')):
+        command = command.replace(spelt, letter)
+    made = subprocess.run(
+        ["/bin/sh", "-c", command], env={**os.environ, "BACKUPS": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    assert [path.name for path in tmp_path.glob("zhanqiao-????-??-??.backup")]
+    _verified_by_systemd(witnessed, tmp_path / "units")
+
+
+def _verified_by_systemd(planned: Plan, folder: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        return
+    folder.mkdir()
+    for name, unit in units(planned).items():
+        (folder / name).write_text(unit, encoding="utf-8")
+    paths = [str(path) for path in sorted(folder.iterdir())]
+    ran = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, check=False)
+    assert not [line for line in ran.stderr.splitlines() if str(folder) in line], ran.stderr
 
 
 def test_units_for_a_user_who_cannot_run_them_are_printed_with_a_warning(pier: Pier, tmp_path: Path) -> None:

@@ -18,17 +18,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from zhanqiao.desk import seats, state
+from zhanqiao.desk.backed_up import note_backup
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
-from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
@@ -36,12 +35,7 @@ from zhanqiao.vault.house import House
 # Who acts at the machine itself, by its operating system's rights and without a key of the register.
 HOST = "host"
 BACKUP_BEGUN = "platform.backup-begun"
-# When the newest one was finished. No event: the log would be beyond every backup as soon as it was made.
-_MADE = ".backed-up"
-# Said by `restore`; what was restored lies in a backup.
-RESTORED = "platform.restored"
 _SCRATCH = "scratch"
-_MOST_MADE = 64
 
 
 @dataclass(frozen=True)
@@ -101,26 +95,7 @@ def _written(house: House, file: Path) -> Backup | Refusal:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
     total = sum(size for size, _ in manifest.files.values())
     apart = file.stat().st_dev != house.home.stat().st_dev
-    return Backup(file, manifest.entries, len(manifest.files), total, _noted(house.home, made), apart)
-
-
-def newest_backup(house: House) -> datetime | None:
-    """Return when the newest backup was made, or restored; None where there is none that anybody knows of."""
-    restored = house.book.newest(RESTORED)
-    try:
-        made = datetime.fromisoformat(read_bounded(house.home / _MADE, _MOST_MADE).decode().strip())
-    except (OSError, ValueError):
-        return None if restored is None else restored.time
-    return made if restored is None else max(made, restored.time)
-
-
-def _noted(home: Path, made: str) -> bool:
-    """Note in the deployment when its backup was made, once it was; that one stands, whatever becomes of the note."""
-    try:
-        durable.write_whole(home / _MADE, f"{made}\n".encode())
-    except OSError:
-        return False
-    return True
+    return Backup(file, manifest.entries, len(manifest.files), total, note_backup(house.home, made), apart)
 
 
 def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from zhanqiao.desk import damage, sealed_keys
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.backed_up import RESTORED
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
 from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
 from zhanqiao.desk.operation.archive import (
@@ -35,7 +36,7 @@ from zhanqiao.desk.operation.archive import (
     Unpacking,
     begins_as_backup,
 )
-from zhanqiao.desk.operation.backup import HOST, RESTORED
+from zhanqiao.desk.operation.backup import HOST
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.ledger import certificate, durable, regular_file
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder

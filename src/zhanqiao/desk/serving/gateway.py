@@ -30,6 +30,7 @@ from typing import Any
 import uvicorn
 
 from zhanqiao.desk.serving import connections
+from zhanqiao.desk.serving.away import figures
 from zhanqiao.desk.serving.connections import share_of
 from zhanqiao.desk.serving.frames import (
     LENGTHS_BYTES,
@@ -42,7 +43,7 @@ from zhanqiao.desk.serving.frames import (
     head_of,
     lengths,
 )
-from zhanqiao.desk.serving.replies import Reply, refused
+from zhanqiao.desk.serving.replies import TEXT, Reply, refused
 from zhanqiao.terms.refusals import Refusal, refuse
 
 Scope = MutableMapping[str, Any]
@@ -112,7 +113,8 @@ class Gateway:
             if method not in {"GET", "HEAD"}:
                 return _WRONG_METHOD
             async with self._looks:
-                return await self._pass_on(asked, _LOOK_SECONDS)
+                told = await self._pass_on(asked, _LOOK_SECONDS)
+            return Reply(200, TEXT, figures(self._path)) if self._measures and told is _AWAY else told
         if method != "POST":
             return _WRONG_METHOD
         verb = _DOORS[path]

@@ -5,7 +5,10 @@ import shutil
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from zhanqiao.desk.backed_up import newest_backup
+from zhanqiao.desk.sealed_keys import keys_of
 from zhanqiao.desk.serving import tls
+from zhanqiao.desk.serving.away import SEALED, SEALED_HELP, UP, UP_HELP
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Refusal
 from zhanqiao.vault.house import House
@@ -46,6 +49,16 @@ class Metrics:
                 "When the gateway's certificate ends, as its file says; 0 when it cannot be read. Not there without TLS.",
             )
             self._expires.set_function(lambda: self._ends() or 0)
+        self._audited = self._gauge(
+            "zhanqiao_rights_audited_timestamp_seconds",
+            "When the newest audit of rights was made; 0 when none ever was.",
+        )
+        self._backed_up = self._gauge(
+            "zhanqiao_backup_timestamp_seconds", "When the newest known backup was made; 0 when none ever was."
+        )
+        self._up = self._gauge(UP, UP_HELP)
+        self._up.set(1)
+        self._sealed = self._gauge(SEALED, SEALED_HELP)
         self._free = self._gauge("zhanqiao_disk_free_bytes", "Room on the disk of the deployment.")
 
     def count(self, verb: str, status: int, seconds: float) -> None:
@@ -61,6 +74,10 @@ class Metrics:
         self._event_age.set(0 if newest is None else max(0.0, (self._house.clock() - newest.time).total_seconds()))
         looked = book.newest("rights.audited", _ALARM)
         self._alarm.set(looked is not None and looked.kind == _ALARM)
+        self._audited.set(0 if looked is None else looked.time.timestamp())
+        made = newest_backup(self._house)
+        self._backed_up.set(0 if made is None else made.timestamp())
+        self._sealed.set(isinstance(keys_of(self._house.home), Refusal))
         # Whoever reads figures asks no witness.
         self._out_of_touch.set(not book.witnesses.in_touch())
         self._free.set(shutil.disk_usage(self._house.home).free)

@@ -12,6 +12,7 @@ from pathlib import Path
 import zhanqiao
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
 from zhanqiao.desk.file_systems import lies_inside
+from zhanqiao.desk.serving.away import mark_of
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
@@ -87,7 +88,7 @@ def _shares_folder(made: Plan) -> bool:
     if made.apart and lies_inside(folder, made.home):
         return True
     try:
-        return any(path.name != made.socket.name for path in folder.iterdir())
+        return any(path not in {made.socket, mark_of(made.socket)} for path in folder.iterdir())
     except OSError:
         return False  # it is not there yet, or is said by whoever makes it
 

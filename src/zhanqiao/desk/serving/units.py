@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """systemd units for a deployment: the same two processes, started and watched by systemd instead of the supervisor.
 
+Timers beside them do what is done again and again without a person: backups, and asking the witnesses.
+
 Each line that takes something away from a process is there because the process does not need it.
 """
 
+import sys
+from pathlib import Path
 from shlex import join
 
 from zhanqiao.desk.configuration import SPARK
@@ -27,6 +31,8 @@ LockPersonality=yes
 SystemCallArchitectures=native
 LimitCORE=0
 UMask=0077
+"""
+_AGAIN = """\
 Restart=on-failure
 RestartSec=5
 """
@@ -45,11 +51,13 @@ CapabilityBoundingSet={rights}
 RestrictNamespaces=user mnt pid net ipc uts cgroup
 RestrictAddressFamilies=AF_NETLINK
 """
+# Witnesses are asked over the network.
+_REACHING = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
 _RIGHTS_OF_ROOT = "CAP_SYS_ADMIN CAP_SETUID CAP_SETGID"
 
 
 def text(plan: Plan, lang: Lang) -> str:
-    """Return both units, each under the name of its file."""
+    """Return all units, each under the name of its file."""
     return "\n".join(f"# /etc/systemd/system/{name}\n{unit}" for name, unit in units(plan, lang).items())
 
 
@@ -73,7 +81,7 @@ ExecStartPre=+{prepare}
 ExecStart={join(plan.worker_command(lang))}
 ReadWritePaths={plan.home} {folder}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-{_around(plan)}{_CLOSED}
+{_around(plan)}{_CLOSED}{_AGAIN}
 [Install]
 WantedBy=multi-user.target
 """,
@@ -89,11 +97,73 @@ ExecStart={join(plan.gateway_command(lang))}
 InaccessiblePaths={plan.home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryDenyWriteExecute=yes
-{_ALONE}{_CLOSED}
+{_ALONE}{_CLOSED}{_AGAIN}
 [Install]
 WantedBy=multi-user.target
 """,
+        **_timed("backup", "nightly backup", _backup(plan), "OnCalendar=*-*-* 02:30:00\nPersistent=yes"),
+        **(_cosigning(plan) if plan.deployment.witnesses else {}),
     }
+
+
+def _backup(plan: Plan) -> str:
+    command = join([_command_line(), "backup", "--home", str(plan.home)])
+    script = f'exec {command} "$BACKUPS/zhanqiao-$(date -u +%F).backup"'
+    closed = _CLOSED.replace("ProtectSystem=strict", "ProtectSystem=full")
+    return f"""\
+User={plan.owner.name}
+# A folder of this user's, on another disk than the deployment's; what is old there nobody here removes.
+Environment=BACKUPS=/var/backups/zhanqiao
+ExecStart=/bin/sh -c {_quoted(script)}
+{_REACHING}{_ALONE}{closed}"""
+
+
+def _cosigning(plan: Plan) -> dict[str, str]:
+    """Return units that ask the witnesses well before answers would wait for them, also while nobody asks."""
+    command = join([_command_line(), "ledger", "cosign", "--home", str(plan.home)])
+    service = f"""\
+User={plan.owner.name}
+ExecStart={command}
+ReadWritePaths={plan.home}
+{_REACHING}{_ALONE}{_CLOSED}"""
+    seconds = max(60, plan.deployment.quorum_seconds // 4)
+    return _timed("cosign", "asking the witnesses", service, f"OnBootSec=60\nOnUnitActiveSec={seconds}")
+
+
+def _timed(name: str, meaning: str, service: str, when: str) -> dict[str, str]:
+    """Return a service that runs and ends, and the timer that starts it."""
+    return {
+        f"zhanqiao-{name}.service": f"""\
+[Unit]
+Description=Zhanqiao {meaning}
+After=network.target
+
+[Service]
+Type=oneshot
+{service}""",
+        f"zhanqiao-{name}.timer": f"""\
+[Unit]
+Description=Zhanqiao {meaning}
+
+[Timer]
+{when}
+
+[Install]
+WantedBy=timers.target
+""",
+    }
+
+
+def _command_line() -> str:
+    """Return where this installation has its command."""
+    return str(Path(sys.executable).with_name("zhanqiao"))
+
+
+def _quoted(script: str) -> str:
+    """Return one word of a unit's command line, in which systemd puts nothing of its own."""
+    for letter, spelt in (("\\", r"\\"), ('"', r"\""), ("%", "%%"), ("$", "$$")):
+        script = script.replace(letter, spelt)
+    return f'"{script}"'
 
 
 def _around(plan: Plan) -> str:

@@ -21,6 +21,7 @@ from zhanqiao.desk.configuration import utc_now  # noqa: E402
 from zhanqiao.desk.deployment import open_house  # noqa: E402
 from zhanqiao.desk.private_memory import gain_no_rights, keep_memory_private  # noqa: E402
 from zhanqiao.desk.serving import walls  # noqa: E402
+from zhanqiao.desk.serving.away import leave_mark  # noqa: E402
 from zhanqiao.desk.serving.journal import Journal  # noqa: E402
 from zhanqiao.desk.serving.plan import plan  # noqa: E402
 from zhanqiao.desk.serving.worker import AlreadyServed, Worker, serving  # noqa: E402
@@ -55,6 +56,8 @@ def _served(home: Path, *, lifeline: bool) -> Refusal | None:
     if isinstance(planned, Refusal):
         return planned
     house = open_house(planned.home)
+    sealed = isinstance(house, Refusal) and "keys-sealed" in {reason.code for reason in house.reasons}
+    leave_mark(planned.socket, sealed=sealed)
     if isinstance(house, Refusal):
         return house
     if (refusal := walls.missing(planned)) is not None:
