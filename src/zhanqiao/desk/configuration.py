@@ -194,13 +194,18 @@ def parse_settings(content: bytes) -> Deployment | Refusal:
 
 
 def write_settings(path: Path, deployment: Deployment) -> None:
-    """Write the file whole; tables that say nothing new are left out."""
+    """Write the file whole."""
+    durable.write_whole(path, settings_text(deployment))
+
+
+def settings_text(deployment: Deployment) -> bytes:
+    """Return what the file says; tables that say nothing new are left out."""
     lines = [f"[{_DEPLOYMENT}]", *_toml({key: getattr(deployment, key) for key in _KNOWN[_DEPLOYMENT]})]
     if deployment.serving != _SERVING:
         lines += ["", f"[{_SERVE}]", *_toml(vars(deployment.serving))]
     for seat in deployment.witnesses:
         lines += ["", f"[[{_WITNESS}]]", *_toml({"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey})]
-    durable.write_whole(path, "\n".join([*lines, ""]).encode())
+    return "\n".join([*lines, ""]).encode()
 
 
 def _toml(said: dict[str, object]) -> list[str]:

@@ -5,7 +5,9 @@ import os
 import pwd
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connections
 
 from zhanqiao.desk import damage, state
-from zhanqiao.desk.configuration import SETTINGS_FILE, SPARK, Deployment, read_settings, utc_now, write_settings
+from zhanqiao.desk.configuration import SETTINGS_FILE, SPARK, Deployment, read_settings, settings_text, utc_now
 from zhanqiao.desk.sealed_keys import KEYS, keys_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_whole
@@ -25,8 +27,36 @@ from zhanqiao.vault.house import House
 if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
 
-# Settings that have not got their name: who makes a deployment of a backup begins with them, and ends with the name.
+# Settings that have not got their name: who makes a deployment begins with them, and ends with the name.
 UNFINISHED = SETTINGS_FILE + durable.PART
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that one process fills, and nobody else: it made the settings without a name in it. No other takes it back.
+
+    added  folders that were made for it, the innermost first
+    """
+
+    home: Path
+    added: tuple[Path, ...]
+
+    def finish(self, settings: bytes) -> None:
+        """Give the settings their name, without which the folder is no deployment."""
+        with durable.needing_room():
+            (self.home / UNFINISHED).write_bytes(settings)
+        durable.publish_file(self.home / UNFINISHED, self.home / SETTINGS_FILE)
+
+    def take_back(self) -> None:
+        """Remove what was made, the claim last: until then nobody else begins here.
+
+        Settings that have their name go before all else: what is half removed is no deployment.
+        """
+        connections.close_all()
+        (self.home / SETTINGS_FILE).unlink(missing_ok=True)
+        for path in sorted(self.home.iterdir(), key=lambda path: path.name == UNFINISHED):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _remove_added(self.added)
 
 
 def found(
@@ -37,21 +67,18 @@ def found(
 ) -> House | Refusal:
     """Make a new deployment: keys, empty state, empty log, and whom `settle` registers. An existing one is never touched.
 
-    What is refused, on a full disk as well, leaves nothing, so that it can be repeated. The settings file is written
-    last: without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over
-    and a person removes.
+    What is refused, on a full disk as well, leaves nothing, so that it can be repeated. The settings get their name last:
+    without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over and a
+    person removes.
     """
-    if (refusal := taken(home)) is not None:
-        return refusal
-    added = missing_folders(home)
+    claim = taken(home) or claimed(home)
+    if isinstance(claim, Refusal):
+        return claim
     try:
-        with durable.needing_room():
-            home.mkdir(parents=True, exist_ok=True)
-        if not state.has_room(home):
-            raise durable.full()
-        home.chmod(0o700)
         house = _build(home, deployment, clock)
         refusal = house if isinstance(house, Refusal) else settle(house) if settle is not None else None
+        if refusal is None:
+            claim.finish(settings_text(deployment))
     except (durable.DiskFull, DatabaseError) as cause:
         if isinstance(cause, DatabaseError) and not state.is_full(cause):
             raise
@@ -60,13 +87,14 @@ def found(
         refusal = refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
     if refusal is None:
         return house
-    take_back(home, added)
+    claim.take_back()
     return refusal
 
 
 def taken(home: Path) -> Refusal | None:
     """Say why no deployment may be made there; None for a folder that is empty, or not there yet."""
-    for above in home.absolute().parents:
+    # By whatever links: where it would really lie.
+    for above in Path(os.path.realpath(home)).parents:
         if (above / SETTINGS_FILE).exists():
             return refuse("home-inside", home=str(home), other=str(above))
     if (home / UNFINISHED).exists() and not (home / SETTINGS_FILE).exists():
@@ -76,6 +104,29 @@ def taken(home: Path) -> Refusal | None:
     if not home.exists() or (home.is_dir() and not any(home.iterdir())):
         return None
     return refuse("home-not-empty", home=str(home))
+
+
+def claimed(home: Path) -> Claim | Refusal:
+    """Claim a folder that nothing speaks against: make it, if need be, and in it the settings without a name.
+
+    One process alone can make these. It looks once more then: another may have begun, and ended, since `taken` looked.
+    """
+    claim, ours = Claim(home, tuple(_missing_folders(home))), False
+    try:
+        durable.make_folder(home)
+        home.chmod(0o700)
+        with durable.created(home / UNFINISHED):
+            ours = [path.name for path in home.iterdir()] == [UNFINISHED]
+            if not ours:
+                (home / UNFINISHED).unlink()
+        durable.sync_folder(home)
+    except FileExistsError:
+        return refuse("home-unfinished", home=str(home))
+    except OSError as cause:
+        claim.take_back() if ours else _remove_added(claim.added)
+        full = isinstance(cause, durable.DiskFull)
+        return refuse("disk-full") if full else refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
+    return claim if ours else refuse("home-not-empty", home=str(home))
 
 
 def of_another_user(home: Path) -> Refusal | None:
@@ -90,28 +141,22 @@ def of_another_user(home: Path) -> Refusal | None:
     return refuse("home-of-another", home=str(home), owner=name)
 
 
-def missing_folders(home: Path) -> list[Path]:
+def _missing_folders(home: Path) -> list[Path]:
     """Return the folders that have to be made for `home`, the innermost first."""
     return [folder for folder in (home, *home.parents) if not folder.exists()]
 
 
-def take_back(home: Path, added: list[Path]) -> None:
-    """Remove what was made in `home`, which was empty, and the folders that were added for it, the innermost first.
-
-    The settings go before all else: what is half removed is no deployment.
-    """
-    connections.close_all()
-    if home.is_dir():
-        (home / SETTINGS_FILE).unlink(missing_ok=True)
-        for path in home.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for folder in added:
-        if folder.exists():
+def _remove_added(added: Sequence[Path]) -> None:
+    """Remove folders that were made; one in which somebody else has begun meanwhile stays, and those above it."""
+    with suppress(OSError):
+        for folder in added:
             folder.rmdir()
 
 
 def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | None) -> House | Refusal:
-    """Write every part into an empty folder, the settings, which make it a deployment, last; and open it."""
+    """Write every part but the settings into a claimed folder, and open it."""
+    if not state.has_room(home):
+        raise durable.full()
     state.use(home)
     from django.core.management import call_command
 
@@ -128,8 +173,7 @@ def _build(home: Path, deployment: Deployment, clock: Callable[[], datetime] | N
     publish_keys(home / "public", keys, deployment.witnesses)
     Keyring.create(home / KEYS / "vault")
     (home / "vault").mkdir(mode=0o700)
-    write_settings(home / SETTINGS_FILE, deployment)
-    return open_house(home, clock)
+    return open_as(home, deployment, clock)
 
 
 def open_house(

@@ -27,7 +27,7 @@ from zhanqiao.desk import damage, sealed_keys
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.backed_up import RESTORED
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, parse_settings
-from zhanqiao.desk.deployment import UNFINISHED, missing_folders, open_as, take_back, taken
+from zhanqiao.desk.deployment import Claim, claimed, open_as, taken
 from zhanqiao.desk.operation.archive import (
     BackupForeign,
     BackupMalformed,
@@ -78,26 +78,21 @@ def restore(
     """
     if (refusal := foreseen(file, home, keys)) is not None:
         return refusal
-    added = missing_folders(home)
+    claim = claimed(home)
+    if isinstance(claim, Refusal):
+        return claim
     try:
-        _claim(home)
-    except FileExistsError:
-        return refuse("home-unfinished", home=str(home))
-    except OSError as cause:
-        take_back(home, added)
-        return refuse("file-not-written", file=str(home), cause=cause.strerror or "-")
-    try:
-        outcome = _restored(file, home, keys, newest, clock, shares)
+        outcome = _restored(file, claim, keys, newest, clock, shares)
     except BaseException as fault:
         # What has become a deployment stays: witnesses would remember a log that is gone.
         if not (home / SETTINGS_FILE).exists():
-            _take_back(home, added)
+            _take_back(claim)
         refusal = damage.named(fault) if isinstance(fault, Exception) else None
         if refusal is None:
             raise
         return refusal
     if isinstance(outcome, Refusal):
-        _take_back(home, added)
+        _take_back(claim)
     return outcome
 
 
@@ -113,29 +108,21 @@ def foreseen(file: Path, home: Path, keys: Path) -> Refusal | None:
     return taken(home)
 
 
-def _take_back(home: Path, added: list[Path]) -> None:
+def _take_back(claim: Claim) -> None:
     """Remove what was made on the disk and in memory."""
-    sealed_keys.seal_again(home)
-    take_back(home, added)
-
-
-def _claim(home: Path) -> None:
-    """Make the folder, if need be, and in it the settings without a name; FileExistsError when somebody else just did."""
-    durable.make_folder(home)
-    home.chmod(0o700)
-    with durable.created(home / UNFINISHED):
-        pass
-    durable.sync_folder(home)
+    sealed_keys.seal_again(claim.home)
+    claim.take_back()
 
 
 def _restored(
     file: Path,
-    home: Path,
+    claim: Claim,
     keys: Path,
     newest: bytes | None,
     clock: Callable[[], datetime] | None,
     shares: Sequence[str],
 ) -> Restored | Refusal:
+    home = claim.home
     taken_over = _copy_keys(keys, home, shares)
     if isinstance(taken_over, Refusal):
         return taken_over
@@ -158,8 +145,7 @@ def _restored(
     if isinstance(outcome, Restored):
         _log_restored(outcome, custodians)
     if isinstance(outcome, Restored):
-        (home / UNFINISHED).write_bytes(settings)
-        durable.publish_file(home / UNFINISHED, home / SETTINGS_FILE)
+        claim.finish(settings)
         outcome.house.book.publish()
     return outcome
 
