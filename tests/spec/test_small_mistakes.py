@@ -65,6 +65,31 @@ def test_a_log_is_named_by_who_founds_it_and_lies_in_no_other(pier: Pier, tmp_pa
     inside = typed("init", "--home", str(pier.home / "landing" / "new"), "--origin", "a/log", "--json")
     assert json.loads(inside.output)["reasons"][0]["code"] == "home-inside"
     assert not (pier.home / "landing" / "new").exists()
+    (tmp_path / "way").symlink_to(pier.home / "landing")
+    by_way = typed("init", "--home", str(tmp_path / "way" / "new"), "--origin", "a/log", "--json")
+    assert json.loads(by_way.output)["reasons"][0]["code"] == "home-inside"
+    assert not (pier.home / "landing" / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "words", ["doctor", "ledger audit", "serve", "keys unseal", "upgrade", "init --origin a/log", "demo"]
+)
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("a" * 300, "path-too-long"), ("/".join("a" * 2050), "path-too-long"), ("a\udcff", "path-not-text")],
+)
+def test_a_folder_that_no_deployment_can_have_is_named(tmp_path: Path, words: str, name: str, code: str) -> None:
+    ran = typed(*words.split(), "--home", str(tmp_path / name), "--lang", "en")
+    assert (ran.exit_code, code in ran.output) == (2, True), ran.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_name_is_too_long_is_named(pier: Pier, tmp_path: Path) -> None:
+    ran = typed("backup", str(tmp_path / ("a" * 260)), "--home", str(pier.home), "--lang", "en")
+    assert (ran.exit_code, "path-too-long" in ran.output) == (2, True), ran.output
+    assert codes(back_up(pier.reopened().house, tmp_path / ("a" * 250))) == ["backup-not-written"], (
+        "with what is added to it"
+    )
 
 
 def test_an_agreement_tells_what_of_it_is_never_answered(pier: Pier) -> None:

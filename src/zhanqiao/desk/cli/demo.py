@@ -16,9 +16,20 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from zhanqiao.desk import demo_story, deployment
-from zhanqiao.desk.cli.output import REFUSED_MARK, LangOption, bold, console, language, refused, say, show_line
+from zhanqiao.desk.cli.output import (
+    REFUSED_MARK,
+    LangOption,
+    bold,
+    console,
+    home_given,
+    language,
+    refused,
+    say,
+    show_line,
+)
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, seconds_since
 from zhanqiao.desk.demo_story import Stage, Story
+from zhanqiao.desk.file_systems import no_home
 from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
 
@@ -74,7 +85,7 @@ def demo(
         ),
     ] = None,
     home: Annotated[
-        Path, typer.Option("--home", help="Where the demo deployment goes. 演示部署目录。")
+        Path, typer.Option("--home", help="Where the demo deployment goes. 演示部署目录。", callback=home_given)
     ] = _PERSONAS_HOME,
     lang: LangOption = "",
 ) -> None:
@@ -87,6 +98,8 @@ def demo(
     if behind < 0:
         raise typer.BadParameter("the city's day lies ahead: certificates of the future are not valid")
     city = home.with_name(home.name + "-city")
+    if (refusal := no_home(city)) is not None:
+        refused(refusal, spoken, as_json=False)
     _clear(home, city, spoken)
     started = time.monotonic()
     house = deployment.found(home, Deployment("青岛", "demo", "zhanqiao.demo/qingdao", behind))

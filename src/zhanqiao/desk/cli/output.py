@@ -24,14 +24,10 @@ from rich.console import Console
 from rich.text import Text
 
 from zhanqiao.desk.cli.names import remedy_of
+from zhanqiao.desk.file_systems import no_home
 from zhanqiao.ledger.problems import printable
 from zhanqiao.terms.canonical import plain
 from zhanqiao.terms.refusals import Lang, Reason, Refusal
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="ZHANQIAO_HOME", help="The deployment's folder. 部署目录。", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words. 以 JSON 输出。")]
 
 
 def _spoken_here(wanted: str) -> str:
@@ -40,6 +36,8 @@ def _spoken_here(wanted: str) -> str:
     return wanted
 
 
+# Both are read before any other, which may be refused in the words that they ask for.
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data instead of words. 以 JSON 输出。", is_eager=True)]
 LangOption = Annotated[
     str,
     typer.Option(
@@ -47,6 +45,26 @@ LangOption = Annotated[
         help="zh or en; by locale when left out. 语言，缺省随系统。",
         show_default=False,
         callback=_spoken_here,
+        is_eager=True,
+    ),
+]
+
+
+def home_given(context: typer.Context, home: Path) -> Path:
+    """Refuse a folder in which no deployment can lie, before anybody looks for one there."""
+    if (refusal := no_home(home)) is not None:
+        refused(refusal, language(context.params.get("lang", "")), as_json=context.params.get("as_json", False))
+    return home
+
+
+HomeOption = Annotated[
+    Path,
+    typer.Option(
+        "--home",
+        envvar="ZHANQIAO_HOME",
+        help="The deployment's folder. 部署目录。",
+        show_default=False,
+        callback=home_given,
     ),
 ]
 WhoOption = Annotated[

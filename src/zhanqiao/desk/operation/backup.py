@@ -23,7 +23,7 @@ from pathlib import Path
 from zhanqiao.desk import seats, state
 from zhanqiao.desk.backed_up import note_backup
 from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.file_systems import lies_inside
+from zhanqiao.desk.file_systems import lies_inside, too_long
 from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable
@@ -68,6 +68,8 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
         if missing := missing_parts(house):
             return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
+    if (refusal := too_long(file)) is not None:
+        return refusal
         return _written(house, file)
 
 

@@ -28,6 +28,22 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=409,
     ),
+    "path-too-long": Rule(
+        en="{path} is too long: no file system takes such a name.",
+        zh="{path} 过长：任何文件系统都不接受这样的名称。",
+        remedy_en="Give a shorter one: a name has 255 bytes at most, and a path 4,095.",
+        remedy_zh="请改用较短的名称：每级名称至多 255 字节，整条路径至多 4095 字节。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
+    "path-not-text": Rule(
+        en="{path} is no UTF-8 text, or lies in a folder that is none: the engine opens no file there.",
+        zh="{path} 或其上级目录的名称不是 UTF-8 文本：计算引擎无法打开其中的文件。",
+        remedy_en="Give another folder with --home, or rename this one.",
+        remedy_zh="请用 --home 另指目录，或将该目录改名。",
+        exit_status=USAGE,
+        http_status=400,
+    ),
     "no-deployment": Rule(
         en="{home} holds no deployment: zhanqiao.toml is missing.",
         zh="{home} 中没有部署：缺少 zhanqiao.toml。",
