@@ -325,6 +325,36 @@ def test_no_name_is_taken_that_no_folder_holds(backup, keys, tmp_path, first, th
     assert refused(restore(altered, home, keys, None), home) == ["backup-malformed"]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("vault/.snapshot/hourly.0", "vault/.snapshot"),
+        ("vault/segments/.snapshot/deep/er", "vault/segments/.snapshot"),
+        ("quarantine/.DS_Store", "quarantine/.DS_Store"),
+        ("quarantine/od\nd", "quarantine/od\nd"),
+        ("public/\udcff", "public/\udcff"),
+        ("ledger/\udcff/x", "ledger/\udcff"),
+        ("public/" + "/".join("a" * 20), "public/" + "/".join("a" * 16)),
+    ],
+)
+def test_what_could_not_be_restored_is_not_backed_up_and_is_told(pier, tmp_path, name, told):
+    """The rest is: a night without a backup would be worse than a file that is nobody's."""
+    (pier.home / name).parent.mkdir(parents=True, exist_ok=True)
+    (pier.home / name).write_bytes(b"x")
+    made = done(back_up(pier.house, tmp_path / "b.tar"))
+    assert made.left_out == (told,)
+    home = tmp_path / "again"
+    done(restore(tmp_path / "b.tar", home, pier.home / "keys", None))
+    assert not (home / name).exists()
+
+
+def test_what_is_left_out_is_told_in_words(pier, tmp_path):
+    assert done(back_up(pier.house, tmp_path / "a.tar")).left_out == ()
+    (pier.home / "quarantine" / "od\nd").write_bytes(b"x")
+    said = pier.command("backup", str(tmp_path / "b.tar"), "--lang", "en")
+    assert (said.returncode, "Left out quarantine/od?d" in said.stdout) == (0, True), said.stdout
+
+
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
 def test_no_memory_is_asked_for_that_a_file_only_claims(keys, tmp_path, kind):
     """A file of 3 GiB that takes no room on a disk: a header that goes on, or settings."""

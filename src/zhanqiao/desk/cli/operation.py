@@ -47,6 +47,12 @@ def backup(call: Call, file: Annotated[Path, typer.Argument(help="A file that is
         f"Backed up to {made.file}: {made.entries} entries of the log",
         mark=DONE_MARK,
     )
+    for name in made.left_out:
+        call.say(
+            f"未备份 {name}：恢复后的部署不会有这样的名称；平台不写出此类文件，请查明由谁放置",
+            f"Left out {name}: no restored deployment has such a name, nor does the platform write one; find out whose it is",
+            mark=UNSURE_MARK,
+        )
     if not made.noted:
         call.say(
             "部署目录写不进备份时间（磁盘已满？），doctor 将不知有此备份",

@@ -179,7 +179,7 @@ class Unpacking:
                     if (most := _LAST.get(entry.name)) is not None:
                         last[entry.name] = _read_last(entry.name, content, most)
                         continue
-                    if not _may_lie_there(entry.name) or (entry.name == SETTINGS_FILE and entry.size > MOST_SETTINGS):
+                    if not may_lie_there(entry.name) or (entry.name == SETTINGS_FILE and entry.size > MOST_SETTINGS):
                         raise BackupMalformed(f"{entry.name[:80]} has no place in a deployment, or is too long")
                     above = {str(folder) for folder in PurePosixPath(entry.name).parents}
                     if entry.name in seen or entry.name in folders or above & seen.keys():
@@ -260,13 +260,16 @@ def _verify(manifest: bytes, signature: bytes | None, key: Ed25519PublicKey) -> 
         raise BackupForeign("something else was signed")
 
 
-def _may_lie_there(name: str) -> bool:
-    """Whether a backup has members of that name: no path that leads elsewhere, no hidden file."""
+def may_lie_there(name: str) -> bool:
+    """Whether a backup has members of that name, or in a folder of that name: the one rule of who writes and who reads.
+
+    No path that leads elsewhere, nothing hidden, nothing that is no text: the platform writes no such name.
+    """
     if name in {SETTINGS_FILE, state.FILE}:
         return True
     parts = PurePosixPath(name).parts
     plain = all(part and not part.startswith(".") and part.isprintable() for part in parts)
-    short = len(parts) <= _MOST_PARTS and all(len(part.encode()) <= _MOST_PART_BYTES for part in parts)
+    short = len(parts) <= _MOST_PARTS and all(len(os.fsencode(part)) <= _MOST_PART_BYTES for part in parts)
     return len(parts) > 1 and parts[0] in FOLDERS and plain and short and "/".join(parts) == name
 
 

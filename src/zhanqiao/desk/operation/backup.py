@@ -5,7 +5,9 @@
         names stays
     (2) under the log's lock: tiles and checkpoint, brought up to the rows, and then the state. The state is no older
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
-    (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody
+    (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody. What
+        bears a name that `restore` takes from no backup (hidden, no text, too long) is not the platform's: it is left
+        out, and named
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
 
@@ -24,7 +26,7 @@ from zhanqiao.desk import seats, state
 from zhanqiao.desk.backed_up import note_backup
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.file_systems import lies_inside, too_long
-from zhanqiao.desk.operation.archive import SIGNED_TYPE, Manifest, Packing, packing
+from zhanqiao.desk.operation.archive import FOLDERS, SIGNED_TYPE, Manifest, Packing, may_lie_there, packing
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
@@ -35,15 +37,18 @@ from zhanqiao.vault.house import House
 # Who acts at the machine itself, by its operating system's rights and without a key of the register.
 HOST = "host"
 BACKUP_BEGUN = "platform.backup-begun"
-_SCRATCH = "scratch"
+_SCRATCH, _LOCKS = "scratch", frozenset({"lock", ".lock"})
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup that was made: `entries` of the log, `bytes` in `files`.
+    """A backup that was made.
 
-    noted    in the deployment, for `doctor`
-    apart    on another disk than the deployment
+    entries   of the log
+    bytes     in `files`
+    noted     whether it is in the deployment, for `doctor`
+    apart     whether it lies on another disk than the deployment
+    left_out  what lies in the deployment under a name that no backup has; of a folder the folder alone
     """
 
     file: Path
@@ -52,10 +57,13 @@ class Backup:
     bytes: int
     noted: bool
     apart: bool
+    left_out: tuple[str, ...]
 
 
 def back_up(house: House, file: Path) -> Backup | Refusal:
     """Log that a backup is made, and write it to `file`, which must not be there, nor in the deployment itself."""
+    if (refusal := too_long(file)) is not None:
+        return refusal
     if lies_inside(file, house.home):
         return refuse("file-inside", file=str(file))
     if file.exists():
@@ -68,8 +76,6 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
         # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
         if missing := missing_parts(house):
             return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
-    if (refusal := too_long(file)) is not None:
-        return refusal
         return _written(house, file)
 
 
@@ -97,7 +103,8 @@ def _written(house: House, file: Path) -> Backup | Refusal:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
     total = sum(size for size, _ in manifest.files.values())
     apart = file.stat().st_dev != house.home.stat().st_dev
-    return Backup(file, manifest.entries, len(manifest.files), total, note_backup(house.home, made), apart)
+    left_out = tuple(sorted(name for folder in FOLDERS for name in _left_out(house.home / folder, house.home)))
+    return Backup(file, manifest.entries, len(manifest.files), total, note_backup(house.home, made), apart, left_out)
 
 
 def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:
@@ -105,7 +112,7 @@ def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoin
     try:
         with house.book.still() as checkpoint:
             _copy_state(house.home, copy)
-            for path in _files(house.home / "ledger"):
+            for path in _files(house.home / "ledger", house.home):
                 archive.add(_name(path, house.home), path)
         archive.add(state.FILE, copy)
     finally:
@@ -128,7 +135,7 @@ def _copy_state(home: Path, copy: Path) -> None:
 
 def _pack(home: Path, folder: str, archive: Packing) -> None:
     # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
-    while new := [path for path in _files(home / folder) if _name(path, home) not in archive.files]:
+    while new := [path for path in _files(home / folder, home) if _name(path, home) not in archive.files]:
         for path in new:
             try:
                 archive.add(_name(path, home), path)
@@ -136,12 +143,25 @@ def _pack(home: Path, folder: str, archive: Packing) -> None:
                 continue
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Return what a restored deployment needs of a folder: neither locks, nor unfinished files, nor spill."""
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        unfinished = durable.PART in path.name or inner.parts[0] == _SCRATCH
-        if path.is_file() and not unfinished and path.name != "lock" and not path.name.startswith("."):
+def _files(folder: Path, home: Path) -> Iterator[Path]:
+    """Return what a restored deployment needs of a folder."""
+    return (path for path in _lying(folder, home) if may_lie_there(_name(path, home)))
+
+
+def _left_out(folder: Path, home: Path) -> Iterator[str]:
+    """Return by name what no restored deployment could hold."""
+    return (name for path in _lying(folder, home) if not may_lie_there(name := _name(path, home)))
+
+
+def _lying(folder: Path, home: Path) -> Iterator[Path]:
+    """Yield the files of a folder but for locks, unfinished files and spill; of one with a name that none has, itself."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            if not may_lie_there(_name(path, home)):
+                yield path
+            elif path != home / "vault" / _SCRATCH:
+                yield from _lying(path, home)
+        elif path.is_file() and durable.PART not in path.name and path.name not in _LOCKS:
             yield path
 
 
