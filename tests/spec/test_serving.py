@@ -232,6 +232,8 @@ def test_figures_are_read_at_the_second_address(pier: Pier) -> None:
         assert (counted.labels, counted.value) == ({"verb": "ask", "status": "200"}, 1)
         assert families["zhanqiao_log_entries"].samples[0].value == pier.house.book.size
         assert all(family.documentation for family in families.values())
+        # No group is let in where the gateway is no other user, or the audit would tell of it.
+        assert (pier.home / "run").stat().st_mode & 0o777 == 0o700
         seen = {name: family.samples[0].value for name, family in families.items()}
         assert (seen["zhanqiao_rights_differ"], seen["zhanqiao_rights_audited_timestamp_seconds"]) == (0, 0), "never"
         assert seen["zhanqiao_backup_timestamp_seconds"] == 0
@@ -439,6 +441,8 @@ def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     assert planned.apart
     assert str(planned.socket) == "/run/zhanqiao/vault.sock"
     assert "User=nobody" in gateway
+    assert "-m 0710 /run/zhanqiao" in worker
+    assert f"-m 0700 {planned.home}/run" in "".join(units(_planned(pier, Serving())).values())
     assert f"InaccessiblePaths={planned.home}" in gateway
     assert f"--home {planned.home}" in worker
     assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")

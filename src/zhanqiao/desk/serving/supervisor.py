@@ -24,7 +24,7 @@ _START_SECONDS, _STOP_SECONDS = 120, 40
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 # Whoever ran this long is not one that keeps ending.
 _STEADY_SECONDS = 60
-_FOLDER_RIGHTS = 0o710
+_FOR_GATEWAY, _FOR_OWNER = 0o710, 0o700
 
 
 @dataclass
@@ -121,13 +121,13 @@ def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None], lang: 
 
 
 def make_folder(plan: Plan) -> None:
-    """Make the socket's folder: its owner's, and open to the gateway's group alone."""
-    folder = plan.socket.parent
+    """Make the socket's folder: its owner's, and open to the gateway's group alone where the gateway is another."""
+    folder, rights = plan.socket.parent, _FOR_GATEWAY if plan.apart else _FOR_OWNER
     if not folder.exists():
-        folder.mkdir(mode=_FOLDER_RIGHTS, parents=True)
+        folder.mkdir(mode=rights, parents=True)
     if os.geteuid() == 0 and folder.stat().st_uid in {0, plan.owner.uid}:
         os.chown(folder, plan.owner.uid, plan.gateway.gid)
-        folder.chmod(_FOLDER_RIGHTS)
+        folder.chmod(rights)
 
 
 def _watch(children: Sequence[Child], journal: Journal, stopping: Callable[[float], bool]) -> None:

@@ -65,7 +65,17 @@ def units(plan: Plan, lang: Lang = "en") -> dict[str, str]:
     """Return the units by file name; `lang` is what the processes say in."""
     folder = plan.socket.parent
     prepare = join(
-        ["/usr/bin/install", "-d", "-o", plan.owner.name, "-g", str(plan.gateway.gid), "-m", "0710", str(folder)]
+        [
+            "/usr/bin/install",
+            "-d",
+            "-o",
+            plan.owner.name,
+            "-g",
+            str(plan.gateway.gid),
+            "-m",
+            "0710" if plan.apart else "0700",
+            str(folder),
+        ]
     )
     return {
         "zhanqiao-worker.service": f"""\
