@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is open beside what was agreed is found by `audit rights`, and the log has the alarm. Nothing is repeated there."""
 
+import base64
+import fcntl
 import json
 import os
+import shutil
+import socket
 import struct
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +17,17 @@ import duckdb
 import pytest
 from django.db import connection
 
-from lib.pier import Pier
+from lib.pier import Pier, cold_command_line
 from lib.served import said_anew
 from lib.town import codes
+from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import Serving
 from zhanqiao.desk.operation.rights import DIFFER, RightsReport, audit_rights
 from zhanqiao.desk.shares import Share
 from zhanqiao.identity.keys import make_key, write_key_file
 from zhanqiao.ledger.book import founding
+from zhanqiao.ledger.certificate import answer_path, certificate_path
 from zhanqiao.vault import connection as engine
 
 _ACCESS_LIST = "system.posix_acl_access"
@@ -72,12 +79,16 @@ def _pointed_elsewhere(pier: Pier) -> None:
 
 def _listed(pier: Pier) -> None:
     """What `setfacl -m u:65534:r` writes; the mode shows it as a group's right."""
-    entries = [(_USER_OBJ, 6, ~0), (_USER, 4, 65_534), (_GROUP_OBJ, 0, ~0), (_MASK, 4, ~0), (_OTHER, 0, ~0)]
+    _list_in(pier.home / "state.sqlite3", 4)
+
+
+def _list_in(path: Path, rights: int) -> None:
+    entries = [(_USER_OBJ, 7, ~0), (_USER, rights, 65_534), (_GROUP_OBJ, 0, ~0), (_MASK, rights, ~0), (_OTHER, 0, ~0)]
     content = struct.pack("<I", 2) + b"".join(
-        struct.pack("<HHI", tag, rights, who & 0xFFFFFFFF) for tag, rights, who in entries
+        struct.pack("<HHI", tag, may, who & 0xFFFFFFFF) for tag, may, who in entries
     )
     try:
-        os.setxattr(pier.home / "state.sqlite3", _ACCESS_LIST, content)
+        os.setxattr(path, _ACCESS_LIST, content)
     except OSError:
         pytest.skip("LEFT OUT: no access lists on this disk")
 
@@ -180,9 +191,111 @@ def _open_socket(pier: Pier) -> None:
     said_anew(pier, serving=Serving(socket=str(folder / "vault.sock")))
 
 
+def _open_in_run(pier: Pier) -> None:
+    """Where the socket would lie, and not the socket."""
+    _holding("run/rows.csv", "市南区,王伟\n")(pier)
+    (pier.home / "run").chmod(0o777)
+    (pier.home / "run" / "rows.csv").chmod(0o666)
+
+
+def _second_name_of_run(pier: Pier) -> None:
+    _holding("run/rows.csv", "市南区,王伟\n")(pier)
+    os.link(pier.home / "run" / "rows.csv", pier.home.parent / "rows.csv")
+
+
+def _beside_the_socket(pier: Pier, mode: int = 0o700) -> Path:
+    folder = pier.home.parent / "run"
+    folder.mkdir(mode=mode)
+    said_anew(pier, serving=Serving(socket=str(folder / "vault.sock")))
+    return folder
+
+
+def _rows_beside_the_socket(pier: Pier) -> None:
+    (_beside_the_socket(pier) / "rows.csv").write_text("市南区,王伟\n", encoding="utf-8")
+
+
+def _rows_as_the_socket(pier: Pier) -> None:
+    (_beside_the_socket(pier) / "vault.sock").write_text("市南区,王伟\n", encoding="utf-8")
+
+
+def _socket_listed(pier: Pier) -> None:
+    """What `setfacl -m u:65534:--x` writes, where the mode shows what the gateway's group may have."""
+    _list_in(_beside_the_socket(pier), 1)
+
+
+def _answer_of(pier: Pier) -> Path:
+    released = pier.ask("SELECT count(*) AS n FROM pension_enrolment")
+    certificate = write_release(released, pier.home / "answers")  # type: ignore[arg-type]
+    assert isinstance(certificate, Path)
+    return answer_path(certificate)
+
+
+def _other_rows_in_an_answer(pier: Pier) -> None:
+    path = _answer_of(pier)
+    path.write_bytes(path.read_bytes().replace(b'"salt"', b'"rows":["A","B"],"salt"'))
+
+
+def _more_behind_a_certificate(pier: Pier) -> None:
+    path = certificate_path(_answer_of(pier))
+    path.write_bytes(path.read_bytes() + b"more\n")
+
+
+def _key_far_behind(name: str) -> Callable[[Pier], None]:
+    """Behind more zeros than a key file is long."""
+
+    def put(pier: Pier) -> None:
+        _holding(name, "")(pier)
+        (pier.home / name).write_bytes(bytes(70_000) + (pier.home / "keys" / "vault" / "kek.key").read_bytes())
+
+    return put
+
+
+def _key_in_base64(pier: Pier) -> None:
+    _holding(
+        "public/trust.txt.part", base64.b64encode((pier.home / "keys" / "vault" / "kek.key").read_bytes()).decode()
+    )(pier)
+
+
+def _beside_a_segment(suffix: str) -> Callable[[Pier], None]:
+    def put(pier: Pier) -> None:
+        path = next(pier.home.rglob("*.duckdb"))
+        _holding(f"{path.relative_to(pier.home)}{suffix}", "市南区,王伟\n")(pier)
+
+    return put
+
+
+ONE = "0123456789abcdef" * 2
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
+        (_open_in_run, "files rights-too-wide"),
+        (_open_in_run, "strays file-stray"),
+        (_second_name_of_run, "files right-linked"),
+        (_rows_beside_the_socket, "socket file-stray"),
+        (_rows_as_the_socket, "socket file-stray"),
+        (_socket_listed, "socket right-listed"),
+        (_holding("vault/scratch/rows.csv", "市南区,王伟\n"), "strays file-stray"),
+        (_holding("vault/scratch/rows.csv.part", "市南区,王伟\n"), "strays file-stray"),
+        (_holding("vault/scratch/spill-x/rows.csv", "市南区,王伟\n"), "strays file-unfinished"),
+        (_beside_a_segment(".wal"), "strays file-stray"),
+        (_beside_a_segment(".part"), "strays file-unfinished"),
+        (_beside_a_segment(".part.wal"), "strays file-unfinished"),
+        (_holding("ledger/tile/x/rows.csv", "市南区,王伟\n"), "strays file-stray"),
+        (_holding("ledger/tile/entries/999", "市南区,王伟\n"), "strays file-stray"),
+        (_holding("ledger/certificates/000000000001.cert", "市南区,王伟\n"), "contents file-stray"),
+        (_holding("ledger/lock", "市南区,王伟\n"), "contents file-stray"),
+        (_holding("landing/.rows.lock", "市南区,王伟\n"), "contents file-stray"),
+        (_holding("landing/.rows.lock", "市南区,王伟\n" * 9_999), "contents file-stray"),
+        (_holding(".backed-up", "市南区,王伟\n"), "contents file-stray"),
+        (_holding(f"answers/{ONE}.answer.json", '{"answer":["市南区,王伟"]}'), "contents file-stray"),
+        (_holding("answers/rows.answer.json", '{"answer":["市南区,王伟"]}'), "strays file-stray"),
+        (_other_rows_in_an_answer, "contents file-stray"),
+        (_more_behind_a_certificate, "contents file-stray"),
+        (_key_far_behind(f"answers/{ONE}.cert"), "contents key-copied"),
+        (_key_far_behind("answers/a.cert"), "strays file-stray"),
+        (_key_in_base64, "strays file-unfinished"),
         (_widen(".", 0o755), "files rights-too-wide"),
         (_widen("state.sqlite3", 0o640), "files rights-too-wide"),
         (_widen("vault/segments", 0o711), "files rights-too-wide"),
@@ -227,6 +340,56 @@ def test_what_is_open_all_the_same_is_found_and_is_an_alarm(apart: Pier, change,
         {"check": one["check"], "code": one["code"]} for one in alarm["facts"]["differences"]
     ]
     assert not any(name in said for name in ("kek.key", "nobody", ".duckdb", str(apart.home)))
+
+
+def test_a_folder_that_is_closed_is_no_folder_in_which_nothing_lies(apart: Pier) -> None:
+    (apart.home / "vault" / "segments" / "closed").mkdir(mode=0)
+    words = cold_command_line("audit", "rights", "--as", "auditadmin", "--lang", "en", "--home", str(apart.home))
+    if os.geteuid() == 0:
+        # Root looks into every folder, unless it gives that up.
+        if shutil.which("setpriv") is None:
+            pytest.skip("LEFT OUT: no setpriv on this machine")
+        words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", *words]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert said.returncode == 3, said.stderr
+    assert "right-unread  What vault/segments/closed holds could not be seen: Permission denied" in said.stdout
+
+
+def test_a_way_that_is_too_long_to_be_looked_at_is_told(apart: Pier) -> None:
+    here = os.open(apart.home / "landing", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("x" * 250, 0o700, dir_fd=here)
+        inner = os.open("x" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    assert differing(apart) == {"files right-unread"}
+
+
+def test_what_is_being_written_is_no_stray(apart: Pier) -> None:
+    """Its writer holds it, or is inside of the vault; the control is the same file a moment later."""
+    segment = next(apart.home.rglob("*.duckdb"))
+    _holding(f"{segment.relative_to(apart.home)}.part", "")(apart)
+    with apart.house.vault.inside():
+        assert differing(apart) == set()
+    assert differing(apart) == {"strays file-unfinished"}
+    segment.with_name(f"{segment.name}.part").unlink()
+    _holding("public/trust.txt.part", "")(apart)
+    with (apart.home / "public" / "trust.txt.part").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert differing(apart) == set()
+    assert differing(apart) == {"strays file-unfinished"}
+
+
+def test_answers_of_the_log_and_a_socket_are_no_strays(apart: Pier) -> None:
+    _answer_of(apart)
+    (apart.home / "run").mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(apart.home / "run" / "vault.sock"))
+        (apart.home / "run" / "vault.sock").chmod(0o600)
+        assert differing(apart) == set()
+        os.link(apart.home / "run" / "vault.sock", apart.home / "run" / "other.sock")
+        assert differing(apart) == {"strays file-stray", "files right-linked"}
 
 
 def test_somebody_could_put_another_folder_in_its_place(apart: Pier) -> None:

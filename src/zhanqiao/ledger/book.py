@@ -341,7 +341,7 @@ class Book:
 
     def certificate(self, index: int) -> bytes:
         """Return the certificate of a released entry: written once, so that every hand-over gives the same bytes."""
-        path = self.folder / "certificates" / f"{index:012d}.cert"
+        path = self._certificate(index)
         if not path.exists():
             self.publish()
             # Alone for the whole of it: the proof and the checkpoint beside it must be of one size.
@@ -361,6 +361,16 @@ class Book:
     def strange_keys(self, trust: Trust) -> list[str]:
         """Return what a published trust file names that is none of this log's keys."""
         return strange_keys(self._keys, trust)
+
+    def kept_certificate(self, index: int) -> bytes | None:
+        """Return the certificate of a released entry as it was handed over, unchecked; None where it never was."""
+        try:
+            return read_whole(self._certificate(index))
+        except FileNotFoundError:
+            return None
+
+    def _certificate(self, index: int) -> Path:
+        return self.folder / "certificates" / f"{index:012d}{certificate.CERTIFICATE}"
 
     def vouch(self, payload_type: str, payload: bytes) -> bytes:
         """Sign, with the key that signs releases, what is no release and no entry; returns its envelope."""

@@ -110,6 +110,19 @@ def sweep_parts(folder: Path) -> list[Path]:
     return [part for part in sorted(folder.rglob(f"*{PART}")) if _take_away(part)]
 
 
+def is_held(part: Path) -> bool:
+    """Whether a live writer of this module holds an unfinished file; OSError where it is gone, or is no file."""
+    descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def publish_file(part: Path, path: Path) -> None:
     """Give a finished file, written by somebody else under a temporary name, its place."""
     with needing_room():

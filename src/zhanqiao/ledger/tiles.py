@@ -182,8 +182,7 @@ class TileStore:
             if place is None:
                 raise TilesDamaged(f"couldn't confirm {self._shown(path)}: no such tile belongs to this log")
             level, number, width = place
-            held = 0 if level == "entries" else _TILE_HEIGHT * int(level)
-            shown = _width(number, size >> held)
+            shown = _width(number, _records_at(level, size))
             if shown == width == TILE_WIDTH:
                 continue
             records = grown.get((level, number)) or (self._records(level, number, shown) if shown > 0 else [])
@@ -194,12 +193,8 @@ class TileStore:
 
     def _place(self, path: Path) -> tuple[str, int, int] | None:
         """Return level, number and width of the tile that lies at `path`, None where none can lie."""
-        found = _PLACE.fullmatch(str(path.relative_to(self.folder / "tile")))
-        if found is None:
-            return None
-        digits = found["groups"].replace("x", "").replace("/", "")
-        place = found["level"], int(digits), int(found["width"] or TILE_WIDTH)
-        return place if self._path(*place) == path else None
+        place = _place_of(str(path.relative_to(self.folder / "tile")))
+        return place if place is not None and self._path(*place) == path else None
 
     def _reader(self, size: int) -> HashAt:
         """Return `hash_at` for one tree size; each tile is read once in the reader's life."""
@@ -246,6 +241,26 @@ class TileStore:
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.folder))
+
+
+def is_tile(name: str, size: int) -> bool:
+    """Whether a log of `size` entries has, or had when it was shorter, a tile of that name; what it holds is not looked at."""
+    place = _place_of(name)
+    return place is not None and place[2] <= _width(place[1], _records_at(place[0], size))
+
+
+def _place_of(name: str) -> tuple[str, int, int] | None:
+    """Read level, number and width of a tile from its name under `tile/`."""
+    found = _PLACE.fullmatch(name)
+    if found is None:
+        return None
+    digits = found["groups"].replace("x", "").replace("/", "")
+    return found["level"], int(digits), int(found["width"] or TILE_WIDTH)
+
+
+def _records_at(level: str, size: int) -> int:
+    """Return how many records a log of `size` entries has on a level."""
+    return size if level == "entries" else size >> (_TILE_HEIGHT * int(level))
 
 
 def _filled(level: str, first: int, kept: list[bytes], gained: list[bytes]) -> Iterator[tuple[str, int, list[bytes]]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema, shares
+from zhanqiao.desk.operation.lying import Known, Lying, has_access_list, walked
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
 from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
@@ -35,32 +36,14 @@ from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 from zhanqiao.vault.segments import begins_sealed, lies_open
 
+_TOO_WIDE = "rights-too-wide"
 AUDITED, DIFFER = "rights.audited", "rights.differ"
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
-_ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 # What everybody may read, once the folder lets them in: hashes, checkpoints, public keys.
 _PUBLIC = ("public", "ledger/tile", "ledger/checkpoint")
-# The socket's folder is the gateway's to enter; `_socket` looks at it.
-_RUN = "run"
-# Where the platform writes files, whole or unfinished.
-_WRITTEN = re.compile(
-    r"""(
-        zhanqiao\.toml | state\.sqlite3(-wal|-shm|-journal)? | \.(settings|keys)\.lock | \.backed-up
-        | public/(log\.vkey | trust\.txt)
-        | ledger/(checkpoint | cosigned | quorum | lock | tile/.+ | certificates/\d{12}\.cert)
-        | vault/\.lock | vault/scratch/.+
-        | vault/segments/[^/]+/[^/]+\.duckdb(\.wal)? | vault/states/[^/]+/[^/]+/[^/]+\.sealed
-        | vault/(subjects|identities)/[a-z]+/([\d-]+\.(book|sealed) | \.lock)
-        | quarantine/[^/]+/[^/]+/\d+\.sealed
-        | landing/\.[^/]+\.lock
-        | answers/[^/]+\.(cert|answer\.json)
-        | run/[^/]+
-    )(\.(\d+-\d+\.)?part(\.wal)?)?""",
-    re.VERBOSE,
-)
-# Where nothing lies but what is sealed; unfinished files and the engine's spill are gone when whoever writes them ends.
+# Where nothing lies but what is sealed; what is unfinished there is told by nobody's writing it.
 _SEALED_ALL = re.compile(r"(vault/(segments|states|subjects|identities)|quarantine)/.+(?<!\.lock)(?<!\.wal)(?<!\.part)")
-_MOST_KEY_FILE, _MOST_SHARES = 65_536, 4_096
+_MOST_SHARES = 4_096
 
 
 @dataclass(frozen=True)
@@ -90,12 +73,46 @@ class RightsReport:
     differences: tuple[Difference, ...]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What every check starts from: the deployment, what lies in it, walked once, and where its socket is.
+
+    unread  what could not be looked into
+    """
+
+    house: House
+    planned: Plan | Refusal
+    lying: tuple[Lying, ...]
+    unread: tuple[Reason, ...]
+
+    def is_socket(self, one: Lying) -> bool:
+        """Whether it is the vault worker's socket; whom that lets in, its folder says."""
+        if isinstance(self.planned, Refusal) or not stat.S_ISSOCK(one.found.st_mode):
+            return False
+        return self.planned.socket == self.planned.home / one.name
+
+    def files(self) -> Iterator[Lying]:
+        """Return what lies there but for folders, keys (`_keys` judges them) and the socket."""
+        return (
+            one
+            for one in self.lying
+            if not one.folder and not one.name.startswith(f"{KEYS}/") and not self.is_socket(one)
+        )
+
+
+def _looked(house: House) -> _Look:
+    found = list(walked(house.home))
+    lying = tuple(one for one in found if isinstance(one, Lying))
+    return _Look(house, plan(house.home), lying, tuple(one for one in found if isinstance(one, Reason)))
+
+
 def audit_rights(house: House, by: str) -> RightsReport | Refusal:
     """Make every check, if `by` is an audit administrator, and log that it was made and what differs."""
     if reasons := check_actor(by, Role.AUDIT_ADMIN):
         with house.book.recording() as tx:
             return note_refusal(tx, "rights.audit", by, "platform", reasons)
-    found = [Difference(name, reason) for name, check in _CHECKS.items() for reason in check(house)]
+    look = _looked(house)
+    found = [Difference(name, reason) for name, check in _CHECKS.items() for reason in check(look)]
     report = RightsReport(tuple(granted(house)), tuple(found))
     counts = sorted(Counter((one.check, one.reason.code) for one in found).items())
     facts: dict[str, object] = {"rights": len(report.granted)}
@@ -124,56 +141,59 @@ def granted(house: House) -> Iterator[Right]:
 # --- what opens something all the same ---------------------------------------------------------------
 
 
-def _files(house: House) -> Iterator[Reason]:
+def _files(look: _Look) -> Iterator[Reason]:
     """Every file is its owner's alone, under one name; what is public may be read, never written, by others."""
-    home, owner = house.home, house.home.stat().st_uid
-    for path in [home, *sorted(home.rglob("*"))]:
-        name = "." if path == home else path.relative_to(home).as_posix()
-        try:
-            found, listed = path.lstat(), os.listxattr(path, follow_symlinks=False)
-        except FileNotFoundError:
-            continue  # work goes on meanwhile
-        if name.partition("/")[0] != _RUN:
-            yield from open_beside_owner(name, found, owner)
-        if any(one in listed for one in _ACCESS_LISTS):
-            yield Reason("right-listed", {"path": name})
-    memory = memory_of(home)
-    for path in [memory, *memory.rglob("*")] if memory.exists() else []:
-        yield from open_beside_owner(str(path), path.lstat(), owner)
-
-
-def _strays(house: House) -> Iterator[Reason]:
-    """Every file lies where the platform writes one of its kind: no copy of rows, and no key, lies elsewhere."""
-    for path in sorted(house.home.rglob("*")):
-        name = path.relative_to(house.home).as_posix()
-        # Keys are judged by `_keys`; what is no file, by `_files`.
-        if path.is_file() and not name.startswith(f"{KEYS}/") and _WRITTEN.fullmatch(name) is None:
-            yield Reason("file-stray", {"path": name})
-
-
-def _contents(house: House) -> Iterator[Reason]:
-    """Where rows may lie they are sealed, whatever a file's name; and no key and no share of one lies but where it must."""
-    secret = _secrets(house)
-    for path in sorted(house.home.rglob("*")):
-        name = path.relative_to(house.home).as_posix()
-        if not path.is_file() or path.is_symlink() or name.startswith(f"{KEYS}/"):
+    yield from look.unread
+    home = look.house.home
+    owner, memory = home.stat().st_uid, memory_of(home)
+    for one in [*look.lying, *(walked(memory, str(memory)) if memory.exists() else ())]:
+        if isinstance(one, Reason):
+            yield one
             continue
+        open_to_others = open_beside_owner(one.name, one.found, owner)
+        yield from (reason for reason in open_to_others if reason.code != _TOO_WIDE or not look.is_socket(one))
+        if one.listed:
+            yield Reason("right-listed", {"path": one.name})
+
+
+def _strays(look: _Look) -> Iterator[Reason]:
+    """Every file lies where the platform writes one of its kind, and somebody writes what is unfinished."""
+    known, begun = Known(look.house), []
+    for one in look.files():
+        if not known.has(one.name):
+            yield Reason("file-stray", {"path": one.name})
+        elif one.begun:
+            begun.append(one)
+    for one in known.left(begun):
+        yield Reason("file-unfinished", {"path": one.name})
+
+
+def _contents(look: _Look) -> Iterator[Reason]:
+    """Where rows may lie they are sealed; no key and no share of one lies but where it must; small files are of their kind."""
+    secret, known = _secrets(look.house), Known(look.house)
+    for one in look.files():
         try:
-            if (code := _given_away(path, name, secret)) is not None:
-                yield Reason(code, {"path": name})
+            if one.regular and (code := _oddly_filled(one, secret, known)) is not None:
+                yield Reason(code, {"path": one.name})
         except FileNotFoundError:
             continue  # work goes on meanwhile
         except OSError as cause:
-            yield Reason("right-unread", {"path": name, "cause": cause.strerror or "-"})
+            yield Reason("right-unread", {"path": one.name, "cause": cause.strerror or "-"})
 
 
-def _given_away(path: Path, name: str, secret: list[bytes]) -> str | None:
-    size = path.stat().st_size
-    if size and _SEALED_ALL.fullmatch(name):
-        return None if begins_sealed(path) else "right-unsealed"
-    if size <= _MOST_KEY_FILE and _gives_away(read_bounded(path, _MOST_KEY_FILE), secret):
+def _oddly_filled(one: Lying, secret: list[bytes], known: Known) -> str | None:
+    """Return what is odd about what a file holds, by its code."""
+    size = one.path.stat().st_size
+    if size and _SEALED_ALL.fullmatch(one.name):
+        return None if begins_sealed(one.path) else "right-unsealed"
+    if size > one.most:
+        # Names of locks and certificates are small files' names.
+        return None if known.may_be_long(one.name) else "file-stray"
+    content = read_bounded(one.path, one.most)
+    if _gives_away(content, secret):
         return "key-copied"
-    return None
+    whole = known.has(one.name) and not one.begun
+    return "file-stray" if whole and not known.is_of_its_kind(one.name, content) else None
 
 
 def _secrets(house: House) -> list[bytes]:
@@ -197,13 +217,14 @@ def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[
     public = any(name == one or name.startswith(f"{one}/") for one in _PUBLIC)
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISLNK(found.st_mode) and mode & (_OTHERS_WRITE if public else _OTHERS):
-        yield Reason("rights-too-wide", {"path": name, "mode": f"{mode:o}"})
+        yield Reason(_TOO_WIDE, {"path": name, "mode": f"{mode:o}"})
 
 
-def _above(house: House) -> Iterator[Reason]:
+def _above(look: _Look) -> Iterator[Reason]:
     """Nobody else can put another folder where this deployment's is: neither in its place, nor in that of a link to it."""
-    trusted = {0, house.home.stat().st_uid}
-    for name in dict.fromkeys(_leading_to(house.home.absolute())):
+    home = look.house.home.absolute()
+    trusted = {0, home.stat().st_uid}
+    for name in dict.fromkeys(_leading_to(home)):
         found = name.lstat()
         # In a sticky folder only who made a name can give it to something else. A link's own mode says nothing.
         shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
@@ -221,13 +242,20 @@ def _leading_to(path: Path, *, itself: bool = False) -> Iterator[Path]:
             yield from _leading_to(name.parent / name.readlink(), itself=itself or name != path)
 
 
-def _socket(house: House) -> Iterator[Reason]:
-    """The vault worker's socket is its owner's and, by the folder's group, the gateway's."""
-    planned = plan(house.home)
+def _socket(look: _Look) -> Iterator[Reason]:
+    """The vault worker's socket is its owner's and, by the folder's group, the gateway's; nothing lies beside it."""
+    planned = look.planned
     if isinstance(planned, Refusal):
         yield from planned.reasons
-    elif planned.socket.exists():
-        yield from _socket_of(planned)
+        return
+    folder = planned.socket.parent
+    try:
+        # In the deployment itself it is a folder as any other.
+        if folder.exists() and not folder.is_relative_to(planned.home):
+            yield from _socket_of(planned)
+            yield from _beside_socket(planned.socket)
+    except OSError as cause:
+        yield Reason("right-unread", {"path": str(folder), "cause": cause.strerror or "-"})
 
 
 def _socket_of(planned: Plan) -> Iterator[Reason]:
@@ -238,41 +266,54 @@ def _socket_of(planned: Plan) -> Iterator[Reason]:
     # Without a gateway of its own the folder's group lets nobody in.
     allowed = 0o010 if planned.apart and found.st_gid == planned.gateway.gid else 0
     if (mode := stat.S_IMODE(found.st_mode)) & _OTHERS & ~allowed:
-        yield Reason("rights-too-wide", {"path": str(folder), "mode": f"{mode:o}"})
+        yield Reason(_TOO_WIDE, {"path": str(folder), "mode": f"{mode:o}"})
 
 
-def _database(_house: House) -> Iterator[Reason]:
+def _beside_socket(socket: Path) -> Iterator[Reason]:
+    # The mode of what has an access list shows that list as its group's right.
+    if has_access_list(socket.parent):
+        yield Reason("right-listed", {"path": str(socket.parent)})
+    for path in sorted(socket.parent.iterdir()):
+        if path != socket or not path.is_socket():
+            yield Reason("file-stray", {"path": str(path)})
+        elif has_access_list(path):
+            yield Reason("right-listed", {"path": str(path)})
+
+
+def _database(_look: _Look) -> Iterator[Reason]:
     """Nothing is defined in the state that writes or shows rows beside the platform: SQLite has no other roles."""
     if (differing := schema.difference()) is not None:
         yield Reason("state-damaged", {"cause": differing})
 
 
-def _engine(house: House) -> Iterator[Reason]:
+def _engine(look: _Look) -> Iterator[Reason]:
     """The engine refuses, to a connection that sees rows, whatever is no query of its own tables; tried, not asked."""
-    for act in house.vault.allowed():
+    for act in look.house.vault.allowed():
         yield Reason("right-engine", {"act": act})
     # Of any name and in any folder: a database of the engine is sealed, or nobody's.
-    for path in sorted(house.home.rglob("*")):
-        if path.is_file() and lies_open(path):
-            yield Reason("right-unsealed", {"path": path.relative_to(house.home).as_posix()})
+    for one in look.lying:
+        if one.regular and lies_open(one.path):
+            yield Reason("right-unsealed", {"path": one.name})
 
 
-def _keys(house: House) -> Iterator[Reason]:
+def _keys(look: _Look) -> Iterator[Reason]:
     """The folder of keys holds the platform's own, and of people those who are in service, each under a passphrase."""
-    folder = house.home / KEYS
+    folder = look.house.home / KEYS
     sealed = is_sealed(folder)
     own = {SEALED, KEYRING} if (folder / SEALED).exists() else {KEYRING}
-    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
-        name = path.relative_to(folder).as_posix()
-        if path.parent == folder / OF_PEOPLE:
-            if (code := _oddity(path, house)) is not None:
-                yield Reason(code, {"path": f"keys/{name}"})
+    for one in look.lying:
+        if one.folder or not one.name.startswith(f"{KEYS}/"):
+            continue
+        name = one.path.relative_to(folder).as_posix()
+        if one.path.parent == folder / OF_PEOPLE:
+            if (code := _oddity(one.path, look.house)) is not None:
+                yield Reason(code, {"path": one.name})
         elif name in PLAIN_KEYS and sealed:
-            yield Reason("key-left-open", {"path": f"keys/{name}"})
+            yield Reason("key-left-open", {"path": one.name})
         elif name not in own and name not in PLAIN_KEYS:
-            yield Reason("key-stray", {"path": f"keys/{name}"})
+            yield Reason("key-stray", {"path": one.name})
     if (folder / SEALED).exists():
-        lying, logged = Seal.read(folder).set, _set_in_force(house)
+        lying, logged = Seal.read(folder).set, _set_in_force(look.house)
         if lying != logged:
             yield Reason("seal-of-another-set", {"set": lying, "logged": logged or "-"})
 
@@ -298,7 +339,7 @@ def _oddity(path: Path, house: House) -> str | None:
     return None
 
 
-def _roles(_house: House) -> Iterator[Reason]:
+def _roles(_look: _Look) -> Iterator[Reason]:
     """Nobody holds roles together that exclude one another, or one that there is not where he works."""
     for person in directory.people():
         for held, role in combinations(sorted(person.roles), 2):
@@ -310,7 +351,7 @@ def _roles(_house: House) -> Iterator[Reason]:
                 yield Reason("role-not-here", {"role": role.value, "kind": kind.value, "kinds": kinds})
 
 
-_CHECKS: dict[str, Callable[[House], Iterator[Reason]]] = {
+_CHECKS: dict[str, Callable[[_Look], Iterator[Reason]]] = {
     "files": _files,
     "strays": _strays,
     "contents": _contents,

@@ -289,6 +289,15 @@ ROWS: dict[str, Rule] = {
         remedy_en="Find out who put it there and what it holds, and remove it: a copy of rows or of a key opens to whoever reads it.",
         remedy_zh="请查明由谁放置、内容为何，并予移除：数据或密钥的副本对任何读到它的人都是敞开的。",
     ),
+    "file-unfinished": Rule(
+        en="{path} is named as a file that is being written, and nobody writes it.",
+        zh="{path} 的名称表明它正在写入，但并无进程在写。",
+        remedy_en=(
+            "A process that died left it, or somebody put it there: run `zhanqiao intake sweep`; find out whose it is if it "
+            "is still there, and remove it."
+        ),
+        remedy_zh="它由中断的进程遗留，或由他人放置：请执行 `zhanqiao intake sweep`；若仍在，请查明由谁放置并移除。",
+    ),
     "right-above": Rule(
         en="Another user may write in {path}, and so put another folder where this deployment is.",
         zh="其他用户可写 {path}，因而能在本部署处换上别的目录。",
