@@ -66,13 +66,20 @@ def test_a_place_that_takes_no_deployment_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [RIGHT.encode("gb18030"), RIGHT.encode("utf-16"), b"[deployment", b"\0", b"x" * 100_000],
-    ids=["GB18030", "UTF-16", "no TOML", "NUL", "long"],
+    ("content", "code"),
+    [
+        (RIGHT.encode("gb18030"), "file-not-utf8"),
+        (RIGHT.encode("utf-16"), "file-not-utf8"),
+        (b"[deployment", "settings-unreadable"),
+        (b"\0", "settings-unreadable"),
+        (b"x" * 100_000, "settings-unreadable"),
+        (b"x = " + b"[" * 20_000, "settings-unreadable"),
+    ],
+    ids=["GB18030", "UTF-16", "no TOML", "NUL", "long", "deep"],
 )
-def test_settings_that_cannot_be_read_are_told(tmp_path: Path, content: bytes) -> None:
+def test_settings_that_cannot_be_read_are_told(tmp_path: Path, content: bytes, code: str) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(content)
-    assert codes(open_house(tmp_path)) == ["settings-unreadable"]
+    assert codes(open_house(tmp_path)) == [code]
 
 
 def test_the_command_line_says_which_key(pier: Pier) -> None:

@@ -34,11 +34,11 @@ from lib.town import done
 from zhanqiao.desk import deployment
 from zhanqiao.desk.configuration import Serving, utc_now
 from zhanqiao.desk.question import Question
+from zhanqiao.desk.serving import socket_folder
 from zhanqiao.desk.serving.frames import LENGTHS_BYTES, MAX_ANSWER_BYTES, Frame, lengths
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.desk.serving.remote import Remote
 from zhanqiao.desk.serving.signed import sign
-from zhanqiao.desk.serving.supervisor import make_folder
 from zhanqiao.ledger.dsse import key_id_of, sign_envelope
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.terms.canonical import canonical
@@ -80,7 +80,7 @@ def worker_beside(settled_pier) -> Iterator[Open]:
         planned = plan(home)
         assert not isinstance(planned, Refusal), planned
         assert planned.apart
-        make_folder(planned)
+        socket_folder.make(planned)
         with _worker(planned.worker_command()) as process:
             yield Open(pier, path, process, pwd.getpwnam(INTRUDER).pw_uid)
     finally:

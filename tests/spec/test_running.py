@@ -158,6 +158,17 @@ def test_a_backup_that_was_not_written_is_none(pier, tmp_path):
     pier.reopened()
 
 
+def test_what_the_settings_are_wrong_in_is_told_once(pier):
+    with (pier.home / "zhanqiao.toml").open("a") as settings:
+        settings.write("\nunknown = 1\n")
+    findings = examine(pier.home)
+    assert [one.check for one in findings if one.reason and one.reason.code == "settings-wrong"] == ["opens"]
+
+
+def test_a_deployment_of_nobodys_is_called_so(house):
+    assert "wall-nobody" in {one.reason.code for one in examine(house.home) if one.reason}
+
+
 def test_a_backup_says_whether_it_lies_on_the_deployments_disk(pier, tmp_path):
     assert not done(back_up(pier.house, tmp_path / "b.tar")).apart
     told = pier.command("backup", str(tmp_path / "c.tar"), "--lang", "en").stdout

@@ -24,6 +24,7 @@ from zhanqiao.desk.configuration import PRODUCTION, Serving
 from zhanqiao.desk.operation.sealing import split_keys
 from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import find_service
+from zhanqiao.desk.serving import socket_folder
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.desk.serving.remote import ServerUnproven
 from zhanqiao.desk.serving.units import units
@@ -427,12 +428,13 @@ def test_a_socket_has_a_folder_of_its_own_which_is_not_the_deployments(pier: Pie
         for place in places:
             folder = pier.home / place.removeprefix("home").removeprefix("/") if "home" in place else tmp_path / place
             asked = replace(serving, socket=str(folder / "vault.sock"))
-            assert codes(_planned(pier, asked)) == ["socket-folder-shared"], place
+            shared = [reason.code for reason in socket_folder.unfit(_planned(pier, asked))]
+            assert shared == ["socket-folder-shared"], place
             said = pier.command("serve", "--lang", "en").stdout
             assert "socket-folder-shared" in said
     assert pier.home.stat().st_mode == mode
     own = replace(apart, socket=str(tmp_path / "own" / "vault.sock"))
-    assert not isinstance(_planned(pier, own), Refusal)
+    assert not list(socket_folder.unfit(_planned(pier, own)))
 
 
 def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:

@@ -162,6 +162,9 @@ SETTINGS = (
     Setting(_SERVE, "tls_key", _SERVING.tls_key, "Private key (PEM) of that certificate.", "该证书的私钥（PEM）。"),
 )
 _KNOWN = {table: {one.key: one for one in SETTINGS if one.table == table} for table in (_DEPLOYMENT, _SERVE)}
+# What is wanted, said in the file's own words, which are the same in every language.
+_SPELT = {str: '"…"', int: "0, 1, 2 …"}
+_MOST_NUMBER = 10_000_000_000
 _WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
 _FIELDS = {
     _DEPLOYMENT: {one.name for one in fields(Deployment)} - {"witnesses", "serving"},
@@ -184,7 +187,9 @@ def parse_settings(content: bytes) -> Deployment | Refusal:
         return refuse("settings-unreadable", cause=f"more than {MOST_SETTINGS} bytes")
     try:
         said = tomllib.loads(content.decode())
-    except ValueError as cause:  # no UTF-8, or no TOML
+    except UnicodeDecodeError as flaw:
+        return refuse("file-not-utf8", file=SETTINGS_FILE, line=str(content.count(b"\n", 0, flaw.start) + 1))
+    except (ValueError, RecursionError) as cause:
         return refuse("settings-unreadable", cause=str(cause))
     wrong = [Reason("settings-wrong", {"key": key, "wanted": wanted}) for key, wanted in _wrong(said)]
     if wrong:
@@ -220,7 +225,7 @@ def _wrong(said: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield _DEPLOYMENT, f"[{_DEPLOYMENT}]"
         return
     for key in sorted(said.keys() - {_DEPLOYMENT, _SERVE, _WITNESS}):
-        yield key, f"no such table, but: {_DEPLOYMENT}, {_SERVE}, {_WITNESS}"
+        yield key, f"[{_DEPLOYMENT}] | [{_SERVE}] | [[{_WITNESS}]]"
     yield from _wrong_in(_DEPLOYMENT, said[_DEPLOYMENT])
     if _SERVE in said:
         yield from _wrong_in(_SERVE, said[_SERVE])
@@ -233,17 +238,20 @@ def _wrong_in(table: str, said: object) -> Iterator[tuple[str, str]]:
         yield table, f"[{table}]"
         return
     for key in sorted(said.keys() - known.keys()):
-        yield key, f"no such key, but: {', '.join(known)}"
+        yield key, " | ".join(known)
     for key, setting in known.items():
         if key not in said:
             if setting.default is None:
-                yield key, setting.kind.__name__
+                yield key, _SPELT[setting.kind]
         # Exactly of its kind: for Python, true is a number.
         elif type(value := said[key]) is not setting.kind:
-            yield key, setting.kind.__name__
-        # A clock that runs ahead would sign what nobody can believe yet.
-        elif isinstance(value, int) and value < 0:
-            yield key, "0 or more"
+            yield key, _SPELT[setting.kind]
+        # A clock that runs ahead would sign what nobody can believe yet; further back there are no days.
+        elif isinstance(value, int) and not 0 <= value <= _MOST_NUMBER:
+            yield key, f"0 <= … <= {_MOST_NUMBER}"
+        # It stands in lines of units and of the trust file.
+        elif table == _SERVE and isinstance(value, str) and not value.isprintable():
+            yield key, _SPELT[str]
         elif setting.choices and value not in setting.choices:
             yield key, " | ".join(setting.choices)
 
@@ -255,7 +263,7 @@ def _wrong_witnesses(rows: object) -> Iterator[tuple[str, str]]:
     seats: list[Seat] = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict) or {name: type(value) for name, value in row.items()} != _WITNESS_KINDS:
-            yield f"{_WITNESS} {number}", f"exactly: {', '.join(_WITNESS_KINDS)}, each of them a text"
+            yield f"{_WITNESS} {number}", ", ".join(f"{key} = {_SPELT[str]}" for key in _WITNESS_KINDS)
             continue
         try:
             seat = Seat.read(**row)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a path lies: in a deployment or beside it, and on which kind of file system; and whether it can lie anywhere."""
+"""Where a path lies: in a deployment or beside it, under whose folders, on which kind of file system; and whether it can."""
 
 import errno
 import os
+import stat
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -10,6 +12,7 @@ from zhanqiao.terms.refusals import Refusal, refuse
 # Where nothing outlives the machine.
 FLEETING = frozenset({"tmpfs", "ramfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
+_OTHERS_WRITE = 0o022
 # The longest name of a file in a folder.
 _LONGEST = "x" * 255
 
@@ -39,6 +42,31 @@ def lies_inside(path: Path, folder: Path) -> bool:
     """Whether a path, of which not all has to be there, leads into a folder, by whatever links."""
     # Unlike `resolve` it returns a path of links that lead to themselves, too.
     return Path(os.path.realpath(path)).is_relative_to(folder.resolve())
+
+
+def held_by_others(path: Path, trusted: Container[int]) -> Iterator[Path]:
+    """Yield each folder and link on the way to a path at which a user who is not trusted could put something else.
+
+    Of what is not there yet the way to it is looked at.
+    """
+    for name in dict.fromkeys(_leading_to(path.absolute())):
+        if not os.path.lexists(name):
+            continue
+        found = name.lstat()
+        # In a sticky folder only who made a name can give it to something else. A link's own mode says nothing.
+        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
+        if shared or found.st_uid not in trusted:
+            yield name
+
+
+def _leading_to(path: Path, *, itself: bool = False) -> Iterator[Path]:
+    """Yield every folder and link on the way to a path, links followed one by one; the path only where it is a link."""
+    for name in (path, *path.parents):
+        if itself or name != path or name.is_symlink():
+            yield name
+        if name.is_symlink():
+            # Where it leads, and what is above that; of the way's end whoever asks judges the folder itself.
+            yield from _leading_to(name.parent / name.readlink(), itself=itself or name != path)
 
 
 def file_system_of(path: Path) -> str:

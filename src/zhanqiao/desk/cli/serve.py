@@ -8,7 +8,7 @@ import typer
 from zhanqiao.desk.cli.output import DONE_MARK, HomeOption, JsonOption, LangOption, language, refused, say, warn
 from zhanqiao.desk.cli.session import unwrap
 from zhanqiao.desk.configuration import utc_now
-from zhanqiao.desk.serving import tls, units
+from zhanqiao.desk.serving import socket_folder, tls, units
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import plan, unrunnable
 from zhanqiao.desk.serving.supervisor import supervise
@@ -29,7 +29,7 @@ def serve(
     """Run the deployment's processes until interrupted: vault worker, and gateway over HTTP. 运行服务。"""
     spoken = language(lang)
     planned = unwrap(plan(home), spoken, as_json=as_json)
-    unfit = (*unrunnable(planned), *tls.look(planned, utc_now()))
+    unfit = (*socket_folder.unfit(planned), *unrunnable(planned), *tls.look(planned, utc_now()))
     if show_units:
         typer.echo(units.text(planned, spoken), nl=False)
         warn(unfit, spoken)

@@ -25,7 +25,7 @@ from zhanqiao.desk.file_systems import FLEETING, file_system_of
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
-from zhanqiao.desk.serving import tls, walls
+from zhanqiao.desk.serving import socket_folder, tls, walls
 from zhanqiao.desk.serving.plan import plan
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 from zhanqiao.vault.house import House
@@ -117,7 +117,10 @@ def _disk(home: Path) -> Iterator[Reason]:
 
 def _one_user(home: Path) -> Iterable[Reason]:
     planned = plan(home)
-    return planned.reasons if isinstance(planned, Refusal) else walls.processes(planned)
+    if isinstance(planned, Refusal):
+        # Settings that cannot be read are what `opens` tells of.
+        return () if isinstance(read_settings(home / SETTINGS_FILE), Refusal) else planned.reasons
+    return (*socket_folder.unfit(planned), *walls.processes(planned))
 
 
 def _certificate(home: Path) -> Iterable[Reason]:

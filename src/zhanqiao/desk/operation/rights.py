@@ -18,10 +18,12 @@ from pathlib import Path
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema, shares
+from zhanqiao.desk.file_systems import held_by_others
 from zhanqiao.desk.operation.lying import Known, Lying, has_access_list, walked
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
 from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
+from zhanqiao.desk.serving.away import mark_of
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
@@ -223,23 +225,8 @@ def open_beside_owner(name: str, found: os.stat_result, owner: int) -> Iterator[
 def _above(look: _Look) -> Iterator[Reason]:
     """Nobody else can put another folder where this deployment's is: neither in its place, nor in that of a link to it."""
     home = look.house.home.absolute()
-    trusted = {0, home.stat().st_uid}
-    for name in dict.fromkeys(_leading_to(home)):
-        found = name.lstat()
-        # In a sticky folder only who made a name can give it to something else. A link's own mode says nothing.
-        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
-        if shared or found.st_uid not in trusted:
-            yield Reason("right-above", {"path": str(name)})
-
-
-def _leading_to(path: Path, *, itself: bool = False) -> Iterator[Path]:
-    """Yield every folder and link on the way to a path, links followed one by one; the path only where it is a link."""
-    for name in (path, *path.parents):
-        if itself or name != path or name.is_symlink():
-            yield name
-        if name.is_symlink():
-            # Where it leads, and what is above that; of the way's end the folder itself is `_files`' to judge.
-            yield from _leading_to(name.parent / name.readlink(), itself=itself or name != path)
+    for path in held_by_others(home, {0, home.stat().st_uid}):
+        yield Reason("right-above", {"path": str(path)})
 
 
 def _socket(look: _Look) -> Iterator[Reason]:
@@ -260,6 +247,8 @@ def _socket(look: _Look) -> Iterator[Reason]:
 
 def _socket_of(planned: Plan) -> Iterator[Reason]:
     folder = planned.socket.parent
+    for path in held_by_others(folder, {0, planned.owner.uid}):
+        yield Reason("right-above", {"path": str(path)})
     found = folder.stat()
     if found.st_uid != planned.owner.uid:
         yield Reason("owner-differs", {"path": str(folder), "owner": str(found.st_uid)})
@@ -274,6 +263,8 @@ def _beside_socket(socket: Path) -> Iterator[Reason]:
     if has_access_list(socket.parent):
         yield Reason("right-listed", {"path": str(socket.parent)})
     for path in sorted(socket.parent.iterdir()):
+        if path == mark_of(socket) and path.is_file() and not path.stat().st_size:
+            continue
         if path != socket or not path.is_socket():
             yield Reason("file-stray", {"path": str(path)})
         elif has_access_list(path):

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import zhanqiao
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
-from zhanqiao.desk.file_systems import lies_inside
-from zhanqiao.desk.serving.away import mark_of
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
@@ -79,18 +77,7 @@ def plan(home: Path) -> Plan | Refusal:
     made = Plan(home.resolve(), deployment, _socket_of(home.resolve(), deployment, gateway, owner), owner, gateway)
     if len(os.fsencode(made.socket)) > _MOST_PATH_BYTES:
         return refuse("socket-unusable", socket=str(made.socket), cause="its path is too long")
-    return refuse("socket-folder-shared", socket=str(made.socket)) if _shares_folder(made) else made
-
-
-def _shares_folder(made: Plan) -> bool:
-    """Whether the socket's folder is anything else, too: it becomes one that the gateway's group may enter."""
-    folder = made.socket.parent
-    if made.apart and lies_inside(folder, made.home):
-        return True
-    try:
-        return any(path not in {made.socket, mark_of(made.socket)} for path in folder.iterdir())
-    except OSError:
-        return False  # it is not there yet, or is said by whoever makes it
+    return made
 
 
 def _socket_of(home: Path, deployment: Deployment, gateway: User, owner: User) -> Path:
@@ -118,7 +105,8 @@ def _malformed(serving: Serving) -> Refusal | None:
         host, _, port = address.rpartition(":")
         if not host or not (port.isascii() and port.isdecimal()):
             return refuse("listen-malformed", listen=address)
-        if int(port) > _LAST_PORT:
+        # Of thousands of digits Python makes no number.
+        if len(port) > len(str(_LAST_PORT)) or int(port) > _LAST_PORT:
             return refuse("port-out-of-range", listen=address, last=str(_LAST_PORT))
     if serving.metrics and _same(serving.listen, serving.metrics):
         return refuse("listen-twice", listen=serving.listen, metrics=serving.metrics)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from zhanqiao.desk.serving import socket_folder
 from zhanqiao.desk.serving.journal import Journal
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.users import User
@@ -24,7 +25,6 @@ _START_SECONDS, _STOP_SECONDS = 120, 40
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 # Whoever ran this long is not one that keeps ending.
 _STEADY_SECONDS = 60
-_FOR_GATEWAY, _FOR_OWNER = 0o710, 0o700
 
 
 @dataclass
@@ -90,7 +90,7 @@ def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None], lang: 
     if plan.apart and os.geteuid() != 0:
         return refuse("user-not-changed", user=plan.gateway.name)
     try:
-        make_folder(plan)
+        socket_folder.make(plan)
     except OSError as cause:
         return refuse("socket-unusable", socket=str(plan.socket), cause=cause.strerror or "-")
     children = [
@@ -118,16 +118,6 @@ def supervise(plan: Plan, journal: Journal, ready: Callable[[str], None], lang: 
             child.stop()
             journal.note("stopped", kind=child.name)
     return None
-
-
-def make_folder(plan: Plan) -> None:
-    """Make the socket's folder: its owner's, and open to the gateway's group alone where the gateway is another."""
-    folder, rights = plan.socket.parent, _FOR_GATEWAY if plan.apart else _FOR_OWNER
-    if not folder.exists():
-        folder.mkdir(mode=rights, parents=True)
-    if os.geteuid() == 0 and folder.stat().st_uid in {0, plan.owner.uid}:
-        os.chown(folder, plan.owner.uid, plan.gateway.gid)
-        folder.chmod(rights)
 
 
 def _watch(children: Sequence[Child], journal: Journal, stopping: Callable[[float], bool]) -> None:

@@ -6,12 +6,15 @@ Timers beside them do what is done again and again without a person: backups, an
 Each line that takes something away from a process is there because the process does not need it.
 """
 
+import os
+import re
 import sys
 from pathlib import Path
 from shlex import join
 
 from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, of_root
 from zhanqiao.terms.refusals import Lang
 
 _CLOSED = """\
@@ -53,6 +56,8 @@ RestrictAddressFamilies=AF_NETLINK
 """
 # Witnesses are asked over the network.
 _REACHING = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,-]+")
+_SPELT = {"\\": r"\\", '"': r"\"", "%": "%%"}
 _RIGHTS_OF_ROOT = "CAP_SYS_ADMIN CAP_SETUID CAP_SETGID"
 
 
@@ -63,20 +68,7 @@ def text(plan: Plan, lang: Lang) -> str:
 
 def units(plan: Plan, lang: Lang = "en") -> dict[str, str]:
     """Return the units by file name; `lang` is what the processes say in."""
-    folder = plan.socket.parent
-    prepare = join(
-        [
-            "/usr/bin/install",
-            "-d",
-            "-o",
-            plan.owner.name,
-            "-g",
-            str(plan.gateway.gid),
-            "-m",
-            "0710" if plan.apart else "0700",
-            str(folder),
-        ]
-    )
+    folder, home = _path(plan.socket.parent), _path(plan.home)
     return {
         "zhanqiao-worker.service": f"""\
 [Unit]
@@ -87,9 +79,9 @@ StartLimitIntervalSec=0
 
 [Service]
 User={plan.owner.name}
-ExecStartPre=+{prepare}
-ExecStart={join(plan.worker_command(lang))}
-ReadWritePaths={plan.home} {folder}
+ExecStartPre={_prepared(plan)}
+ExecStart={_line(plan.worker_command(lang))}
+ReadWritePaths={home} {folder}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 {_around(plan)}{_CLOSED}{_AGAIN}
 [Install]
@@ -103,8 +95,8 @@ Wants=zhanqiao-worker.service
 
 [Service]
 User={plan.gateway.name}
-ExecStart={join(plan.gateway_command(lang))}
-InaccessiblePaths={plan.home}
+ExecStart={_line(plan.gateway_command(lang))}
+InaccessiblePaths={home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryDenyWriteExecute=yes
 {_ALONE}{_CLOSED}{_AGAIN}
@@ -124,17 +116,17 @@ def _backup(plan: Plan) -> str:
 User={plan.owner.name}
 # A folder of this user's, on another disk than the deployment's; what is old there nobody here removes.
 Environment=BACKUPS=/var/backups/zhanqiao
-ExecStart=/bin/sh -c {_quoted(script)}
+ExecStart={_line(["/bin/sh", "-c", script])}
 {_REACHING}{_ALONE}{closed}"""
 
 
 def _cosigning(plan: Plan) -> dict[str, str]:
     """Return units that ask the witnesses well before answers would wait for them, also while nobody asks."""
-    command = join([_command_line(), "ledger", "cosign", "--home", str(plan.home)])
+    command = _line([_command_line(), "ledger", "cosign", "--home", str(plan.home)])
     service = f"""\
 User={plan.owner.name}
 ExecStart={command}
-ReadWritePaths={plan.home}
+ReadWritePaths={_path(plan.home)}
 {_REACHING}{_ALONE}{_CLOSED}"""
     seconds = max(60, plan.deployment.quorum_seconds // 4)
     return _timed("cosign", "asking the witnesses", service, f"OnBootSec=60\nOnUnitActiveSec={seconds}")
@@ -169,11 +161,34 @@ def _command_line() -> str:
     return str(Path(sys.executable).with_name("zhanqiao"))
 
 
-def _quoted(script: str) -> str:
-    """Return one word of a unit's command line, in which systemd puts nothing of its own."""
-    for letter, spelt in (("\\", r"\\"), ('"', r"\""), ("%", "%%"), ("$", "$$")):
-        script = script.replace(letter, spelt)
-    return f'"{script}"'
+def _prepared(plan: Plan) -> str:
+    """Return what makes the socket's folder: as root only where nobody else could exchange it for another meanwhile."""
+    owner, folder = plan.owner, str(plan.socket.parent)
+    rights = f"{FOR_GATEWAY if plan.apart else FOR_OWNER:04o}"
+    if not of_root(plan):
+        return _line(["/usr/bin/install", "-d", "-m", rights, folder])
+    return "+" + _line(["/usr/bin/install", "-d", "-o", owner.name, "-g", str(plan.gateway.gid), "-m", rights, folder])
+
+
+def _line(command: list[str]) -> str:
+    """Return a command as a unit has it, in which systemd puts nothing of its own."""
+    return " ".join(_word(word.replace("$", "$$")) for word in command)
+
+
+def _path(path: Path) -> str:
+    return _word(str(path))
+
+
+def _word(text: str) -> str:
+    """Return one word of a unit, as systemd reads it: no line ends in it, and no specifier stands there."""
+    if _PLAIN.fullmatch(text):
+        return text
+    spelt = "".join(_SPELT.get(letter) or _escaped(letter) for letter in text)
+    return f'"{spelt}"'
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
 
 
 def _around(plan: Plan) -> str:

@@ -14,7 +14,7 @@ from zhanqiao.identity.directory import find_person, people
 from zhanqiao.identity.people import ADDERS
 from zhanqiao.terms.refusals import Reason, Refusal
 
-REQUIRED = frozenset({"wall-one-user", "wall-keys-unsealed", "wall-swap", "wall-one-administrator"})
+REQUIRED = frozenset({"wall-one-user", "wall-keys-unsealed", "wall-swap", "wall-one-administrator", "wall-nobody"})
 _SWAPS = Path("/proc/swaps")
 _SWAP_HEADER = 1
 
@@ -63,7 +63,10 @@ def custodians(home: Path) -> Iterator[Reason]:
 
 def administrators() -> Iterator[Reason]:
     """Whether someone could still make accounts, or give roles, after one key was lost."""
+    registered = people()
+    if not registered:
+        yield Reason("wall-nobody")
     for role in ADDERS:
-        held = [person.id for person in people() if person.holds(role)]
+        held = [person.id for person in registered if person.holds(role)]
         if len(held) == 1:
             yield Reason("wall-one-administrator", {"person": held[0], "role": role.value})

@@ -417,6 +417,12 @@ ROWS: dict[str, Rule] = {
         remedy_en="Switch it off (`swapoff -a`), or encrypt it.",
         remedy_zh="请关闭（`swapoff -a`）或加密交换空间。",
     ),
+    "wall-nobody": Rule(
+        en="Nobody is registered: nothing could be described, agreed or asked.",
+        zh="尚未登记任何人员：无法编目、签约或提问。",
+        remedy_en="`zhanqiao people found FILE` registers the first organisations and people.",
+        remedy_zh="请执行 `zhanqiao people found FILE`，登记首批机构与人员。",
+    ),
     "wall-one-administrator": Rule(
         en="Nobody in office but {person} holds the role {role}: nobody could act for it when that one key is lost.",
         zh="在任人员中只有 {person} 担任 {role}：其密钥一旦丢失，无人可以代行。",

@@ -173,6 +173,22 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "socket-above": Rule(
+        en="{path}, on the way to {socket}, is held by another user, who could put a socket of his own there.",
+        zh="通往 {socket} 的 {path} 由其他用户掌控，可被换成他自己的套接字。",
+        remedy_en="Leave `socket` empty in zhanqiao.toml, or name a place below folders that root alone can write, /run for example.",
+        remedy_zh="请将 zhanqiao.toml 的 `socket` 留空，或放在只有 root 可写的目录之下，例如 /run。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
+    "socket-folder-of-another": Rule(
+        en="{folder}, where the socket is to lie, is not {user}'s; what is somebody else's is not given away.",
+        zh="套接字目录 {folder} 不属于 {user}；他人的目录不予转交。",
+        remedy_en="Name a folder that is not there yet with `socket` in zhanqiao.toml, or remove this one where nothing needs it.",
+        remedy_zh="请用 zhanqiao.toml 的 `socket` 指定尚不存在的目录；该目录若无用处，可先删除。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "worker-ended": Rule(
         en="The vault worker ended while it started, or took too long; it said above why.",
         zh="库房进程在启动时退出或超时；原因见上。",

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of the vault worker's socket: its owner's, entered by the gateway's group where that is another user's.
+
+Root makes it for somebody who may write the settings. So nothing that was there before becomes anybody's by it, and where
+anybody but root holds a folder on the way, it is made with that user's own rights or not at all: a folder can be exchanged
+for a link while it is looked at.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zhanqiao.desk.file_systems import held_by_others, lies_inside
+from zhanqiao.desk.serving.away import mark_of
+from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.desk.serving.users import User
+from zhanqiao.terms.refusals import Reason
+
+FOR_GATEWAY, FOR_OWNER = 0o710, 0o700
+
+
+def unfit(plan: Plan) -> Iterator[Reason]:
+    """Say why the folder cannot be that of the socket; nothing is changed."""
+    folder = plan.socket.parent
+    if (plan.apart and lies_inside(folder, plan.home)) or _holds_more(plan):
+        yield Reason("socket-folder-shared", {"socket": str(plan.socket)})
+        return
+    # Another user than the owner is let in: the owner has no say in where.
+    trusted = {0} if plan.apart else {0, plan.owner.uid}
+    for path in held_by_others(folder, trusted):
+        yield Reason("socket-above", {"socket": str(plan.socket), "path": str(path)})
+    if folder.exists() and folder.stat().st_uid != plan.owner.uid:
+        yield Reason("socket-folder-of-another", {"folder": str(folder), "user": plan.owner.name})
+
+
+def of_root(plan: Plan) -> bool:
+    """Whether nobody but root could put another folder in its place, so that root may make it."""
+    return not any(held_by_others(plan.socket.parent, {0}))
+
+
+def make(plan: Plan) -> None:
+    """Make the folder, or correct its group and mode where it is the owner's; raises OSError."""
+    folder = plan.socket.parent
+    with _rights_of(plan.owner, needed=not of_root(plan)):
+        new = not folder.is_dir()
+        if new:
+            folder.mkdir(mode=FOR_OWNER, parents=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if not new and found.st_uid != plan.owner.uid:
+                raise PermissionError(0, "its folder is another user's")
+            if os.geteuid() == 0:
+                os.fchown(descriptor, plan.owner.uid, plan.gateway.gid)
+            rights = FOR_GATEWAY if plan.apart else FOR_OWNER
+            if stat.S_IMODE(found.st_mode) != rights or new:
+                os.fchmod(descriptor, rights)
+        finally:
+            os.close(descriptor)
+
+
+def _holds_more(plan: Plan) -> bool:
+    try:
+        return any(path not in {plan.socket, mark_of(plan.socket)} for path in plan.socket.parent.iterdir())
+    except OSError:
+        return False  # it is not there yet, or whoever makes it says why it cannot be
+
+
+@contextmanager
+def _rights_of(user: User, *, needed: bool) -> Iterator[None]:
+    """Go on with no more than that user's rights, where root would lend its own to him."""
+    if not needed or os.geteuid() != 0 or user.uid == 0:
+        yield
+        return
+    group = os.getegid()
+    os.setegid(user.gid)
+    os.seteuid(user.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
