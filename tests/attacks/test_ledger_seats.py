@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Witnesses taken out behind the log's back, and two changes of them at once."""
 
+import json
 import threading
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections
+from typer.testing import CliRunner
 
 from lib.town import codes
 from lib.witnessing import found_witnesses
 from zhanqiao.desk import personas
 from zhanqiao.desk.audit import audit
+from zhanqiao.desk.cli import app
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.seats import add_witness, remove_witness, settings_lock, witnesses_named
-from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.desk.seats import add_witness, remove_witness, settings_lock, unheard, witnesses_named
+from zhanqiao.ledger.cosigning import SIZE_TYPE
+from zhanqiao.ledger.entries import LedgerDamaged, TrustStrange
 from zhanqiao.ledger.note import NoteSigner
 from zhanqiao.ledger.trust import trust_text
-from zhanqiao.ledger.witnesses import Seat
+from zhanqiao.ledger.witnesses import Reply, Seat
 from zhanqiao.vault.house import House
 
 ADMIN = "chen-sysadmin"
@@ -38,7 +42,7 @@ def seats(registered: House, tmp_path: Path) -> tuple[Seat, Seat]:
 
 
 def test_a_witness_cut_out_of_a_file_is_missed(registered: House, seats: tuple[Seat, Seat]) -> None:
-    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
+    assert add_witness(registered, seats[0], ADMIN) is None
     audit(registered)
     files = {"trust file": registered.home / "public" / "trust.txt", "settings": registered.home / SETTINGS_FILE}
     for place, path in files.items():
@@ -61,15 +65,41 @@ def test_a_stranger_in_the_published_trust_file_is_found(registered: House, seat
     _, envelope = trust_text(log, key.public_key()).splitlines()
     for line in (f"log {log.vkey}", envelope):
         path.write_text(f"{whole}{line}\n", encoding="utf-8")
-        with pytest.raises(LedgerDamaged, match="which is no key of this log"):
+        with pytest.raises(TrustStrange, match=r"public/trust\.txt names (log|envelope)"):
             audit(registered)
+        said = CliRunner().invoke(app, ["ledger", "audit", "--home", str(registered.home), "--json"])
+        assert json.loads(said.output)["reasons"][0]["code"] == "trust-strange"
     path.write_text(whole, encoding="utf-8")
+    audit(registered)
+
+
+def test_who_may_not_name_witnesses_has_nobody_called(registered: House, seats: tuple[Seat, Seat]) -> None:
+    called: list[str] = []
+
+    def send(url: str, _body: bytes) -> Reply:
+        called.append(url)
+        raise OSError("away")
+
+    registered.book.witnesses._send = send
+    assert unheard(registered, seats[0], "bay-analyst") is None
+    assert called == []
+    assert codes(unheard(registered, seats[0], ADMIN)) == ["witness-unheard"]
+    assert called == ["http://bank.example/add-checkpoint"]
+
+
+@pytest.mark.parametrize("size", ["1000000", "1"])
+def test_a_stranger_does_not_have_the_ledger_called_damaged(
+    registered: House, seats: tuple[Seat, Seat], size: str
+) -> None:
+    """Nothing that he says of our log is signed."""
+    registered.book.witnesses._send = lambda _url, _body: Reply(409, SIZE_TYPE, f"{size}\n".encode())
+    assert codes(unheard(registered, seats[0], ADMIN)) == ["witness-unheard"]
     audit(registered)
 
 
 def test_settings_that_cannot_be_read_agree_with_nobody(registered: House, seats: tuple[Seat, Seat]) -> None:
     """A house that is open already, as the worker's: its own memory of the witnesses is no second opinion."""
-    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
+    assert add_witness(registered, seats[0], ADMIN) is None
     opened = open_house(registered.home, registered.clock)
     assert isinstance(opened, House)
     audit(opened)
@@ -86,9 +116,9 @@ def test_who_knows_former_witnesses_does_not_undo_the_newer_ones(registered: Hou
     """Two commands are started at once: both know of no witness."""
     other = open_house(registered.home, registered.clock)
     assert isinstance(other, House)
-    assert add_witness(registered, seats[0], ADMIN, asked=False) is None
-    assert add_witness(other, seats[1], ADMIN, asked=False) is None
-    assert codes(add_witness(registered, seats[1], ADMIN, asked=False)) == ["witness-taken"]
+    assert add_witness(registered, seats[0], ADMIN) is None
+    assert add_witness(other, seats[1], ADMIN) is None
+    assert codes(add_witness(registered, seats[1], ADMIN)) == ["witness-taken"]
     assert set(witnesses_named(registered).settings) == set(witnesses_named(registered).trust) == {"bank", "court"}
     assert remove_witness(registered, "bank", ADMIN) is None
     audit(registered)
@@ -98,7 +128,7 @@ def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat
     size = registered.book.size
 
     def change() -> None:
-        add_witness(registered, seats[0], ADMIN, asked=False)
+        add_witness(registered, seats[0], ADMIN)
         connections.close_all()
 
     with settings_lock(registered):
@@ -112,6 +142,6 @@ def test_changes_wait_for_one_another(registered: House, seats: tuple[Seat, Seat
 
 
 def test_who_does_not_run_the_platform_changes_no_witness(registered: House, seats: tuple[Seat, Seat]) -> None:
-    assert codes(add_witness(registered, seats[0], "bay-analyst", asked=False)) == ["role-missing"]
+    assert codes(add_witness(registered, seats[0], "bay-analyst")) == ["role-missing"]
     assert codes(remove_witness(registered, "bank", "bay-analyst")) == ["role-missing", "witness-unknown"]
     assert witnesses_named(registered).settings == {}

@@ -2,6 +2,8 @@
 """Root starts the processes of somebody who writes the settings: nothing of root's becomes his by where his socket is to lie."""
 
 import os
+import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -103,19 +105,53 @@ def test_a_folder_of_everybodys_is_not_on_the_way(pier: Pier, tmp_path: Path) ->
     made = replace(own, socket=tmp_path / "all" / "own" / "vault.sock")
     assert unfit(made) == ["socket-above"]
     (tmp_path / "all").chmod(0o1777)
+    assert unfit(made) == ["socket-above"], "whoever makes the folder first"
+    (tmp_path / "all" / "own").mkdir(mode=0o700)
     assert unfit(made) == []
+
+
+def test_links_that_lead_to_themselves_end(pier: Pier, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    own = plan(pier.home)
+    assert not isinstance(own, Refusal)
+    made = replace(own, socket=tmp_path / "loop" / "vault.sock")
+    unfit(made)
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        socket_folder.make(made)
 
 
 @pytest.mark.parametrize("name", ["my city%h", "a\n[Service]\nExecStartPre=+/bin/sh", 'a"b\\c$d', "é\x7f"])
 def test_a_name_writes_no_line_of_a_unit(pier: Pier, name: str) -> None:
-    made = planned(pier, Path("/run") / name / "vault.sock")
+    home, folder = Path("/srv") / name, Path("/run") / name
     plain = units(planned(pier, Path("/run/plain/vault.sock")))
-    odd = units(replace(made, home=Path("/srv") / name))
+    made = replace(planned(pier, folder / "vault.sock"), home=home)
+    odd = units(made)
     for unit, text in odd.items():
         assert [line.partition("=")[0] for line in text.splitlines()] == [
             line.partition("=")[0] for line in plain[unit].splitlines()
         ]
-        assert not any("%" in line.replace("%%", "") for line in text.splitlines() if "BACKUPS" not in line)
+    worker, backup = odd["zhanqiao-worker.service"], odd["zhanqiao-backup.service"]
+    assert read_as_systemd(worker, "ExecStart") == made.worker_command()
+    assert read_as_systemd(worker, "ReadWritePaths") == [str(home), str(folder)]
+    assert read_as_systemd(worker, "ExecStartPre")[-1] == str(folder)
+    *_, script = read_as_systemd(backup, "ExecStart")
+    told = script.replace("exec ", "printf '%s\\n\\n' ", 1)
+    said = subprocess.run(["sh", "-c", f"BACKUPS=b; {told}"], capture_output=True, check=True)
+    assert said.stdout.split(b"\n\n")[1:4] == [b"backup", b"--home", os.fsencode(home)]
+
+
+def read_as_systemd(unit: str, setting: str) -> list[str]:
+    """Read the words of a setting, by systemd.syntax(7) and its rules for command lines."""
+    line = next(line for line in unit.splitlines() if line.startswith(f"{setting}=")).partition("=")[2]
+    words = []
+    for quoted, bare in re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', line):
+        word = (
+            re.sub(rb"\\x(..)|\\(.)", lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], quoted.encode())
+            or bare.encode()
+        )
+        word = word.replace(b"%%", b"%")
+        words.append(os.fsdecode(word.replace(b"$$", b"$") if setting.startswith("Exec") else word))
+    return words
 
 
 def test_settings_with_a_control_character_open_nothing(pier: Pier) -> None:

@@ -358,12 +358,7 @@ def answer_handed_out_again(pier: Pier, _: Path) -> None:
 def witness_named_by_nobody(pier: Pier, folder: Path) -> None:
     (witness,) = found_witnesses(folder, pier.home, pier.house.clock, "court").values()
     with holding("bank-officer", Role.SYSTEM_ADMIN):
-        assert (
-            add_witness(
-                pier.house, Seat("court", "http://court.example", witness.verifier), "bank-officer", asked=False
-            )
-            is None
-        )
+        assert add_witness(pier.house, Seat("court", "http://court.example", witness.verifier), "bank-officer") is None
 
 
 def snapshots_dropped_by_nobody(pier: Pier, folder: Path) -> None:

@@ -252,7 +252,7 @@ def test_witnesses_are_named_asked_and_removed_by_command(registered, server):
 
 def test_a_witness_that_is_away_is_told_by_command(registered, server):
     away = Seat("bank", "http://127.0.0.1:9", server.witness.verifier)
-    assert add_witness(open_house(registered), away, "chen-sysadmin", asked=False) is None
+    assert add_witness(open_house(registered), away, "chen-sysadmin") is None
     status, heard = run(registered, "ledger", "cosign")
     assert (status, heard[0]["trouble"]) == (1, "unreachable")
     assert run(registered, "ledger", "audit")[0] == 0

@@ -403,7 +403,7 @@ def test_witnesses_are_named_while_the_keys_are_sealed_on_the_disk(
 ) -> None:
     house = pier.reopened().house
     witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
-    assert add_witness(house, Seat("court", "http://127.0.0.1:1", witness.verifier), "sysadmin", asked=False) is None
+    assert add_witness(house, Seat("court", "http://127.0.0.1:1", witness.verifier), "sysadmin") is None
     assert open_house(pier.home) is not None
     audit(pier.reopened().house)
 

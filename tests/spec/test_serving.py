@@ -444,7 +444,10 @@ def test_units_start_the_same_processes_as_their_own_users(pier: Pier) -> None:
     assert str(planned.socket) == "/run/zhanqiao/vault.sock"
     assert "User=nobody" in gateway
     assert "-m 0710 /run/zhanqiao" in worker
-    assert f"-m 0700 {planned.home}/run" in "".join(units(_planned(pier, Serving())).values())
+    alike, beside, *_ = units(_planned(pier, Serving())).values()
+    assert f"-m 0700 {planned.home}/run" in alike
+    assert f"ReadWritePaths={planned.home}\n" in alike, "a path that is not there yet stops the start"
+    assert "InaccessiblePaths" not in beside, "the socket lies there"
     assert f"InaccessiblePaths={planned.home}" in gateway
     assert f"--home {planned.home}" in worker
     assert str(planned.home) not in gateway.replace(f"InaccessiblePaths={planned.home}", "")

@@ -220,7 +220,7 @@ def test_who_did_not_cosign_is_named_by_audit_and_examination(pier: Pier, tmp_pa
     house = pier.reopened().house
     witness = Witness.found(tmp_path / "w", "court.example", [log_of(pier.home)], house.clock)
     nobody = Seat("court", "http://127.0.0.1:1", witness.verifier)
-    assert add_witness(house, nobody, "sysadmin", asked=False) is None
+    assert add_witness(house, nobody, "sysadmin") is None
     ran = typed("ledger", "audit", "--home", str(pier.home), "--lang", "en")
     assert ran.exit_code == 0
     assert "Not checked against court" in ran.output

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -42,6 +43,20 @@ def test_a_sound_pair_is_shown(pier: Pier, tmp_path: Path) -> None:
     assert amiss(pier) == []
     said_anew(pier, serving=Serving())
     assert amiss(pier) == [], "without TLS there is nothing to look at"
+
+
+def test_an_algorithm_that_nobody_here_knows_is_named(pier: Pier, tmp_path: Path, monkeypatch) -> None:
+    """SM2, for example: a city may well have such a pair."""
+
+    def unknown(*_: object) -> None:
+        raise UnsupportedAlgorithm("SM2")
+
+    shown(pier, *self_signed(tmp_path))
+    monkeypatch.setattr(tls, "load_pem_private_key", unknown)
+    assert [code for code, _ in amiss(pier)] == ["tls-key-malformed"]
+    monkeypatch.undo()
+    monkeypatch.setattr(tls.x509, "load_pem_x509_certificates", unknown)
+    assert [code for code, _ in amiss(pier)] == ["tls-certificate-malformed"]
 
 
 def test_one_of_the_two_alone_is_refused(pier: Pier, tmp_path: Path) -> None:

@@ -209,6 +209,8 @@ def test_groups_of_groups():
     assert not trust.reached_by(set())
     assert Trust.parse((BASE + WITNESSES + "quorum W2\n").encode()).reached_by({"W2"})
     assert Trust.parse((BASE + WITNESSES + "quorum none\n").encode()).quorum is None
+    # Where nobody verifies by it nobody is deceived.
+    assert Trust.parse((BASE + WITNESSES + "group G any W1\n").encode(), published=True).quorum is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ nothing.
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -164,7 +165,8 @@ SETTINGS = (
 _KNOWN = {table: {one.key: one for one in SETTINGS if one.table == table} for table in (_DEPLOYMENT, _SERVE)}
 # What is wanted, said in the file's own words, which are the same in every language.
 _SPELT = {str: '"…"', int: "0, 1, 2 …"}
-_MOST_NUMBER = 10_000_000_000
+_MOST_SECONDS = 10_000_000_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
 _FIELDS = {
     _DEPLOYMENT: {one.name for one in fields(Deployment)} - {"witnesses", "serving"},
@@ -246,12 +248,14 @@ def _wrong_in(table: str, said: object) -> Iterator[tuple[str, str]]:
         # Exactly of its kind: for Python, true is a number.
         elif type(value := said[key]) is not setting.kind:
             yield key, _SPELT[setting.kind]
-        # A clock that runs ahead would sign what nobody can believe yet; further back there are no days.
-        elif isinstance(value, int) and not 0 <= value <= _MOST_NUMBER:
-            yield key, f"0 <= … <= {_MOST_NUMBER}"
-        # It stands in lines of units and of the trust file.
-        elif table == _SERVE and isinstance(value, str) and not value.isprintable():
-            yield key, _SPELT[str]
+        # A clock that runs ahead would sign what nobody can believe yet.
+        elif isinstance(value, int) and value < 0:
+            yield key, "0 <= …"
+        # Further back there are no days.
+        elif key == "clock_behind_seconds" and isinstance(value, int) and value > _MOST_SECONDS:
+            yield key, f"… <= {_MOST_SECONDS}"
+        elif table == _SERVE and isinstance(value, str) and _CONTROL.search(value):
+            yield key, r'"…", no \n \t \u0000 …'
         elif setting.choices and value not in setting.choices:
             yield key, " | ".join(setting.choices)
 

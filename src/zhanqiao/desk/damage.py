@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
 from zhanqiao.desk.state import is_busy, is_failing, is_full
-from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder
+from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, TrustStrange
 from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.ledger.rows import RowDamaged
 from zhanqiao.terms.refusals import Refusal, refuse
@@ -18,6 +18,8 @@ from zhanqiao.vault.faults import KeyFault, RoomNotMade, VaultFault
 def named(fault: Exception) -> Refusal | None:
     """Return the sentence for a fault; None for one that nobody foresaw."""
     match fault:
+        case TrustStrange():
+            return refuse("trust-strange", cause=str(fault))
         case LedgerDamaged():
             return refuse("ledger-damaged", cause=str(fault))
         case LedgerOlder():

@@ -296,7 +296,7 @@ def _unpublished(folder: Path, keys: "LogKeys") -> Refusal | None:
     from zhanqiao.ledger.trust import Trust
 
     try:
-        trust = Trust.parse(read_whole(folder / "trust.txt"))
+        trust = Trust.parse(read_whole(folder / "trust.txt"), published=True)
     except (OSError, ValueError) as fault:
         return refuse("keys-differ", cause=f"public/trust.txt cannot be used: {fault}")
     log = keys.log.verifier

@@ -49,24 +49,30 @@ def held_by_others(path: Path, trusted: Container[int]) -> Iterator[Path]:
 
     Of what is not there yet the way to it is looked at.
     """
-    for name in dict.fromkeys(_leading_to(path.absolute())):
+    ways = dict.fromkeys(_leading_to(path.absolute(), set()))
+    # In a sticky folder only who made a name can give it to something else; one that is not there anybody may make.
+    free = {name.parent for name in (path.absolute(), *ways) if not os.path.lexists(name)}
+    for name in ways:
         if not os.path.lexists(name):
             continue
         found = name.lstat()
-        # In a sticky folder only who made a name can give it to something else. A link's own mode says nothing.
-        shared = found.st_mode & _OTHERS_WRITE and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
+        kept = found.st_mode & stat.S_ISVTX and name not in free
+        # A link's own mode says nothing.
+        shared = found.st_mode & _OTHERS_WRITE and not kept and not stat.S_ISLNK(found.st_mode)
         if shared or found.st_uid not in trusted:
             yield name
 
 
-def _leading_to(path: Path, *, itself: bool = False) -> Iterator[Path]:
+def _leading_to(path: Path, seen: set[Path], *, itself: bool = False) -> Iterator[Path]:
     """Yield every folder and link on the way to a path, links followed one by one; the path only where it is a link."""
     for name in (path, *path.parents):
         if itself or name != path or name.is_symlink():
             yield name
-        if name.is_symlink():
+        # A link may lead back to itself.
+        if name not in seen and name.is_symlink():
+            seen.add(name)
             # Where it leads, and what is above that; of the way's end whoever asks judges the folder itself.
-            yield from _leading_to(name.parent / name.readlink(), itself=itself or name != path)
+            yield from _leading_to(name.parent / name.readlink(), seen, itself=itself or name != path)
 
 
 def file_system_of(path: Path) -> str:

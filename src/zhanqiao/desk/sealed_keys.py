@@ -284,7 +284,7 @@ def seal_again(home: Path) -> bool:
 
 
 def forget(home: Path) -> bool:
-    """Take out of memory what lies there of a deployment, also of one that is gone; whoever calls has the turn."""
+    """Take out of memory what lies there of a deployment; whoever calls has the turn, or nothing is left to take turns at."""
     return bool(_sweep(home) + [path for path in _lying_in_memory(home) if _removed(path)])
 
 

@@ -16,7 +16,7 @@ from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger import durable
-from zhanqiao.ledger.entries import LedgerDamaged
+from zhanqiao.ledger.entries import LedgerDamaged, TrustStrange
 from zhanqiao.ledger.keys import open_keys
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.trust import Trust
@@ -37,21 +37,25 @@ class NamedWitnesses:
     trust: dict[str, str]
 
 
-def add_witness(house: House, seat: Seat, by: str, *, asked: bool = True) -> Refusal | None:
-    """Let a witness cosign the log from now on; None when done.
+def unheard(house: House, seat: Seat, by: str) -> Refusal | None:
+    """Show the log to who is to be its witness: without one that does cosign, nothing would leave from then on.
 
-    asked  it is shown the log first: without one that does cosign, nothing would leave from then on
+    Who may not name witnesses, or names one that is, has nobody called; `add_witness` tells him so.
     """
+    if check_actor(by, Role.SYSTEM_ADMIN) or any(seat.rivals(other) for other in house.book.witnesses.seats):
+        return None
+    heard = house.book.introduce(seat)
+    if heard.trouble is None:
+        return None
+    return refuse("witness-unheard", name=seat.name, cause=f"{heard.trouble} ({heard.cause})")
+
+
+def add_witness(house: House, seat: Seat, by: str) -> Refusal | None:
+    """Let a witness cosign the log from now on; None when done."""
 
     def add(seats: Seats) -> Seats | Refusal:
-        if any(seat.rivals(other) for other in seats):
-            return refuse("witness-taken", name=seat.name)
-        # Strangers do not have us call addresses of theirs.
-        if asked and not check_actor(by, Role.SYSTEM_ADMIN):
-            heard = house.book.introduce(seat)
-            if heard.trouble is not None:
-                return refuse("witness-unheard", name=seat.name, cause=f"{heard.trouble} ({heard.cause})")
-        return (*seats, seat)
+        taken = any(seat.rivals(other) for other in seats)
+        return refuse("witness-taken", name=seat.name) if taken else (*seats, seat)
 
     facts: dict[str, object] = {"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey}
     return _change(house, "ledger.witness-add", Event(ADDED, by, facts=facts), add)
@@ -70,16 +74,17 @@ def remove_witness(house: House, name: str, by: str) -> Refusal | None:
 def witnesses_named(house: House, settings: Deployment | None = None) -> NamedWitnesses:
     """Return who is named as a witness, while nobody changes it.
 
-    Raises LedgerDamaged where the settings do not tell, or the trust file names keys of strangers.
+    Raises LedgerDamaged where the settings do not tell, TrustStrange where the trust file names keys of strangers.
 
     settings  as `audit`
     """
     said = read_settings(house.home / SETTINGS_FILE) if settings is None else settings
     if isinstance(said, Refusal):
         raise LedgerDamaged(f"couldn't audit: {said.reasons[0].message('en')}")
-    trust = Trust.parse(read_whole(house.home / "public" / "trust.txt"))
-    if strange := house.book.strange_keys(trust):
-        raise LedgerDamaged(f"couldn't audit: public/trust.txt names {strange[0]}, which is no key of this log")
+    trust = Trust.parse(read_whole(house.home / "public" / "trust.txt"), published=True)
+    # In a backup nobody could correct it.
+    if settings is None and (strange := house.book.strange_keys(trust)):
+        raise TrustStrange(f"public/trust.txt names {strange[0]}")
     return NamedWitnesses(
         {seat.name: f"{seat.url} {seat.verifier.vkey}" for seat in said.witnesses},
         {name: verifier.vkey for name, verifier in trust.witnesses.items()},

@@ -33,6 +33,10 @@ class LedgerDamaged(Exception):  # noqa: N818  the name says what is so, not tha
     """State, tiles and checkpoint contradict each other. Nothing is repaired silently: stop and look."""
 
 
+class TrustStrange(Exception):  # noqa: N818  likewise
+    """The published trust file names keys that are not this log's; the log itself is whole."""
+
+
 class LedgerOlder(Exception):  # noqa: N818  likewise
     """A version began the log that did not say in it what an audit now asks for. Whole it may be; nobody can tell."""
 

@@ -8,9 +8,9 @@
     group <name> all|any|<k> <name>...          k of these witnesses and groups
     quorum <name>|none                          which witness or group must have signed
 
-tlog-policy demands a quorum line. Here it may be left out where there are no groups, which means `none`; `verify` then says
-that no witness was asked for. Whatever else is odd (an unknown word, a key twice, a name before its definition) makes the file unusable:
-trust that was misread is worse than none.
+tlog-policy demands a quorum line. Here it may be left out where there are no groups, which means `none`; `verify` then
+says that no witness was asked for. Whatever else is odd (an unknown word, a key twice, a name before its definition)
+makes the file unusable: trust that was misread is worse than none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,9 +53,12 @@ class Trust:
     quorum: str | None = None
 
     @classmethod
-    def parse(cls, content: bytes) -> "Trust":
-        """Read a trust file; raises `Unsound` with the line that is wrong."""
-        return _Reader().read(content)
+    def parse(cls, content: bytes, *, published: bool = False) -> "Trust":
+        """Read a trust file; raises `Unsound` with the line that is wrong.
+
+        published  by who runs the log, where a quorum is nobody's: no verifier believes that it protects him
+        """
+        return _Reader(published=published).read(content)
 
     def reached_by(self, signed: set[str]) -> bool:
         """Tell whether the witnesses named in `signed` make the quorum."""
@@ -86,7 +89,8 @@ def trust_text(
 class _Reader:
     """Collects the lines of one file. A name must be defined on an earlier line, so that groups cannot go in circles."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, published: bool) -> None:
+        self._published = published
         self._line = 0
         self._logs: list[NoteVerifier] = []
         self._envelopes: dict[str, Ed25519PublicKey] = {}
@@ -171,7 +175,7 @@ class _Reader:
         if not self._logs or not self._envelopes:
             raise ValueError("the file ends without a log and an envelope key")
         # Whoever wrote it believes that it protects him.
-        if self._groups and not self._quorum_line:
+        if self._groups and not self._quorum_line and not self._published:
             raise ValueError(
                 "the file ends without a quorum line, so that no group counts: add `quorum NAME` or `quorum none`"
             )

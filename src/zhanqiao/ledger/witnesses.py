@@ -168,8 +168,12 @@ class Witnesses:
             return list(threads.map(lambda seat: self._ask(seat, kept), self.seats))
 
     def introduce(self, seat: Seat) -> Heard:
-        """Show the checkpoint on disk to who is no witness yet; nothing is kept; raises HistoryDiffers."""
-        return self._ask(seat, None)
+        """Show the checkpoint on disk to who is no witness yet; nothing is kept, and nothing that he says is believed."""
+        note, shown = self._shown()
+        try:
+            return self._ask(seat, None)
+        except HistoryDiffers as claim:
+            return Heard(seat, note, shown, trouble=Trouble.WRONG, cause=str(claim))
 
     def all_signed(self, checkpoint: Checkpoint) -> bool:
         """Tell whether every witness has cosigned this checkpoint already."""

@@ -4,6 +4,7 @@
 Opens no deployment: a witness belongs to a department or a bank, never to who runs the log.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from zhanqiao.desk.cli.output import LangOption, language, refused
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.ledger import witness as program
-from zhanqiao.ledger.cosigning import KEY, Witness, WitnessDamaged
+from zhanqiao.ledger.cosigning import Witness, WitnessDamaged
 from zhanqiao.terms.refusals import refuse
 
 app = typer.Typer(no_args_is_help=True, help="Witness a log: cosign that it only grew. 见证账本只增不改。")
@@ -58,7 +59,7 @@ def show(folder: FolderArgument, lang: LangOption = "") -> None:
 @contextmanager
 def _told(lang: str, folder: Path | None = None) -> Iterator[None]:
     """Say what goes wrong; `folder` has to be a witness's already."""
-    if folder is not None and not (folder / KEY).exists():
+    if folder is not None and not os.path.lexists(folder):
         refused(refuse("witness-not-there", folder=str(folder)), language(lang), as_json=False)
     try:
         yield

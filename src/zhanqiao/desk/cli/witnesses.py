@@ -8,7 +8,7 @@ import typer
 
 from zhanqiao.desk.cli.output import show_data, show_table
 from zhanqiao.desk.cli.session import Call, command
-from zhanqiao.desk.seats import add_witness, remove_witness
+from zhanqiao.desk.seats import add_witness, remove_witness, unheard
 from zhanqiao.ledger.witnesses import Heard, Seat, Trouble
 from zhanqiao.terms.refusals import FAULT, Lang
 
@@ -37,7 +37,7 @@ def add(
         seat = Seat.read(name, url, vkey)
     except ValueError as cause:
         call.refuse("witness-malformed", cause=str(cause))
-    call.done(add_witness(call.house, seat, call.by))
+    call.done(unheard(call.house, seat, call.by) or add_witness(call.house, seat, call.by))
     facts: dict[str, object] = {"name": name, "url": seat.url, "vkey": seat.verifier.vkey}
     _say_done(call, facts, f"见证方 {name} 已加入", f"{name} witnesses this log")
 

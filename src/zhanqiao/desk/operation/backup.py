@@ -92,6 +92,7 @@ def _written(house: House, file: Path) -> Backup | Refusal:
                 _pack(house.home, "public", archive)
             for folder in ("vault", "quarantine"):
                 _pack(house.home, folder, archive)
+            left_out = tuple(sorted(name for folder in FOLDERS for name in _left_out(house.home / folder, house.home)))
             made = house.clock().isoformat(timespec="seconds")
             manifest = Manifest(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), made, archive.files)
             archive.finish(manifest, lambda digest: house.book.vouch(SIGNED_TYPE, digest))
@@ -103,7 +104,6 @@ def _written(house: House, file: Path) -> Backup | Refusal:
         return refuse("backup-not-written", file=str(file), cause=cause.strerror or "-")
     total = sum(size for size, _ in manifest.files.values())
     apart = file.stat().st_dev != house.home.stat().st_dev
-    left_out = tuple(sorted(name for folder in FOLDERS for name in _left_out(house.home / folder, house.home)))
     return Backup(file, manifest.entries, len(manifest.files), total, note_backup(house.home, made), apart, left_out)
 
 

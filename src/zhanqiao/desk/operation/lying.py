@@ -6,6 +6,7 @@ its own a small file is read, and has to be of its kind: a lock is empty, an ans
 sealed file holds behind its head is for a restore to prove, and what a tile holds for the audit of the log.
 """
 
+import errno
 import os
 import re
 import stat
@@ -105,7 +106,12 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
 
 def has_access_list(path: Path) -> bool:
     """Whether a path lets in others than its mode says."""
-    listed = os.listxattr(path, follow_symlinks=False)
+    try:
+        listed = os.listxattr(path, follow_symlinks=False)
+    except OSError as cause:
+        if cause.errno == errno.ENOTSUP:
+            return False  # this file system has none
+        raise
     return any(one in listed for one in _ACCESS_LISTS)
 
 

@@ -23,8 +23,9 @@ from zhanqiao.desk.operation.lying import Known, Lying, has_access_list, walked
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
 from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
-from zhanqiao.desk.serving.away import mark_of
+from zhanqiao.desk.serving.away import is_mark, mark_of
 from zhanqiao.desk.serving.plan import Plan, plan
+from zhanqiao.desk.serving.socket_folder import trusted
 from zhanqiao.identity import directory
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
@@ -232,8 +233,8 @@ def _above(look: _Look) -> Iterator[Reason]:
 def _socket(look: _Look) -> Iterator[Reason]:
     """The vault worker's socket is its owner's and, by the folder's group, the gateway's; nothing lies beside it."""
     planned = look.planned
+    # What is not served lets nobody in.
     if isinstance(planned, Refusal):
-        yield from planned.reasons
         return
     folder = planned.socket.parent
     try:
@@ -247,7 +248,7 @@ def _socket(look: _Look) -> Iterator[Reason]:
 
 def _socket_of(planned: Plan) -> Iterator[Reason]:
     folder = planned.socket.parent
-    for path in held_by_others(folder, {0, planned.owner.uid}):
+    for path in held_by_others(folder, trusted(planned)):
         yield Reason("right-above", {"path": str(path)})
     found = folder.stat()
     if found.st_uid != planned.owner.uid:
@@ -263,7 +264,7 @@ def _beside_socket(socket: Path) -> Iterator[Reason]:
     if has_access_list(socket.parent):
         yield Reason("right-listed", {"path": str(socket.parent)})
     for path in sorted(socket.parent.iterdir()):
-        if path == mark_of(socket) and path.is_file() and not path.stat().st_size:
+        if path == mark_of(socket) and is_mark(path):
             continue
         if path != socket or not path.is_socket():
             yield Reason("file-stray", {"path": str(path)})

@@ -16,6 +16,7 @@ from typing import TypeVar
 from django.db import DatabaseError
 
 from zhanqiao.desk import sealed_keys
+from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import of_another_user, open_house
 from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.operation.backup import HOST
@@ -106,8 +107,10 @@ def log_opened(house: House, custodians: Sequence[str]) -> None:
 def seal(home: Path) -> Refusal | None:
     """Take the keys out of memory, whatever else is wrong, and log it where that can be; None when both were done."""
     keys = home / sealed_keys.KEYS
-    if not keys.is_dir():
+    if not (home / SETTINGS_FILE).exists() and not keys.is_dir():
         return _forget_gone(home)
+    if not keys.is_dir():
+        return refuse("no-deployment", home=str(home))
     if not sealed_keys.is_sealed(keys):
         return refuse("keys-not-sealed", home=str(home))
     if (refusal := of_another_user(home)) is not None:

@@ -5,6 +5,7 @@ A worker that finds the keys sealed ends, and leaves a mark beside its socket, w
 starts takes it away. The gateway reads it, as it reads nothing else.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,11 @@ _FOR_ALL = 0o644
 def mark_of(socket: Path) -> Path:
     """Return where the mark lies."""
     return socket.with_name(f"{socket.name}.sealed")
+
+
+def is_mark(path: Path) -> bool:
+    """Whether what lies there says nothing but that it is there."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == 0
 
 
 def leave_mark(socket: Path, *, sealed: bool) -> None:
@@ -31,6 +37,6 @@ def leave_mark(socket: Path, *, sealed: bool) -> None:
 def figures(socket: Path) -> bytes:
     """Return what Prometheus is told meanwhile, in the names that the worker uses."""
     lines = []
-    for name, meaning, value in ((UP, UP_HELP, 0), (SEALED, SEALED_HELP, int(mark_of(socket).exists()))):
+    for name, meaning, value in ((UP, UP_HELP, 0), (SEALED, SEALED_HELP, int(os.path.lexists(mark_of(socket))))):
         lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", f"{name} {value}"]
     return "\n".join([*lines, ""]).encode()

@@ -6,10 +6,12 @@ anybody but root holds a folder on the way, it is made with that user's own righ
 for a link while it is looked at.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from zhanqiao.desk.file_systems import held_by_others, lies_inside
 from zhanqiao.desk.serving.away import mark_of
@@ -26,12 +28,16 @@ def unfit(plan: Plan) -> Iterator[Reason]:
     if (plan.apart and lies_inside(folder, plan.home)) or _holds_more(plan):
         yield Reason("socket-folder-shared", {"socket": str(plan.socket)})
         return
-    # Another user than the owner is let in: the owner has no say in where.
-    trusted = {0} if plan.apart else {0, plan.owner.uid}
-    for path in held_by_others(folder, trusted):
+    for path in held_by_others(folder, trusted(plan)):
         yield Reason("socket-above", {"socket": str(plan.socket), "path": str(path)})
-    if folder.exists() and folder.stat().st_uid != plan.owner.uid:
-        yield Reason("socket-folder-of-another", {"folder": str(folder), "user": plan.owner.name})
+    with suppress(OSError):  # not there yet, or not to be seen: whoever makes it says so
+        if folder.stat().st_uid != plan.owner.uid:
+            yield Reason("socket-folder-of-another", {"folder": str(folder), "user": plan.owner.name})
+
+
+def trusted(plan: Plan) -> set[int]:
+    """Return who may hold the folders above: not the owner, where he would let another user in."""
+    return {0} if plan.apart else {0, plan.owner.uid}
 
 
 def of_root(plan: Plan) -> bool:
@@ -43,14 +49,12 @@ def make(plan: Plan) -> None:
     """Make the folder, or correct its group and mode where it is the owner's; raises OSError."""
     folder = plan.socket.parent
     with _rights_of(plan.owner, needed=not of_root(plan)):
-        new = not folder.is_dir()
-        if new:
-            folder.mkdir(mode=FOR_OWNER, parents=True)
+        new = _made(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             found = os.fstat(descriptor)
-            if not new and found.st_uid != plan.owner.uid:
-                raise PermissionError(0, "its folder is another user's")
+            if found.st_uid != (os.geteuid() if new else plan.owner.uid):
+                raise PermissionError(errno.EPERM, "its folder is another user's")
             if os.geteuid() == 0:
                 os.fchown(descriptor, plan.owner.uid, plan.gateway.gid)
             rights = FOR_GATEWAY if plan.apart else FOR_OWNER
@@ -58,6 +62,16 @@ def make(plan: Plan) -> None:
                 os.fchmod(descriptor, rights)
         finally:
             os.close(descriptor)
+
+
+def _made(folder: Path) -> bool:
+    """Make the folder where it is not there; those above it are entered by the gateway, whatever the umask."""
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    for path in reversed(missing):
+        path.mkdir(mode=FOR_OWNER)
+        if path != folder:
+            path.chmod(0o755)
+    return bool(missing)
 
 
 def _holds_more(plan: Plan) -> bool:
@@ -73,7 +87,8 @@ def _rights_of(user: User, *, needed: bool) -> Iterator[None]:
     if not needed or os.geteuid() != 0 or user.uid == 0:
         yield
         return
-    group = os.getegid()
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups(user.groups)
     os.setegid(user.gid)
     os.seteuid(user.uid)
     try:
@@ -81,3 +96,4 @@ def _rights_of(user: User, *, needed: bool) -> Iterator[None]:
     finally:
         os.seteuid(0)
         os.setegid(group)
+        os.setgroups(groups)

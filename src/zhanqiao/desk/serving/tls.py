@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -90,19 +91,24 @@ def _certificate(path: Path) -> x509.Certificate | None:
     try:
         # The first is the gateway's own, the others lead to whoever vouches for it.
         return x509.load_pem_x509_certificates(read_bounded(path, _MOST_BYTES))[0]
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
 
 
 def _key(path: Path) -> PrivateKeyTypes | None:
     try:
         return load_pem_private_key(read_bounded(path, _MOST_BYTES), None)
-    except (ValueError, TypeError):  # no key, or one under a passphrase, which nobody would be there to type
+    # No key, one under a passphrase, which nobody would be there to type, or of an algorithm that TLS here does not speak.
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
 
 
-def _public(of: x509.Certificate | PrivateKeyTypes) -> bytes:
-    return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _public(of: x509.Certificate | PrivateKeyTypes) -> bytes | None:
+    """Return the public half; None where it is of an algorithm that nobody here knows, as SM2."""
+    try:
+        return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _out_of_date(certificate: x509.Certificate, path: Path, at: datetime) -> Iterator[Reason]:

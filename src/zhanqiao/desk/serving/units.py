@@ -13,6 +13,7 @@ from pathlib import Path
 from shlex import join
 
 from zhanqiao.desk.configuration import SPARK
+from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, of_root
 from zhanqiao.terms.refusals import Lang
@@ -26,7 +27,6 @@ ProtectHome=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
 ProtectClock=yes
-ProtectHostname=yes
 ProtectProc=invisible
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -44,11 +44,12 @@ RestartSec=5
 _ALONE = """\
 CapabilityBoundingSet=
 RestrictNamespaces=yes
+ProtectHostname=yes
 ProtectKernelTunables=yes
 ProtectKernelLogs=yes
 """
 # What bubblewrap does to make a room: namespaces, their loopback by netlink, and a /proc of its own, which the kernel
-# gives only to who sees all of the one outside. As root, `spark_drop` binds paths and becomes somebody else first.
+# gives only to who sees all of the one outside: no line may mount over a part of it. As root, `spark_drop` binds paths and becomes somebody else first.
 _WITH_ROOMS = """\
 CapabilityBoundingSet={rights}
 RestrictNamespaces=user mnt pid net ipc uts cgroup
@@ -68,7 +69,6 @@ def text(plan: Plan, lang: Lang) -> str:
 
 def units(plan: Plan, lang: Lang = "en") -> dict[str, str]:
     """Return the units by file name; `lang` is what the processes say in."""
-    folder, home = _path(plan.socket.parent), _path(plan.home)
     return {
         "zhanqiao-worker.service": f"""\
 [Unit]
@@ -81,7 +81,7 @@ StartLimitIntervalSec=0
 User={plan.owner.name}
 ExecStartPre={_prepared(plan)}
 ExecStart={_line(plan.worker_command(lang))}
-ReadWritePaths={home} {folder}
+ReadWritePaths={_writable(plan)}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 {_around(plan)}{_CLOSED}{_AGAIN}
 [Install]
@@ -96,8 +96,7 @@ Wants=zhanqiao-worker.service
 [Service]
 User={plan.gateway.name}
 ExecStart={_line(plan.gateway_command(lang))}
-InaccessiblePaths={home}
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+{_hidden(plan)}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryDenyWriteExecute=yes
 {_ALONE}{_CLOSED}{_AGAIN}
 [Install]
@@ -168,6 +167,19 @@ def _prepared(plan: Plan) -> str:
     if not of_root(plan):
         return _line(["/usr/bin/install", "-d", "-m", rights, folder])
     return "+" + _line(["/usr/bin/install", "-d", "-o", owner.name, "-g", str(plan.gateway.gid), "-m", rights, folder])
+
+
+def _writable(plan: Plan) -> str:
+    """Return what the worker may write: what is not there when it starts is made by it, in what is."""
+    folder = plan.socket.parent
+    if lies_inside(folder, plan.home):
+        return _path(plan.home)
+    return f"{_path(plan.home)} {_path(folder if of_root(plan) else folder.parent)}"
+
+
+def _hidden(plan: Plan) -> str:
+    """Return what keeps the deployment from the gateway; a socket that lies in it would be hidden, too."""
+    return "" if lies_inside(plan.socket, plan.home) else f"InaccessiblePaths={_path(plan.home)}\n"
 
 
 def _line(command: list[str]) -> str:

@@ -177,6 +177,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "trust-strange": Rule(
+        en="The published trust file believes somebody who is not this log: {cause}.",
+        zh="公布的信任文件信任了不属于本账本的密钥：{cause}。",
+        remedy_en="Find out who wrote it, remove that line, and tell those who took the file since. The log itself is whole.",
+        remedy_zh="请查明由谁写入，删去该行，并告知此后取用该文件者。账本本身完整。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "ledger-damaged": Rule(
         en="The ledger contradicts itself: {cause}.",
         zh="账本自相矛盾：{cause}。",

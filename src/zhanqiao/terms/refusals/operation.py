@@ -293,10 +293,10 @@ ROWS: dict[str, Rule] = {
         en="{path} is named as a file that is being written, and nobody writes it.",
         zh="{path} 的名称表明它正在写入，但并无进程在写。",
         remedy_en=(
-            "A process that died left it, or somebody put it there: run `zhanqiao intake sweep`; find out whose it is if it "
-            "is still there, and remove it."
+            "A process that died left it, or somebody put it there: `zhanqiao intake sweep` removes those of the vault and "
+            "of the ledger; find out whose another is, and remove it."
         ),
-        remedy_zh="它由中断的进程遗留，或由他人放置：请执行 `zhanqiao intake sweep`；若仍在，请查明由谁放置并移除。",
+        remedy_zh="它由中断的进程遗留，或由他人放置：`zhanqiao intake sweep` 可清除库房与账本中的此类文件；其他的请查明由谁放置并移除。",
     ),
     "right-above": Rule(
         en="Another user may write in {path}, and so put another folder where this deployment is.",
