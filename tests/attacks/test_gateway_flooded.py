@@ -150,6 +150,14 @@ def test_a_head_without_end_is_cut_off_by_its_length(port: int) -> None:
             line.sendall(b"x" * 65_536)
 
 
+@pytest.mark.parametrize("said", [b"A: %s\r\n" % (b"x" * 36_000), b"A: x\r\n" * 8_000], ids=["one", "many"])
+def test_a_long_head_that_comes_at_once_is_cut_off(port: int, said: bytes) -> None:
+    with opened(port, b"GET /health HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n") as line:
+        with suppress(ConnectionError):
+            assert line.recv(65_536) == b""
+    assert answered(port)
+
+
 def test_a_handshake_that_does_not_end_is_counted_and_cut_off(
     secured: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

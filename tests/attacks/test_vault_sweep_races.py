@@ -132,6 +132,19 @@ def test_a_sweep_that_waits_asks_what_is_known_when_it_is_alone(vault, tmp_path)
     assert vault.run(answer_permit(statement()), BY_PERSON).table.num_rows == 1
 
 
+def test_a_sweep_takes_what_is_no_folder_of_spill_either(vault, tmp_path):
+    load(vault, BY_PERSON, [row(1)])
+    scratch = tmp_path / "vault" / "scratch"
+    (scratch / "rows.csv").write_text("x")
+    (scratch / "link").symlink_to(tmp_path)
+    (scratch / "spill-x.part").mkdir()
+    (scratch / "spill-x.part" / "block").write_text("x")
+    with elsewhere(tmp_path).alone(wait=True) as alone:
+        alone.sweep(set(known(vault)))
+    assert list(scratch.iterdir()) == []
+    assert tmp_path.exists()
+
+
 def test_a_sweep_that_asked_before_takes_what_was_published_since(vault, tmp_path):
     """The attack on which the order above rests: with an old answer of the catalogue, published data goes."""
     before = known(vault)

@@ -350,12 +350,13 @@ class Vault:
             if snapshot not in known:
                 self._states.remove(dataset, snapshot)
                 gone.append(f"states/{dataset}/{snapshot}")
-        for part in sorted(self._folder.rglob(f"*{durable.PART}*")):
-            part.unlink()
-            gone.append(str(part.relative_to(self._folder)))
-        for spill in sorted(self._scratch.glob("*")):
-            shutil.rmtree(spill)
-            gone.append(str(spill.relative_to(self._folder)))
+        # Whatever lies there, also what is no file, or no folder, of ours.
+        for left in sorted({*self._folder.rglob(f"*{durable.PART}*"), *self._scratch.glob("*")}):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
+            gone.append(str(left.relative_to(self._folder)))
         return gone
 
     @contextmanager

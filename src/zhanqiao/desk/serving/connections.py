@@ -41,6 +41,8 @@ class Connection(HttpToolsProtocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._securing: asyncio.Task[None] | None = None
         self._head_bytes, self._in_body = 0, False
+        # What of a head was parsed: one that comes in a single read with its end is counted nowhere else.
+        self._parsed_bytes = 0
         self._early = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -88,12 +90,19 @@ class Connection(HttpToolsProtocol):
         """Begin a head. Who asks before the former answer is out would have as many requests held as he sends."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._break_off("a request before the answer to the former")
+        self._parsed_bytes = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the address."""
+        self._count(url)
+        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those behind a body would be counted by nobody, and no caller of ours sends one."""
         if self._in_body:
             self._break_off("a header behind the body")
+        self._count(name, b": ", value, b"\r\n")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -120,6 +129,11 @@ class Connection(HttpToolsProtocol):
         if self._early:
             early, self._early = self._early, b""
             self.data_received(early)
+
+    def _count(self, *pieces: bytes) -> None:
+        self._parsed_bytes += sum(map(len, pieces))
+        if self._parsed_bytes > MAX_HEAD_BYTES:
+            self._break_off("a long head")
 
     def _break_off(self, why: str) -> NoReturn:
         self.transport.abort()
