@@ -439,9 +439,11 @@ def test_what_else_lies_among_the_keys_is_not_taken_over(backup, keys, tmp_path)
     (more / "notes.txt").write_text("where the shares are")
     (more / "vault" / "kek.key.old").write_bytes(b"x" * 32)
     (more / "elsewhere").symlink_to("/etc")
+    shutil.copy(more / "vault" / "kek.key", more / "people" / "copy.pem")
     assert isinstance(restore(backup, home, more, None), Restored)
     assert {path.name for path in (home / "keys").iterdir()} == {path.name for path in keys.iterdir()}
     assert {path.name for path in (home / "keys" / "vault").iterdir()} == {"kek.key", "keyring.json"}
+    assert not (home / "keys" / "people" / "copy.pem").exists()
 
 
 def test_a_folder_that_is_in_use_is_not_restored_into(backup, pier):

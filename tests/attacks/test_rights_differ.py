@@ -24,6 +24,7 @@ from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import Serving
 from zhanqiao.desk.operation.rights import DIFFER, RightsReport, audit_rights
+from zhanqiao.desk.serving.away import leave_mark, mark_of
 from zhanqiao.desk.shares import Share
 from zhanqiao.identity.keys import make_key, write_key_file
 from zhanqiao.ledger.book import founding
@@ -388,6 +389,12 @@ def test_answers_of_the_log_and_a_socket_are_no_strays(apart: Pier) -> None:
         bound.bind(str(apart.home / "run" / "vault.sock"))
         (apart.home / "run" / "vault.sock").chmod(0o600)
         assert differing(apart) == set()
+        # As a worker leaves it that finds the keys sealed, and no more than that.
+        leave_mark(apart.home / "run" / "vault.sock", sealed=True)
+        assert differing(apart) == set()
+        mark_of(apart.home / "run" / "vault.sock").write_text("rows")
+        assert differing(apart) == {"strays file-stray", "files rights-too-wide"}
+        leave_mark(apart.home / "run" / "vault.sock", sealed=False)
         os.link(apart.home / "run" / "vault.sock", apart.home / "run" / "other.sock")
         assert differing(apart) == {"strays file-stray", "files right-linked"}
 

@@ -89,12 +89,32 @@ def test_where_the_owner_holds_what_is_above_the_gateway_is_not_let_in(pier: Pie
 
 
 @needs_root
-def test_below_roots_folders_the_gateways_group_is_let_in(pier: Pier, tmp_path: Path) -> None:
-    made = planned(pier, tmp_path / "zhanqiao" / "vault.sock")
+def test_in_the_one_place_of_ours_the_gateways_group_is_let_in(pier: Pier, held: Path, monkeypatch) -> None:
+    monkeypatch.setattr(socket_folder, "RUN", held.parent)
+    made = planned(pier, held.parent / "zhanqiao-2" / "vault.sock")
     for _ in range(2):
         assert unfit(made) == []
         socket_folder.make(made)
-        assert whose(tmp_path / "zhanqiao") == (OWNER.uid, GATEWAY.gid, 0o710)
+        assert whose(held.parent / "zhanqiao-2") == (OWNER.uid, GATEWAY.gid, 0o710)
+
+
+@needs_root
+@pytest.mark.parametrize("gateway", [OWNER, GATEWAY], ids=["alike", "apart"])
+def test_root_makes_no_folder_anywhere_else(pier: Pier, held: Path, gateway: User) -> None:
+    """A new package beside a program, a new folder of units: who owns it would be root soon."""
+    for folder in (held.parent / "csv", held.parent / "unit.service.d" / "more"):
+        made = planned(pier, folder / "vault.sock", gateway=gateway)
+        assert unfit(made) == ["socket-folder-missing"]
+        with pytest.raises(PermissionError):
+            socket_folder.make(made)
+        assert not folder.exists()
+        worker = units(made)["zhanqiao-worker.service"]
+        assert "ExecStartPre=+" not in worker
+    assert "ExecStartPre=+" in units(planned(pier, Path("/run/zhanqiao/vault.sock")))["zhanqiao-worker.service"]
+    existing = planned(pier, held / "vault.sock", gateway=gateway)
+    assert unfit(existing) == []
+    socket_folder.make(existing)
+    assert whose(held) == (OWNER.uid, gateway.gid, 0o710 if gateway is GATEWAY else 0o700)
 
 
 def test_a_folder_of_everybodys_is_not_on_the_way(pier: Pier, tmp_path: Path) -> None:
@@ -116,7 +136,7 @@ def test_links_that_lead_to_themselves_end(pier: Pier, tmp_path: Path) -> None:
     assert not isinstance(own, Refusal)
     made = replace(own, socket=tmp_path / "loop" / "vault.sock")
     unfit(made)
-    with pytest.raises(OSError, match=r"symbolic|directory"):
+    with pytest.raises(OSError, match=r"symbolic|directory|exists"):
         socket_folder.make(made)
 
 

@@ -165,6 +165,21 @@ def test_what_the_settings_are_wrong_in_is_told_once(pier):
     assert [one.check for one in findings if one.reason and one.reason.code == "settings-wrong"] == ["opens"]
 
 
+@pytest.mark.parametrize("said", ["2026-11-02", "2026-11-02T00:00:00", "9999-12-31T00:00:00+00:00", "rubbish"])
+def test_a_note_that_no_backup_wrote_is_none(pier, tmp_path, said):
+    restored = done(
+        restore(done(back_up(pier.house, tmp_path / "b.tar")).file, tmp_path / "again", pier.home / "keys", None)
+    )
+    for house in (pier.reopened().house, restored.house):
+        (house.home / ".backed-up").write_text(said)
+    assert newest_backup(pier.reopened().house) is None
+    found = {one.reason.code for one in examine(pier.home) if one.reason and one.check == "backup"}
+    assert found == {"backup-never"}
+    again = done(open_house(tmp_path / "again", pier.house.clock))
+    assert newest_backup(again) is not None, "the log says that it was restored"
+    pier.reopened()
+
+
 def test_a_deployment_of_nobodys_is_called_so(house):
     assert "wall-nobody" in {one.reason.code for one in examine(house.home) if one.reason}
 

@@ -261,6 +261,19 @@ def test_keys_of_a_deployment_that_is_gone_are_taken_out_of_memory(pier: Pier, s
     assert codes(seal(pier.home)) == ["no-deployment"]
 
 
+def test_open_keys_whose_sealed_form_is_away_are_kept(pier: Pier, split: list[str], tmp_path: Path) -> None:
+    """They may be the last copy."""
+    memory, keys = sealed_keys.memory_of(pier.home), pier.home / "keys"
+    keys.rename(tmp_path / "away")
+    assert codes(seal(pier.home)) == ["keys-away"]
+    (tmp_path / "away").rename(keys)
+    (keys / sealed_keys.SEALED).rename(tmp_path / "seal")
+    assert codes(seal(pier.home)) == ["keys-away"]
+    assert memory.exists()
+    (tmp_path / "seal").rename(keys / sealed_keys.SEALED)
+    assert seal(pier.home) is None
+
+
 def test_a_seal_that_an_editor_has_saved_again_is_the_same(pier: Pier, split: list[str]) -> None:
     assert seal(pier.home) is None
     with (pier.home / "keys" / sealed_keys.SEALED).open("a") as file:

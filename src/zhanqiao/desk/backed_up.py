@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the newest backup was made: a note in the deployment, and what the log says of a restore."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from zhanqiao.ledger import durable
@@ -13,16 +13,27 @@ RESTORED = "platform.restored"
 # When the newest one was finished. No event: the log would be beyond every backup as soon as it was made.
 _MADE = ".backed-up"
 _MOST_MADE = 64
+_SKEW = timedelta(minutes=5)
 
 
 def newest_backup(house: House) -> datetime | None:
     """Return when the newest backup was made, or restored; None where there is none that anybody knows of."""
     restored = house.book.newest(RESTORED)
     try:
-        made = datetime.fromisoformat(read_bounded(house.home / _MADE, _MOST_MADE).decode().strip())
+        made = read_moment(read_bounded(house.home / _MADE, _MOST_MADE))
+        # Who set it ahead would be told for ever that all is well.
+        known = made if made <= house.clock() + _SKEW else None
     except (OSError, ValueError):
-        return None if restored is None else restored.time
-    return made if restored is None else max(made, restored.time)
+        known = None
+    return max((one for one in (known, None if restored is None else restored.time) if one is not None), default=None)
+
+
+def read_moment(content: bytes) -> datetime:
+    """Read what such a note says; raises ValueError for anything but a moment with its zone."""
+    made = datetime.fromisoformat(content.decode().strip())
+    if made.tzinfo is None:
+        raise ValueError("no zone")
+    return made
 
 
 def note_backup(home: Path, made: str) -> bool:

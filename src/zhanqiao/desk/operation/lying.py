@@ -12,10 +12,10 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from zhanqiao.desk.backed_up import read_moment
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
@@ -139,7 +139,7 @@ class Known:
             return not content
         try:
             if name == _BACKED_UP:
-                datetime.fromisoformat(content.decode().strip())
+                read_moment(content)
             elif name.startswith(_ANSWERS):
                 return self._released(name.removeprefix(_ANSWERS), content)
             elif name.endswith(certificate.CERTIFICATE):

@@ -229,7 +229,10 @@ def _copy_keys(keys: Path, home: Path, shares: Sequence[str]) -> tuple[Ed25519Pu
     place = home / sealed_keys.KEYS
     try:
         for path in _key_files(keys):
-            durable.write_whole(place / path.relative_to(keys), regular_file.read_bounded(path, _MOST_KEY))
+            content = regular_file.read_bounded(path, _MOST_KEY)
+            # A person's key is in PEM; what else lies among them is none.
+            if path.parent != keys / sealed_keys.OF_PEOPLE or content.startswith(b"-----BEGIN "):
+                durable.write_whole(place / path.relative_to(keys), content)
         if sealed_keys.is_sealed(place):
             # In memory may lie what a deployment left that was here before.
             sealed_keys.seal_again(home)

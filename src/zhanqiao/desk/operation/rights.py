@@ -89,10 +89,13 @@ class _Look:
     unread: tuple[Reason, ...]
 
     def is_socket(self, one: Lying) -> bool:
-        """Whether it is the vault worker's socket; whom that lets in, its folder says."""
-        if isinstance(self.planned, Refusal) or not stat.S_ISSOCK(one.found.st_mode):
+        """Whether it is the vault worker's socket, or the mark beside it; whom these let in, their folder says."""
+        if isinstance(self.planned, Refusal):
             return False
-        return self.planned.socket == self.planned.home / one.name
+        path, socket = self.planned.home / one.name, self.planned.socket
+        if stat.S_ISSOCK(one.found.st_mode):
+            return path == socket
+        return path == mark_of(socket) and is_mark(path)
 
     def files(self) -> Iterator[Lying]:
         """Return what lies there but for folders, keys (`_keys` judges them) and the socket."""

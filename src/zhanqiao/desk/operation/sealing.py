@@ -109,10 +109,10 @@ def seal(home: Path) -> Refusal | None:
     keys = home / sealed_keys.KEYS
     if not (home / SETTINGS_FILE).exists() and not keys.is_dir():
         return _forget_gone(home)
-    if not keys.is_dir():
-        return refuse("no-deployment", home=str(home))
     if not sealed_keys.is_sealed(keys):
-        return refuse("keys-not-sealed", home=str(home))
+        # Perhaps their last copy.
+        away = sealed_keys.memory_of(home).exists()
+        return refuse("keys-away", home=str(home)) if away else refuse("keys-not-sealed", home=str(home))
     if (refusal := of_another_user(home)) is not None:
         return refusal
     try:

@@ -110,6 +110,9 @@ def _malformed(serving: Serving) -> Refusal | None:
             return refuse("port-out-of-range", listen=address, last=str(_LAST_PORT))
     if serving.metrics and _same(serving.listen, serving.metrics):
         return refuse("listen-twice", listen=serving.listen, metrics=serving.metrics)
+    # The processes run in the root folder, whoever starts them where.
+    if serving.socket and not Path(serving.socket).is_absolute():
+        return refuse("socket-unusable", socket=serving.socket, cause="its path is not absolute")
     tls = {"tls_certificate": serving.tls_certificate, "tls_key": serving.tls_key}
     if sum(map(bool, tls.values())) == 1:
         given, missing = sorted(tls, key=lambda setting: not tls[setting])

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder of the vault worker's socket: its owner's, entered by the gateway's group where that is another user's.
 
-Root makes it for somebody who may write the settings. So nothing that was there before becomes anybody's by it, and where
-anybody but root holds a folder on the way, it is made with that user's own rights or not at all: a folder can be exchanged
-for a link while it is looked at.
+Root makes it for somebody who may write the settings, who would be root by a new folder in the right place, of programs or
+of units. So root makes it in one place only, `/run/zhanqiao` or beside it; elsewhere it is there and the owner's already, or
+made with the owner's own rights: a folder can be exchanged for a link while it is looked at.
 """
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from zhanqiao.desk.file_systems import held_by_others, lies_inside
@@ -20,6 +19,7 @@ from zhanqiao.desk.serving.users import User
 from zhanqiao.terms.refusals import Reason
 
 FOR_GATEWAY, FOR_OWNER = 0o710, 0o700
+RUN, _OURS = Path("/run"), "zhanqiao"
 
 
 def unfit(plan: Plan) -> Iterator[Reason]:
@@ -30,9 +30,15 @@ def unfit(plan: Plan) -> Iterator[Reason]:
         return
     for path in held_by_others(folder, trusted(plan)):
         yield Reason("socket-above", {"socket": str(plan.socket), "path": str(path)})
-    with suppress(OSError):  # not there yet, or not to be seen: whoever makes it says so
+    facts = {"folder": str(folder), "user": plan.owner.name}
+    try:
         if folder.stat().st_uid != plan.owner.uid:
-            yield Reason("socket-folder-of-another", {"folder": str(folder), "user": plan.owner.name})
+            yield Reason("socket-folder-of-another", facts)
+    except FileNotFoundError:
+        if plan.owner.uid and not is_roots_to_make(plan) and not any(held_by_others(folder, {0})):
+            yield Reason("socket-folder-missing", facts)
+    except OSError:
+        return  # not to be seen from here: whoever makes it says so
 
 
 def trusted(plan: Plan) -> set[int]:
@@ -40,28 +46,28 @@ def trusted(plan: Plan) -> set[int]:
     return {0} if plan.apart else {0, plan.owner.uid}
 
 
-def of_root(plan: Plan) -> bool:
-    """Whether nobody but root could put another folder in its place, so that root may make it."""
-    return not any(held_by_others(plan.socket.parent, {0}))
+def is_roots_to_make(plan: Plan) -> bool:
+    """Whether root makes it for the owner: where nothing else is looked for, and nobody puts another in its place."""
+    folder = plan.socket.parent
+    known = folder.parent == RUN and folder.name.startswith(_OURS) and not any(held_by_others(folder, {0}))
+    return known or plan.owner.uid == 0
 
 
 def make(plan: Plan) -> None:
     """Make the folder, or correct its group and mode where it is the owner's; raises OSError."""
-    folder = plan.socket.parent
-    with _rights_of(plan.owner, needed=not of_root(plan)):
+    folder, roots = plan.socket.parent, is_roots_to_make(plan)
+    with _rights_of(plan.owner, needed=not roots):
         new = _made(folder)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            if found.st_uid != (os.geteuid() if new else plan.owner.uid):
-                raise PermissionError(errno.EPERM, "its folder is another user's")
-            if os.geteuid() == 0:
-                os.fchown(descriptor, plan.owner.uid, plan.gateway.gid)
-            rights = FOR_GATEWAY if plan.apart else FOR_OWNER
-            if stat.S_IMODE(found.st_mode) != rights or new:
-                os.fchmod(descriptor, rights)
-        finally:
-            os.close(descriptor)
+    # By its descriptor: whatever stands under that name a moment later.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_uid != (os.geteuid() if new and roots else plan.owner.uid):
+            raise PermissionError(errno.EPERM, "its folder is another user's")
+        if os.geteuid() == 0:
+            os.fchown(descriptor, plan.owner.uid, plan.gateway.gid)
+        os.fchmod(descriptor, FOR_GATEWAY if plan.apart else FOR_OWNER)
+    finally:
+        os.close(descriptor)
 
 
 def _made(folder: Path) -> bool:

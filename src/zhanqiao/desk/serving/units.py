@@ -15,7 +15,7 @@ from shlex import join
 from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.serving.plan import Plan
-from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, of_root
+from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, is_roots_to_make
 from zhanqiao.terms.refusals import Lang
 
 _CLOSED = """\
@@ -164,7 +164,7 @@ def _prepared(plan: Plan) -> str:
     """Return what makes the socket's folder: as root only where nobody else could exchange it for another meanwhile."""
     owner, folder = plan.owner, str(plan.socket.parent)
     rights = f"{FOR_GATEWAY if plan.apart else FOR_OWNER:04o}"
-    if not of_root(plan):
+    if not is_roots_to_make(plan):
         return _line(["/usr/bin/install", "-d", "-m", rights, folder])
     return "+" + _line(["/usr/bin/install", "-d", "-o", owner.name, "-g", str(plan.gateway.gid), "-m", rights, folder])
 
@@ -174,7 +174,7 @@ def _writable(plan: Plan) -> str:
     folder = plan.socket.parent
     if lies_inside(folder, plan.home):
         return _path(plan.home)
-    return f"{_path(plan.home)} {_path(folder if of_root(plan) else folder.parent)}"
+    return f"{_path(plan.home)} {_path(folder if plan.apart or is_roots_to_make(plan) or folder.exists() else folder.parent)}"
 
 
 def _hidden(plan: Plan) -> str:

@@ -108,6 +108,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "keys-away": Rule(
+        en="The sealed keys of {home} are not there; those that lie open in memory stay, as they may be the last copy.",
+        zh="{home} 的封存密钥不在原处；内存中启封的密钥可能是最后一份，予以保留。",
+        remedy_en="Bring back the keys folder with `sealed.json`, from its medium or its copy, and repeat.",
+        remedy_zh="请从介质或副本取回含 `sealed.json` 的 keys 目录后重试。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "custodian-twice": Rule(
         en="{custodian} is named twice, and a custodian holds one share.",
         zh="{custodian} 列出两次，而每名保管人只持一份。",
