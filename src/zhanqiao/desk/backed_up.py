@@ -11,7 +11,7 @@ from zhanqiao.vault.house import House
 # Said by `restore`; what was restored lies in a backup.
 RESTORED = "platform.restored"
 # When the newest one was finished. No event: the log would be beyond every backup as soon as it was made.
-_MADE = ".backed-up"
+NOTE = ".backed-up"
 _MOST_MADE = 64
 _SKEW = timedelta(minutes=5)
 
@@ -20,7 +20,7 @@ def newest_backup(house: House) -> datetime | None:
     """Return when the newest backup was made, or restored; None where there is none that anybody knows of."""
     restored = house.book.newest(RESTORED)
     try:
-        made = read_moment(read_bounded(house.home / _MADE, _MOST_MADE))
+        made = read_moment(read_bounded(house.home / NOTE, _MOST_MADE))
         # Who set it ahead would be told for ever that all is well.
         known = made if made <= house.clock() + _SKEW else None
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def read_moment(content: bytes) -> datetime:
 def note_backup(home: Path, made: str) -> bool:
     """Note in the deployment when its backup was made, once it was; that one stands, whatever becomes of the note."""
     try:
-        durable.write_whole(home / _MADE, f"{made}\n".encode())
+        durable.write_whole(home / NOTE, f"{made}\n".encode())
     except OSError:
         return False
     return True

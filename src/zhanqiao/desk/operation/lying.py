@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from zhanqiao.desk.backed_up import read_moment
+from zhanqiao.desk.backed_up import NOTE, read_moment
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
@@ -41,7 +41,7 @@ _WRITTEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_TILES, _ANSWERS, _BACKED_UP = "ledger/tile/", "answers/", ".backed-up"
+_TILES, _ANSWERS = "ledger/tile/", "answers/"
 # What has not got its name yet, the engine's own log of one beside it, and the engine's spill.
 _BEGUN = re.compile(r"(?P<name>.+?)\.(\d+-\d+\.)?part(\.wal(\.\w+)?)?", re.DOTALL)
 _SPILL = re.compile(r"vault/scratch/(spill|tried)-[^/]+/.+", re.DOTALL)
@@ -131,14 +131,14 @@ class Known:
 
     def may_be_long(self, name: str) -> bool:
         """Whether files of that name may be longer than is read of them."""
-        return not _LOCK.fullmatch(name) and not name.endswith(certificate.CERTIFICATE) and name != _BACKED_UP
+        return not _LOCK.fullmatch(name) and not name.endswith(certificate.CERTIFICATE) and name != NOTE
 
     def is_of_its_kind(self, name: str, content: bytes) -> bool:
         """Whether a whole file holds what one of its name does, as far as that can be told without a key."""
         if _LOCK.fullmatch(name):
             return not content
         try:
-            if name == _BACKED_UP:
+            if name == NOTE:
                 read_moment(content)
             elif name.startswith(_ANSWERS):
                 return self._released(name.removeprefix(_ANSWERS), content)
