@@ -59,10 +59,12 @@ def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:
 def test_a_place_that_takes_no_deployment_is_named(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
+    (nowhere := tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     new = Deployment("青岛", "laptop", "o")
     assert codes(found(Path("/proc/zhanqiao"), new)) == ["file-not-written"]
     assert codes(found(file / "zhanqiao", new)) == ["file-not-written"]
     assert codes(found(file, new)) == ["home-not-empty"]
+    assert codes(found(nowhere, new)) == ["home-not-empty"]
 
 
 @pytest.mark.parametrize(

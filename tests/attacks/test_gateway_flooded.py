@@ -42,6 +42,13 @@ class _Worker(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
+class _Silent(socketserver.StreamRequestHandler):
+    """Takes a question and says nothing, as a process that was stopped."""
+
+    def handle(self) -> None:
+        self.rfile.read()
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """What the secured gateway shows."""
@@ -63,12 +70,18 @@ def secured(tmp_path: Path, certificate: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running(folder: Path, tls: tuple[Path, Path] | None) -> Iterator[int]:
+def running(
+    folder: Path,
+    tls: tuple[Path, Path] | None,
+    *,
+    answers: type[socketserver.BaseRequestHandler] = _Answers,
+    measures: bool = False,
+) -> Iterator[int]:
     """Run a gateway in a thread, before a worker that answers everything."""
     path = folder / "vault.sock"
-    with _Worker(str(path), _Answers) as worker:
+    with _Worker(str(path), answers) as worker:
         threading.Thread(target=worker.serve_forever, daemon=True).start()
-        one = listener(Gateway(path), "127.0.0.1:0", tls and shown(*tls))
+        one = listener(Gateway(path, measures=measures), "127.0.0.1:0", tls and shown(*tls))
         thread = threading.Thread(target=lambda: asyncio.run(one.server.serve([one.bound])))
         thread.start()
         until(lambda: one.server.started)
@@ -266,3 +279,16 @@ def _told_to_wait(line: socket.socket) -> bool:
         return line.recv(64, socket.MSG_PEEK).startswith(b"HTTP/1.1 503 ")
     except BlockingIOError:
         return False
+
+
+def test_a_worker_that_says_nothing_is_told_as_away_before_prometheus_gives_up(tmp_path, monkeypatch):
+    assert gateway._LOOK_SECONDS < 10
+    monkeypatch.setattr(gateway, "_LOOK_SECONDS", 0.2)
+    with running(tmp_path, None, answers=_Silent, measures=True) as port, closing(_get(port, "/metrics")) as told:
+        assert (told.status, b"zhanqiao_worker_up 0" in told.read()) == (200, True)
+
+
+def _get(port: int, path: str) -> http.client.HTTPResponse:
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asked.request("GET", path, headers={"Connection": "close"})
+    return asked.getresponse()

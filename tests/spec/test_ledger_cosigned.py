@@ -281,6 +281,8 @@ def test_who_does_not_cosign_is_no_witness(registered, server, tmp_path):
         ("bank", "127.0.0.1:1", None),
         ("bank", "file:///etc/passwd", None),
         ("bank", "http://127.0.0.1:1/?x", None),
+        ("bank", "http://127.0.0.1:1/?", None),
+        ("bank", "http://127.0.0.1:1/#", None),
         ("bank", "http://127.0.0.1:1/a b", None),
         ("bank", "http://127.0.0.1:1/a\tb", None),
         ("bank", "http://127.0.0.1:1/a\u3000b", None),

@@ -45,6 +45,16 @@ def test_a_sound_pair_is_shown(pier: Pier, tmp_path: Path) -> None:
     assert amiss(pier) == [], "without TLS there is nothing to look at"
 
 
+def test_the_gateway_shows_the_files_that_were_looked_at(pier: Pier, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    said_anew(pier, serving=Serving("127.0.0.1:0", tls_certificate=f"{certificate}/", tls_key=f"/..{key}"))
+    assert amiss(pier) == []
+    told = done(plan(pier.home)).gateway_command()
+    named = {option: Path(told[told.index(option) + 1]) for option in ("--tls-cert", "--tls-key")}
+    assert named == {"--tls-cert": certificate, "--tls-key": Path(f"/..{key}")}
+    assert all(path.is_file() for path in named.values())
+
+
 def test_an_algorithm_that_nobody_here_knows_is_named(pier: Pier, tmp_path: Path, monkeypatch) -> None:
     """SM2, for example: a city may well have such a pair."""
 

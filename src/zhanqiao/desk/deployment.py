@@ -101,7 +101,7 @@ def taken(home: Path) -> Refusal | None:
         return refuse("home-unfinished", home=str(home))
     if home.exists() and (refusal := of_another_user(home)) is not None:
         return refusal
-    if not home.exists() or (home.is_dir() and not any(home.iterdir())):
+    if not os.path.lexists(home) or (home.is_dir() and not any(home.iterdir())):
         return None
     return refuse("home-not-empty", home=str(home))
 
@@ -308,6 +308,6 @@ def _unpublished(folder: Path, keys: "LogKeys") -> Refusal | None:
         named = read_whole(folder / "log.vkey").decode().strip()
     except (OSError, ValueError) as fault:
         return refuse("keys-differ", cause=f"public/log.vkey cannot be used: {fault}")
-    return (
-        None if named == keys.log.vkey else refuse("keys-differ", cause="public/log.vkey does not name the log's key")
-    )
+    if named != keys.log.vkey:
+        return refuse("keys-differ", cause="public/log.vkey does not name the log's key")
+    return None

@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from zhanqiao.desk import shares
-from zhanqiao.desk.file_systems import FLEETING, file_system_of
+from zhanqiao.desk.paths import FLEETING, file_system_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_bounded, read_whole
 from zhanqiao.terms.refusals import Refusal, refuse

@@ -80,7 +80,7 @@ class Seat:
             raise ValueError("a witness's name is letters, digits, dashes")
         # What `urlsplit` passes over would be a line of its own in the trust file.
         plain = url.isprintable() and not any(letter.isspace() for letter in url)
-        if not plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname or set("?#") & set(url):
             raise ValueError("a witness's address is http(s)://HOST:PORT, perhaps with a path")
         return cls(name, url.rstrip("/"), verifier)
 

@@ -29,7 +29,7 @@ from zhanqiao.desk.cli.output import (
 )
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, seconds_since
 from zhanqiao.desk.demo_story import Stage, Story
-from zhanqiao.desk.file_systems import no_home
+from zhanqiao.desk.paths import no_home
 from zhanqiao.terms.legal_time import legal_day
 from zhanqiao.terms.refusals import USAGE, Lang, Refusal
 

@@ -14,7 +14,7 @@ from zhanqiao.catalogue import shelf
 from zhanqiao.desk import stewardship
 from zhanqiao.desk.cli.output import OutputFailed, show_data, show_line
 from zhanqiao.desk.cli.session import Call, command
-from zhanqiao.desk.file_systems import lies_inside
+from zhanqiao.desk.paths import lies_inside
 from zhanqiao.ledger import durable
 from zhanqiao.terms.datasets import Item
 from zhanqiao.terms.refusals import Lang, Refusal

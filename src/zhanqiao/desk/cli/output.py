@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from zhanqiao.desk.cli.names import remedy_of
-from zhanqiao.desk.file_systems import no_home
+from zhanqiao.desk.paths import no_home
 from zhanqiao.ledger.problems import printable
 from zhanqiao.terms.canonical import plain
 from zhanqiao.terms.refusals import Lang, Reason, Refusal

@@ -25,9 +25,9 @@ from pathlib import Path
 from zhanqiao.desk import seats, state
 from zhanqiao.desk.backed_up import note_backup
 from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.file_systems import lies_inside, too_long
 from zhanqiao.desk.operation.archive import FOLDERS, SIGNED_TYPE, Manifest, Packing, may_lie_there, packing
 from zhanqiao.desk.operation.parts import missing_parts
+from zhanqiao.desk.paths import lies_inside, too_long
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.terms.events import Event

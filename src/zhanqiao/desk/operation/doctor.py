@@ -21,9 +21,9 @@ from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.backed_up import newest_backup
 from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings, utc_now
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.file_systems import FLEETING, file_system_of
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
+from zhanqiao.desk.paths import FLEETING, file_system_of
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
 from zhanqiao.desk.serving import socket_folder, tls, walls
 from zhanqiao.desk.serving.plan import plan

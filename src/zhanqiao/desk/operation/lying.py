@@ -6,7 +6,6 @@ its own a small file is read, and has to be of its kind: a lock is empty, an ans
 sealed file holds behind its head is for a restore to prove, and what a tile holds for the audit of the log.
 """
 
-import errno
 import os
 import re
 import stat
@@ -16,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from zhanqiao.desk.backed_up import NOTE, read_moment
+from zhanqiao.desk.paths import access_lists
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
@@ -25,7 +25,6 @@ from zhanqiao.terms.refusals import Reason
 from zhanqiao.terms.requests import RequestId
 from zhanqiao.vault.house import House
 
-_ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 # Where the platform writes files; tiles and the socket beside.
 _WRITTEN = re.compile(
     r"""(
@@ -93,7 +92,7 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
     while waiting:
         path, name = waiting.pop()
         try:
-            one = Lying(path, name, path.lstat(), has_access_list(path))
+            one = Lying(path, name, path.lstat(), bool(access_lists(path, follow_symlinks=False)))
             inside = sorted(path.iterdir(), reverse=True) if one.folder else []
         except FileNotFoundError:
             continue  # work goes on meanwhile
@@ -102,17 +101,6 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
             continue
         yield one
         waiting += [(each, each.name if name == "." else f"{name}/{each.name}") for each in inside]
-
-
-def has_access_list(path: Path) -> bool:
-    """Whether a path lets in others than its mode says."""
-    try:
-        listed = os.listxattr(path, follow_symlinks=False)
-    except OSError as cause:
-        if cause.errno == errno.ENOTSUP:
-            return False  # this file system has none
-        raise
-    return any(one in listed for one in _ACCESS_LISTS)
 
 
 @dataclass(frozen=True)

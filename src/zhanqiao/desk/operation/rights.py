@@ -18,8 +18,8 @@ from pathlib import Path
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema, shares
-from zhanqiao.desk.file_systems import held_by_others
-from zhanqiao.desk.operation.lying import Known, Lying, has_access_list, walked
+from zhanqiao.desk.operation.lying import Known, Lying, walked
+from zhanqiao.desk.paths import access_lists, held_by_others
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
 from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
@@ -264,14 +264,14 @@ def _socket_of(planned: Plan) -> Iterator[Reason]:
 
 def _beside_socket(socket: Path) -> Iterator[Reason]:
     # The mode of what has an access list shows that list as its group's right.
-    if has_access_list(socket.parent):
+    if access_lists(socket.parent, follow_symlinks=False):
         yield Reason("right-listed", {"path": str(socket.parent)})
     for path in sorted(socket.parent.iterdir()):
         if path == mark_of(socket) and is_mark(path):
             continue
         if path != socket or not path.is_socket():
             yield Reason("file-stray", {"path": str(path)})
-        elif has_access_list(path):
+        elif access_lists(path, follow_symlinks=False):
             yield Reason("right-listed", {"path": str(path)})
 
 

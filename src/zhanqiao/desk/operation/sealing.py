@@ -18,8 +18,8 @@ from django.db import DatabaseError
 from zhanqiao.desk import sealed_keys
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import of_another_user, open_house
-from zhanqiao.desk.file_systems import lies_inside
 from zhanqiao.desk.operation.backup import HOST
+from zhanqiao.desk.paths import lies_inside
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor, find_person
 from zhanqiao.identity.people import Role

@@ -53,7 +53,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _DOORS = {f"/v1/{verb}": verb for verb in MAX_BODY_BYTES}
 _LISTS = "decide-batch"
 _LOG = "/log/"
-_BODY_SECONDS, _LOOK_SECONDS = 30, 30
+# Who looks has given up by then, Prometheus after ten seconds.
+_BODY_SECONDS, _LOOK_SECONDS = 30, 8
 _ANSWER_SECONDS = 600
 # Passed on at once; together fewer than the worker takes, so that whoever only looks keeps nobody from asking.
 _LISTS_AT_ONCE, _OTHERS_AT_ONCE, _LOOKS_AT_ONCE = 2, 24, 16

@@ -14,6 +14,7 @@ from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
+CERTIFICATE, KEY = "tls_certificate", "tls_key"
 _APART = Path("/run/zhanqiao/vault.sock")
 # sun_path, less its closing zero.
 _MOST_PATH_BYTES = 107
@@ -56,9 +57,14 @@ class Plan:
         command += ["--listen", serving.listen, "--lang", lang]
         if serving.metrics:
             command += ["--metrics", serving.metrics]
-        if serving.tls_certificate:
-            command += ["--tls-cert", serving.tls_certificate, "--tls-key", serving.tls_key]
+        if self.tls:
+            command += ["--tls-cert", str(self.tls[CERTIFICATE]), "--tls-key", str(self.tls[KEY])]
         return command
+
+    @property
+    def tls(self) -> dict[str, Path]:
+        """What the gateway shows, by its settings: both files, or none. Processes are started in the root folder."""
+        return {setting: Path("/", file) for setting, file in _tls_of(self.deployment.serving).items() if file}
 
 
 def plan(home: Path) -> Plan | Refusal:
@@ -113,11 +119,15 @@ def _malformed(serving: Serving) -> Refusal | None:
     # The processes run in the root folder, whoever starts them where.
     if serving.socket and not Path(serving.socket).is_absolute():
         return refuse("socket-unusable", socket=serving.socket, cause="its path is not absolute")
-    tls = {"tls_certificate": serving.tls_certificate, "tls_key": serving.tls_key}
+    tls = _tls_of(serving)
     if sum(map(bool, tls.values())) == 1:
         given, missing = sorted(tls, key=lambda setting: not tls[setting])
         return refuse("tls-half", given=given, missing=missing)
     return None
+
+
+def _tls_of(serving: Serving) -> dict[str, str]:
+    return {CERTIFICATE: serving.tls_certificate, KEY: serving.tls_key}
 
 
 def _addresses(serving: Serving) -> list[str]:

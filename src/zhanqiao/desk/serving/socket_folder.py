@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zhanqiao.desk.file_systems import held_by_others, lies_inside
+from zhanqiao.desk.paths import held_by_others, lies_inside
 from zhanqiao.desk.serving.away import mark_of
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.users import User

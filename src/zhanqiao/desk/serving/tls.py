@@ -13,19 +13,18 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from zhanqiao.desk.serving.plan import Plan
+from zhanqiao.desk.serving.plan import CERTIFICATE, KEY, Plan
 from zhanqiao.desk.serving.users import READ, reaches
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.terms.refusals import Reason
 
-_CERTIFICATE, _KEY = "tls_certificate", "tls_key"
 _MOST_BYTES = 1 << 20
 _SOON = timedelta(days=30)
 
 
 def look(planned: Plan, at: datetime) -> Iterator[Reason]:
     """Whether the gateway could show at that moment what the settings name; nothing is named where it has no TLS."""
-    named = _named(planned)
+    named = planned.tls
     if not named:
         return
     unread = [reason for setting, path in named.items() for reason in _unread(planned, setting, path)]
@@ -33,18 +32,18 @@ def look(planned: Plan, at: datetime) -> Iterator[Reason]:
     if unread:
         return
     try:
-        certificate, key = _certificate(named[_CERTIFICATE]), _key(named[_KEY])
+        certificate, key = _certificate(named[CERTIFICATE]), _key(named[KEY])
     except PermissionError:
         return  # the gateway's user can read them, and who looks cannot
     if certificate is None:
-        yield Reason("tls-certificate-malformed", {"file": str(named[_CERTIFICATE])})
+        yield Reason("tls-certificate-malformed", {"file": str(named[CERTIFICATE])})
     if key is None:
-        yield Reason("tls-key-malformed", {"file": str(named[_KEY])})
+        yield Reason("tls-key-malformed", {"file": str(named[KEY])})
     if certificate is None or key is None:
         return
     if _public(certificate) != _public(key):
-        yield Reason("tls-pair-differs", {"certificate": str(named[_CERTIFICATE]), "key": str(named[_KEY])})
-    yield from _out_of_date(certificate, named[_CERTIFICATE], at)
+        yield Reason("tls-pair-differs", {"certificate": str(named[CERTIFICATE]), "key": str(named[KEY])})
+    yield from _out_of_date(certificate, named[CERTIFICATE], at)
 
 
 def ends_soon(planned: Plan, at: datetime) -> Iterator[Reason]:
@@ -56,20 +55,12 @@ def ends_soon(planned: Plan, at: datetime) -> Iterator[Reason]:
 
 def expires(planned: Plan) -> datetime | None:
     """Return when the certificate ends; None where there is none that can be read."""
-    named = _named(planned)
+    named = planned.tls
     try:
-        certificate = _certificate(named[_CERTIFICATE]) if named else None
+        certificate = _certificate(named[CERTIFICATE]) if named else None
     except OSError:
         return None
     return None if certificate is None else certificate.not_valid_after_utc
-
-
-def _named(planned: Plan) -> dict[str, Path]:
-    """Return the files by their settings; both are named, or neither (`plan`)."""
-    serving = planned.deployment.serving
-    named = {_CERTIFICATE: serving.tls_certificate, _KEY: serving.tls_key}
-    # Processes are started in the root folder.
-    return {setting: Path("/", file) for setting, file in named.items() if file}
 
 
 def _unread(planned: Plan, setting: str, path: Path) -> Iterator[Reason]:

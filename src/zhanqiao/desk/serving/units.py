@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import join
 
 from zhanqiao.desk.configuration import SPARK
-from zhanqiao.desk.file_systems import lies_inside
+from zhanqiao.desk.paths import lies_inside
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, is_roots_to_make
 from zhanqiao.terms.refusals import Lang

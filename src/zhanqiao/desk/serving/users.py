@@ -5,7 +5,6 @@ Looked at for somebody else, before anything is started as him. What cannot be s
 is not judged: it counts as reached, and whoever fails at it says so.
 """
 
-import errno
 import os
 import pwd
 import stat
@@ -13,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zhanqiao.desk.paths import ACCESS_LIST, access_lists
+
 READ, RUN = 4, 1
-_ACCESS_LIST = "system.posix_acl_access"
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,10 @@ def _on_the_way(path: Path) -> Iterator[Path]:
     yield from Path(os.path.realpath(path)).parents
 
 
-def _attributes(path: Path) -> list[str]:
-    try:
-        return os.listxattr(path)
-    except OSError as cause:
-        if cause.errno == errno.ENOTSUP:
-            return []  # this file system has none
-        raise
-
-
 def _allows(user: User, path: Path, wanted: int) -> bool:
     try:
         found = path.stat()
-        if _ACCESS_LIST in _attributes(path):
+        if ACCESS_LIST in access_lists(path, follow_symlinks=True):
             return True
     except OSError:
         return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a path lies: in a deployment or beside it, under whose folders, on which kind of file system; and whether it can."""
+"""Paths: whether one can be there, where it leads, who could put another in its place, whom it lets in by a list."""
 
 import errno
 import os
@@ -13,6 +13,8 @@ from zhanqiao.terms.refusals import Refusal, refuse
 FLEETING = frozenset({"tmpfs", "ramfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
 _OTHERS_WRITE = 0o022
+# What lets in others than the mode says: to a path itself, and to what is made in a folder.
+ACCESS_LIST, DEFAULT_LIST = "system.posix_acl_access", "system.posix_acl_default"
 # The longest name of a file in a folder.
 _LONGEST = "x" * 255
 
@@ -73,6 +75,17 @@ def _leading_to(path: Path, seen: set[Path], *, itself: bool = False) -> Iterato
             seen.add(name)
             # Where it leads, and what is above that; of the way's end whoever asks judges the folder itself.
             yield from _leading_to(name.parent / name.readlink(), seen, itself=itself or name != path)
+
+
+def access_lists(path: Path, *, follow_symlinks: bool) -> frozenset[str]:
+    """Return which access lists a path carries, ACCESS_LIST and DEFAULT_LIST; raises OSError."""
+    try:
+        listed = os.listxattr(path, follow_symlinks=follow_symlinks)
+    except OSError as cause:
+        if cause.errno == errno.ENOTSUP:
+            return frozenset()  # this file system has none
+        raise
+    return frozenset(listed) & {ACCESS_LIST, DEFAULT_LIST}
 
 
 def file_system_of(path: Path) -> str:
