@@ -9,6 +9,7 @@ from lib.pier import Pier
 from lib.town import codes
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment
 from zhanqiao.desk.deployment import found, open_house
+from zhanqiao.ledger import durable
 from zhanqiao.terms.refusals import Refusal
 
 WRONG = {
@@ -65,6 +66,17 @@ def test_a_place_that_takes_no_deployment_is_named(tmp_path: Path) -> None:
     assert codes(found(file / "zhanqiao", new)) == ["file-not-written"]
     assert codes(found(file, new)) == ["home-not-empty"]
     assert codes(found(nowhere, new)) == ["home-not-empty"]
+
+
+def test_a_folder_may_lie_a_thousand_folders_deep(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["n"] * 1_000)
+    durable.make_folder(deep)
+    assert deep.is_dir()
+    # What removes the tests' folders calls itself.
+    for folder in [deep, *deep.parents]:
+        if folder == tmp_path:
+            break
+        folder.rmdir()
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,29 @@ def _listed(pier: Pier) -> None:
     _list_in(pier.home / "state.sqlite3", 4)
 
 
+def _noted(pier: Pier) -> None:
+    """An attribute holds some thousand bytes, under no name that lies in a folder."""
+    _write_on(pier.home / "zhanqiao.toml", "user.note", (pier.home / "keys" / "vault" / "kek.key").read_bytes())
+
+
+def _rows_behind_the_state(pier: Pier) -> None:
+    with (pier.home / "state.sqlite3").open("ab") as file:
+        file.write("市南区,王伟\n".encode())
+
+
 def _list_in(path: Path, rights: int) -> None:
     entries = [(_USER_OBJ, 7, ~0), (_USER, rights, 65_534), (_GROUP_OBJ, 0, ~0), (_MASK, rights, ~0), (_OTHER, 0, ~0)]
     content = struct.pack("<I", 2) + b"".join(
         struct.pack("<HHI", tag, may, who & 0xFFFFFFFF) for tag, may, who in entries
     )
+    _write_on(path, _ACCESS_LIST, content)
+
+
+def _write_on(path: Path, attribute: str, content: bytes) -> None:
     try:
-        os.setxattr(path, _ACCESS_LIST, content)
+        os.setxattr(path, attribute, content)
     except OSError:
-        pytest.skip("LEFT OUT: no access lists on this disk")
+        pytest.skip("LEFT OUT: no such attributes on this disk")
 
 
 def _trigger(_pier: Pier) -> None:
@@ -304,6 +318,8 @@ ONE = "0123456789abcdef" * 2
         (_second_name, "files right-linked"),
         (_pointed_elsewhere, "files right-linked"),
         (_listed, "files right-listed"),
+        (_noted, "files attribute-stray"),
+        (_rows_behind_the_state, "contents file-longer"),
         (_trigger, "database state-damaged"),
         (_stray_key, "keys key-stray"),
         (_foreign_file_of_keys, "keys key-stray"),

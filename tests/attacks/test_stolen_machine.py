@@ -130,6 +130,54 @@ def test_a_folder_in_memory_that_somebody_else_made_is_not_believed(stolen, left
         memory.unlink() if left is None else memory.rmdir()
 
 
+def test_what_somebody_else_put_beside_keeps_nobody_from_sealing(stolen, tmp_path: Path) -> None:
+    """Anybody can name what looks as if it were left there by one who died opening keys."""
+    pier, held, _ = stolen
+    name = sealed_keys.memory_of(pier.home).name
+    others = [sealed_keys.MEMORY / f"{name}-x", sealed_keys.MEMORY / f"{name}-y"]
+    others[0].mkdir()
+    others[0].chmod(0o755)
+    others[1].symlink_to(tmp_path)
+    try:
+        done(unseal(pier.home, held[:3]))
+        done(split_keys(pier.reopened().house, 3, CUSTODIANS, tmp_path / "anew", "sysadmin"))
+        assert seal(pier.home) is None
+        assert codes(open_house(pier.home)) == ["keys-sealed"]
+        assert sorted(sealed_keys.MEMORY.glob(f"{name}*")) == others
+    finally:
+        others[0].rmdir()
+        others[1].unlink()
+
+
+def test_the_log_does_not_say_sealed_of_what_lies_open(stolen, monkeypatch) -> None:
+    pier, held, _ = stolen
+    done(unseal(pier.home, held[:3]))
+    before = len(pier.reopened().events("platform.sealed"))
+    with monkeypatch.context() as patched:
+        patched.setattr(sealed_keys.shutil, "rmtree", lambda *_, **__: None)
+        assert codes(seal(pier.home)) == ["keys-in-memory-still"]
+    assert len(pier.reopened().events("platform.sealed")) == before
+    assert seal(pier.home) is None
+    done(unseal(pier.home, held[:3]))
+    assert len(pier.reopened().events("platform.sealed")) == before + 1
+    assert seal(pier.home) is None
+
+
+@pytest.mark.parametrize("altered", ["[" * 60_000, '"threshold": Infinity', '"threshold": 0', '"threshold": 6'])
+@pytest.mark.parametrize("file", [sealed_keys.SEALED, sealed_keys.KEYRING])
+def test_a_seal_that_no_split_makes_is_named(stolen, altered: str, file: str) -> None:
+    pier, held, _ = stolen
+    path = pier.home / sealed_keys.KEYS / file
+    sound = path.read_text()
+    if file == sealed_keys.SEALED:
+        path.write_text(sound.replace('"threshold": 3', altered) if altered[0] == '"' else altered)
+        assert codes(open_house(pier.home)) == codes(unseal(pier.home, held[:3])) == ["keys-unreadable"]
+    else:
+        path.write_text(altered)
+        assert codes(unseal(pier.home, held[:3])) == ["keys-unreadable"]
+    path.write_text(sound)
+
+
 def test_the_blocks_of_a_plain_key_are_written_over(pier: Pier, tmp_path: Path) -> None:
     """As far as the disk writes in place: whoever still has the file open sees what its blocks hold."""
     held = [os.open(pier.home / "keys" / name, os.O_RDONLY) for name in sealed_keys.FILES]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths: whether one can be there, where it leads, who could put another in its place, whom it lets in by a list."""
+"""Paths: whether one can be there, where it leads, who could put another in its place, what is noted beside its mode."""
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -12,9 +13,13 @@ from zhanqiao.terms.refusals import Refusal, refuse
 # Where nothing outlives the machine.
 FLEETING = frozenset({"tmpfs", "ramfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
+# As the kernel writes a blank, a tabulator, a line break and a backslash there.
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 _OTHERS_WRITE = 0o022
-# What lets in others than the mode says: to a path itself, and to what is made in a folder.
-ACCESS_LIST, DEFAULT_LIST = "system.posix_acl_access", "system.posix_acl_default"
+# Lets in others than the mode says.
+ACCESS_LIST = "system.posix_acl_access"
+# And to what is made in a folder.
+ACCESS_LISTS = frozenset({ACCESS_LIST, "system.posix_acl_default"})
 # The longest name of a file in a folder.
 _LONGEST = "x" * 255
 
@@ -77,23 +82,23 @@ def _leading_to(path: Path, seen: set[Path], *, itself: bool = False) -> Iterato
             yield from _leading_to(name.parent / name.readlink(), seen, itself=itself or name != path)
 
 
-def access_lists(path: Path, *, follow_symlinks: bool) -> frozenset[str]:
-    """Return which access lists a path carries, ACCESS_LIST and DEFAULT_LIST; raises OSError."""
+def attributes(path: Path, *, follow_symlinks: bool) -> frozenset[str]:
+    """Return the names of the extended attributes that a path carries, access lists among them; raises OSError."""
     try:
-        listed = os.listxattr(path, follow_symlinks=follow_symlinks)
+        return frozenset(os.listxattr(path, follow_symlinks=follow_symlinks))
     except OSError as cause:
         if cause.errno == errno.ENOTSUP:
             return frozenset()  # this file system has none
         raise
-    return frozenset(listed) & {ACCESS_LIST, DEFAULT_LIST}
 
 
 def file_system_of(path: Path) -> str:
     """Return the kind, by the longest mount point above the path; empty where none is."""
-    best, kind = "", ""
-    for line in _MOUNTS.read_text().splitlines():
-        before, _, behind = line.partition(" - ")
-        point = before.split(" ")[4].encode().decode("unicode_escape")
-        if path.resolve().is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, behind.split(" ")[0]
-    return kind
+    best, kind, lies = b"", b"", path.resolve()
+    # Bytes: a mount anywhere on the machine may have a name that is no text.
+    for line in _MOUNTS.read_bytes().splitlines():
+        before, _, behind = line.partition(b" - ")
+        point = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
+        if lies.is_relative_to(os.fsdecode(point)) and len(point) >= len(best):
+            best, kind = point, behind.split(b" ")[0]
+    return kind.decode("ascii", "replace")

@@ -74,9 +74,11 @@ class Seal:
             if said["version"] != _VERSION:
                 raise KeyFault(f"couldn't read {SEALED}: its version is not known")
             files = {name: base64.b64decode(said["files"][name], validate=True) for name in FILES}
-            custodians = tuple(str(one) for one in said["custodians"])
-            return cls(str(said["set"]), int(said["threshold"]), custodians, files)
-        except (ValueError, KeyError, TypeError, binascii.Error) as cause:
+            custodians, threshold = tuple(str(one) for one in said["custodians"]), said["threshold"]
+            if type(threshold) is not int or not 2 <= threshold <= len(custodians) <= shares.MOST_CUSTODIANS:
+                raise KeyFault(f"couldn't read {SEALED}: its threshold is none of so many custodians")
+            return cls(str(said["set"]), threshold, custodians, files)
+        except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as cause:
             if isinstance(cause, KeyFault):
                 raise
             raise KeyFault(f"couldn't read {SEALED}: damaged, or a key is missing") from None
@@ -310,8 +312,11 @@ def turn(home: Path) -> AbstractContextManager[None]:
 
 
 def _sweep(home: Path) -> list[Path]:
-    """Remove what died while it was opening keys, and return it; whoever calls has the turn."""
-    return [left for left in MEMORY.glob(f"{_name_of(home)}-*") if _removed(left)]
+    """Remove what died while it was opening keys, and return it; whoever calls has the turn.
+
+    Of such a name anybody may make something there: what is not ours is passed over.
+    """
+    return [left for left in MEMORY.glob(f"{_name_of(home)}-*") if _is_ours(left) and _removed(left)]
 
 
 def _removed(folder: Path) -> bool:
@@ -329,17 +334,18 @@ def _open_in_memory(home: Path, content: bytes, plain: dict[str, bytes]) -> Refu
     """Put open keys, and the seal that they belong to, where no disk is; another set that lies there goes."""
     if (refusal := _no_memory()) is not None:
         return refusal
-    memory = memory_of(home)
-    _sweep(home)
-    part = Path(tempfile.mkdtemp(prefix=f"{_name_of(home)}-", dir=MEMORY))
+    memory, part = memory_of(home), None
     try:
+        _sweep(home)
+        part = Path(tempfile.mkdtemp(prefix=f"{_name_of(home)}-", dir=MEMORY))
         for name, content_of in {**plain, SEALED: content, _HOME: os.fsencode(home.resolve())}.items():
             durable.write_new(part / name, content_of)
         if memory.exists():
             shutil.rmtree(memory)
         part.rename(memory)
     except OSError as cause:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
         return refuse("keys-unreadable", cause=f"{memory}: {cause.strerror}")
     return None
 

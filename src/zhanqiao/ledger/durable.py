@@ -19,6 +19,7 @@ Files and folders are their owner's alone unless the caller says otherwise.
 
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import threading
@@ -135,15 +136,15 @@ def publish_file(part: Path, path: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing, and make their names last."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with needing_room():
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except FileExistsError as cause:  # a file: not what a writer is told who finds its own name taken
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from cause
-        sync_folder(folder.parent)
+    # Not recursive: a path may have a thousand parts.
+    missing = list(itertools.takewhile(lambda path: not path.is_dir(), (folder, *folder.parents)))
+    for path in reversed(missing):
+        with needing_room():
+            try:
+                path.mkdir(mode=0o700, exist_ok=True)
+            except FileExistsError as cause:  # a file: not what a writer is told who finds its own name taken
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from cause
+            sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

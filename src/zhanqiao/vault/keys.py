@@ -78,7 +78,7 @@ class Keyring:
             if (ring["version"], ring["algorithm"]) != (1, _WRAP_ALGORITHM):
                 raise KeyFault(f"couldn't read {_KEYRING_FILE}: its version or algorithm is not known")
             wrapped = {name: base64.b64decode(ring["keys"][name], validate=True) for name in PURPOSES}
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, binascii.Error):
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, binascii.Error, RecursionError):
             raise KeyFault(f"couldn't read {_KEYRING_FILE}: damaged, or a key is missing") from None
         return cls(
             {name: crypt.open_sealed(kek, sealed, _aad(name), f"key {name}") for name, sealed in wrapped.items()}

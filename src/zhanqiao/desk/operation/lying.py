@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 from zhanqiao.desk.backed_up import NOTE, read_moment
-from zhanqiao.desk.paths import access_lists
+from zhanqiao.desk.paths import ACCESS_LISTS, attributes
+from zhanqiao.desk.state import FILE as STATE
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
@@ -40,6 +41,8 @@ _WRITTEN = re.compile(
     )""",
     re.VERBOSE,
 )
+# Attributes that anybody may write on what is his own; the platform writes none.
+_BY_USERS = "user."
 _TILES, _ANSWERS = "ledger/tile/", "answers/"
 # What has not got its name yet, the engine's own log of one beside it, and the engine's spill.
 _BEGUN = re.compile(r"(?P<name>.+?)\.(\d+-\d+\.)?part(\.wal(\.\w+)?)?", re.DOTALL)
@@ -47,6 +50,9 @@ _SPILL = re.compile(r"vault/scratch/(spill|tried)-[^/]+/.+", re.DOTALL)
 _LOCK = re.compile(r"(.+/)?(\..*)?lock", re.DOTALL)
 _VAULT = "vault/"
 # The answer to a question of statistics has some thousand bytes; beyond are those of batches, told by name alone.
+# The head of an SQLite file: at 16 the size of a page (1 stands for the largest), at 28 how many there are, which counts
+# where the numbers of changes at 24 and 92 agree.
+_HEAD_BYTES, _LARGEST_PAGE = 100, 65_536
 _MOST_READ, _MOST_ANSWER = 65_536, 4 << 20
 
 
@@ -55,12 +61,14 @@ class Lying:
     """What lies at one place: its name in the deployment, `.` for the folder itself, and its `lstat`.
 
     listed  whether it carries an access list
+    noted   whether somebody has written an attribute on it, which may hold as much as a small file
     """
 
     path: Path
     name: str
     found: os.stat_result
     listed: bool
+    noted: bool
 
     @property
     def folder(self) -> bool:
@@ -92,7 +100,9 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
     while waiting:
         path, name = waiting.pop()
         try:
-            one = Lying(path, name, path.lstat(), bool(access_lists(path, follow_symlinks=False)))
+            carried = attributes(path, follow_symlinks=False)
+            noted = any(attribute.startswith(_BY_USERS) for attribute in carried)
+            one = Lying(path, name, path.lstat(), bool(carried & ACCESS_LISTS), noted)
             inside = sorted(path.iterdir(), reverse=True) if one.folder else []
         except FileNotFoundError:
             continue  # work goes on meanwhile
@@ -101,6 +111,20 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
             continue
         yield one
         waiting += [(each, each.name if name == "." else f"{name}/{each.name}") for each in inside]
+
+
+def has_more_than_pages(one: Lying) -> bool:
+    """Whether bytes lie behind the last page of the state, where no check of SQLite's looks."""
+    if one.name != STATE:
+        return False
+    # Its length first: while work goes on it grows with the head, and the head is written before what it tells of.
+    length = one.path.stat().st_size
+    with one.path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if len(head) < _HEAD_BYTES or head[24:28] != head[92:96]:
+        return False  # no head, or one that does not tell: the check of the state judges it
+    page, pages = int.from_bytes(head[16:18]), int.from_bytes(head[28:32])
+    return length > pages * (_LARGEST_PAGE if page == 1 else page)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
 from zhanqiao.desk import schema, shares
-from zhanqiao.desk.operation.lying import Known, Lying, walked
-from zhanqiao.desk.paths import access_lists, held_by_others
+from zhanqiao.desk.operation.lying import Known, Lying, has_more_than_pages, walked
+from zhanqiao.desk.paths import ACCESS_LISTS, attributes, held_by_others
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
 from zhanqiao.desk.sealed_keys import KEYRING, KEYS, OF_PEOPLE, SEALED, SPLIT, Seal, is_sealed, keys_of, memory_of
@@ -160,6 +160,8 @@ def _files(look: _Look) -> Iterator[Reason]:
         yield from (reason for reason in open_to_others if reason.code != _TOO_WIDE or not look.is_socket(one))
         if one.listed:
             yield Reason("right-listed", {"path": one.name})
+        if one.noted:
+            yield Reason("attribute-stray", {"path": one.name})
 
 
 def _strays(look: _Look) -> Iterator[Reason]:
@@ -189,6 +191,8 @@ def _contents(look: _Look) -> Iterator[Reason]:
 
 def _oddly_filled(one: Lying, secret: list[bytes], known: Known) -> str | None:
     """Return what is odd about what a file holds, by its code."""
+    if has_more_than_pages(one):
+        return "file-longer"
     size = one.path.stat().st_size
     if size and _SEALED_ALL.fullmatch(one.name):
         return None if begins_sealed(one.path) else "right-unsealed"
@@ -264,14 +268,14 @@ def _socket_of(planned: Plan) -> Iterator[Reason]:
 
 def _beside_socket(socket: Path) -> Iterator[Reason]:
     # The mode of what has an access list shows that list as its group's right.
-    if access_lists(socket.parent, follow_symlinks=False):
+    if attributes(socket.parent, follow_symlinks=False) & ACCESS_LISTS:
         yield Reason("right-listed", {"path": str(socket.parent)})
     for path in sorted(socket.parent.iterdir()):
         if path == mark_of(socket) and is_mark(path):
             continue
         if path != socket or not path.is_socket():
             yield Reason("file-stray", {"path": str(path)})
-        elif access_lists(path, follow_symlinks=False):
+        elif attributes(path, follow_symlinks=False) & ACCESS_LISTS:
             yield Reason("right-listed", {"path": str(path)})
 
 

@@ -105,7 +105,10 @@ def log_opened(house: House, custodians: Sequence[str]) -> None:
 
 
 def seal(home: Path) -> Refusal | None:
-    """Take the keys out of memory, whatever else is wrong, and log it where that can be; None when both were done."""
+    """Take the keys out of memory, whatever else is wrong, and log it where that can be; None when both were done.
+
+    Logged once it is so, with the keys that this process still holds: the log never says sealed of what lies open.
+    """
     keys = home / sealed_keys.KEYS
     if not (home / SETTINGS_FILE).exists() and not keys.is_dir():
         return _forget_gone(home)
@@ -116,7 +119,7 @@ def seal(home: Path) -> Refusal | None:
     if (refusal := of_another_user(home)) is not None:
         return refusal
     try:
-        unlogged = _log_sealed(home)
+        house = open_house(home)
     except BaseException:
         sealed_keys.seal_again(home)
         raise
@@ -124,9 +127,14 @@ def seal(home: Path) -> Refusal | None:
         lay_there = sealed_keys.seal_again(home)
     except OSError as cause:
         return refuse("keys-in-memory-still", cause=str(cause))
-    if unlogged is None:
-        return None
-    return Refusal((Reason("sealed-unlogged"), *unlogged.reasons)) if lay_there else refuse("keys-sealed-already")
+    if not lay_there:
+        return refuse("keys-sealed-already")
+    if isinstance(house, Refusal):
+        return Refusal((Reason("sealed-unlogged"), *house.reasons))
+    with house.book.recording(Event("platform.sealed", HOST)):
+        pass
+    house.book.publish()
+    return None
 
 
 def _forget_gone(home: Path) -> Refusal | None:
@@ -135,16 +143,6 @@ def _forget_gone(home: Path) -> Refusal | None:
         return None if sealed_keys.forget(home) else refuse("no-deployment", home=str(home))
     except OSError as cause:
         return refuse("keys-in-memory-still", cause=str(cause))
-
-
-def _log_sealed(home: Path) -> Refusal | None:
-    house = open_house(home)
-    if isinstance(house, Refusal):
-        return house
-    with house.book.recording(Event("platform.sealed", HOST)):
-        pass
-    house.book.publish()
-    return None
 
 
 def _write_shares(made: sealed_keys.Split, files: dict[str, Path]) -> Refusal | None:

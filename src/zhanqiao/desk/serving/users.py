@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhanqiao.desk.paths import ACCESS_LIST, access_lists
+from zhanqiao.desk.paths import ACCESS_LIST, attributes
 
 READ, RUN = 4, 1
 
@@ -57,7 +57,7 @@ def _on_the_way(path: Path) -> Iterator[Path]:
 def _allows(user: User, path: Path, wanted: int) -> bool:
     try:
         found = path.stat()
-        if ACCESS_LIST in access_lists(path, follow_symlinks=True):
+        if ACCESS_LIST in attributes(path, follow_symlinks=True):
             return True
     except OSError:
         return True

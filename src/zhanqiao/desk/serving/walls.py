@@ -48,7 +48,7 @@ def keys(home: Path, profile: str) -> Iterator[Reason]:
 
 def memory() -> Iterator[Reason]:
     """Whether memory stays off the disk; every process that holds keys or rows leaves no core."""
-    if _SWAPS.exists() and len(_SWAPS.read_text().splitlines()) > _SWAP_HEADER:
+    if _SWAPS.exists() and len(_SWAPS.read_bytes().splitlines()) > _SWAP_HEADER:
         yield Reason("wall-swap")
 
 

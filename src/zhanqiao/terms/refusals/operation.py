@@ -297,6 +297,18 @@ ROWS: dict[str, Rule] = {
         remedy_en="Find out who put it there and what it holds, and remove it: a copy of rows or of a key opens to whoever reads it.",
         remedy_zh="请查明由谁放置、内容为何，并予移除：数据或密钥的副本对任何读到它的人都是敞开的。",
     ),
+    "file-longer": Rule(
+        en="Behind the last page of {path} lies what the platform did not write.",
+        zh="{path} 的最后一页之后存有并非平台写入的内容。",
+        remedy_en="Find out who put it there and what it holds. `zhanqiao backup` takes the pages alone: restore such a backup.",
+        remedy_zh="请查明由谁放置、内容为何。`zhanqiao backup` 只备份各页：请从该备份恢复。",
+    ),
+    "attribute-stray": Rule(
+        en="{path} carries an attribute that the platform does not write.",
+        zh="{path} 带有并非平台写入的扩展属性。",
+        remedy_en="Look at it with `getfattr -d`, find out who wrote it, and remove it with `setfattr -x`.",
+        remedy_zh="请用 `getfattr -d` 查看，查明由谁写入，并用 `setfattr -x` 移除。",
+    ),
     "file-unfinished": Rule(
         en="{path} is named as a file that is being written, and nobody writes it.",
         zh="{path} 的名称表明它正在写入，但并无进程在写。",
