@@ -19,15 +19,17 @@ from django.core.management import call_command
 from lib.pier import WAGES, citizen_id, cold_command_line, command_line, released, write_wages
 from lib.town import codes, done
 from zhanqiao.catalogue import contracts, shelf
-from zhanqiao.desk import state
+from zhanqiao.desk import paths, state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.backed_up import newest_backup
-from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.deployment import open_house, taken
 from zhanqiao.desk.operation import backup as backup_module
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.doctor import Finding, examine
 from zhanqiao.desk.operation.restore import restore
 from zhanqiao.desk.operation.upgrade import upgrade
+from zhanqiao.desk.paths import no_home
+from zhanqiao.desk.serving.plan import plan
 from zhanqiao.identity import register
 from zhanqiao.identity.keys import make_key, public_bytes
 from zhanqiao.identity.people import Role
@@ -306,6 +308,33 @@ def test_where_there_is_no_deployment_nothing_else_is_examined(tmp_path):
     """A remedy for the rights of somebody else's folder would harm it."""
     tmp_path.chmod(0o777)
     assert codes(examine(tmp_path)) == ["no-deployment"]
+
+
+def test_a_deployment_that_lost_its_settings_is_told_apart_from_none(pier, tmp_path):
+    """Whoever is told to found one would be led to remove what lies there."""
+    (pier.home / "zhanqiao.toml").rename(tmp_path / "settings")
+    lost = [examine(pier.home), open_house(pier.home), plan(pier.home), taken(pier.home)]
+    assert [codes(one) for one in lost] == [["settings-missing"]] * 4
+    (tmp_path / "settings").rename(pier.home / "zhanqiao.toml")
+    assert open_house(pier.home)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "zhanqiao.toml.part").touch()
+    assert codes(examine(tmp_path / "begun")) == codes(open_house(tmp_path / "begun")) == ["home-unfinished"]
+
+
+def test_a_folder_that_is_closed_to_us_is_named(tmp_path, monkeypatch):
+    folder = tmp_path / "city"
+    folder.mkdir()
+    assert no_home(folder) is None
+    # Nothing is closed to root, who may run this.
+    monkeypatch.setattr(paths.os, "access", lambda path, _wanted: path != folder)
+    assert codes(no_home(folder)) == ["home-closed"]
+
+    def closed_above(_path: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_dir", closed_above)
+    assert codes(no_home(folder / "below")) == ["home-closed"]
 
 
 def test_a_clock_behind_the_log_is_found(pier, clock):

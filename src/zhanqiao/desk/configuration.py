@@ -21,6 +21,8 @@ from zhanqiao.ledger.witnesses import Patience, Seat
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
 
 SETTINGS_FILE = "zhanqiao.toml"
+# Settings that have not got their name: who makes a deployment begins with them, and ends with the name.
+UNFINISHED = SETTINGS_FILE + durable.PART
 # It holds a few lines.
 MOST_SETTINGS = 65_536
 PROFILES = ("demo", "laptop", "production")

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connections
 
 from zhanqiao.desk import damage, state
-from zhanqiao.desk.configuration import SETTINGS_FILE, SPARK, Deployment, read_settings, settings_text, utc_now
+from zhanqiao.desk.configuration import (
+    SETTINGS_FILE,
+    SPARK,
+    UNFINISHED,
+    Deployment,
+    read_settings,
+    settings_text,
+    utc_now,
+)
+from zhanqiao.desk.paths import absent
 from zhanqiao.desk.sealed_keys import KEYS, keys_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_whole
@@ -26,9 +35,6 @@ from zhanqiao.vault.house import House
 
 if TYPE_CHECKING:
     from zhanqiao.ledger.keys import LogKeys
-
-# Settings that have not got their name: who makes a deployment begins with them, and ends with the name.
-UNFINISHED = SETTINGS_FILE + durable.PART
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,9 @@ def taken(home: Path) -> Refusal | None:
     for above in Path(os.path.realpath(home)).parents:
         if (above / SETTINGS_FILE).exists():
             return refuse("home-inside", home=str(home), other=str(above))
-    if (home / UNFINISHED).exists() and not (home / SETTINGS_FILE).exists():
-        return refuse("home-unfinished", home=str(home))
     if home.exists() and (refusal := of_another_user(home)) is not None:
+        return refusal
+    if (refusal := absent(home)) is not None and refusal.reasons[0].code != "no-deployment":
         return refusal
     if not os.path.lexists(home) or (home.is_dir() and not any(home.iterdir())):
         return None
@@ -184,10 +190,9 @@ def open_house(
     upgrading  take a state whose tables are an older version's, to change them
     unlogged   take keys of which the log does not say yet who opened them, to write that
     """
-    path = home / SETTINGS_FILE
-    if not path.exists():
-        return refuse("no-deployment", home=str(home))
-    deployment = read_settings(path)
+    if (refusal := absent(home)) is not None:
+        return refusal
+    deployment = read_settings(home / SETTINGS_FILE)
     if isinstance(deployment, Refusal):
         return deployment
     return open_as(home, deployment, clock, upgrading=upgrading, unlogged=unlogged)

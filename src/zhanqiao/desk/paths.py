@@ -8,8 +8,11 @@ import stat
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from zhanqiao.desk.configuration import SETTINGS_FILE, UNFINISHED
 from zhanqiao.terms.refusals import Refusal, refuse
 
+# By which a deployment is told that has lost its settings.
+_PARTS = ("state.sqlite3", "ledger/checkpoint", "vault/segments")
 # Where nothing outlives the machine.
 FLEETING = frozenset({"tmpfs", "ramfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -34,15 +37,34 @@ def too_long(path: Path, inside: str = ".") -> Refusal | None:
 
 
 def no_home(folder: Path) -> Refusal | None:
-    """Refuse a folder in which no deployment can lie: by its name alone, and wherever its links lead."""
+    """Refuse a folder in which no deployment can lie, by its name and wherever its links lead, or that is closed to us."""
     if (refusal := too_long(folder, _LONGEST)) is not None:
         return refusal
+    if _is_closed(folder):
+        return refuse("home-closed", home=str(folder))
     try:
         os.path.realpath(folder).encode()
     except UnicodeEncodeError:
         # The engine takes names of files as text.
         return refuse("path-not-text", path=str(folder))
     return None
+
+
+def _is_closed(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True  # one above it is
+
+
+def absent(home: Path) -> Refusal | None:
+    """Say what a folder without settings is: none of ours, one that is begun, or one that lost them; None with settings."""
+    if (home / SETTINGS_FILE).is_file():
+        return None
+    if (home / UNFINISHED).exists():
+        return refuse("home-unfinished", home=str(home))
+    lost = any((home / part).exists() for part in _PARTS)
+    return refuse("settings-missing" if lost else "no-deployment", home=str(home))
 
 
 def lies_inside(path: Path, folder: Path) -> bool:

@@ -64,6 +64,8 @@ HomeOption = Annotated[
         envvar="ZHANQIAO_HOME",
         help="The deployment's folder. 部署目录。",
         show_default=False,
+        # Told by `home_given`, with a remedy.
+        readable=False,
         callback=home_given,
     ),
 ]

@@ -23,11 +23,11 @@ from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
-from zhanqiao.desk.paths import FLEETING, file_system_of
+from zhanqiao.desk.paths import FLEETING, absent, file_system_of
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
 from zhanqiao.desk.serving import socket_folder, tls, walls
 from zhanqiao.desk.serving.plan import plan
-from zhanqiao.terms.refusals import Reason, Refusal, refuse
+from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 
 T = TypeVar("T")
@@ -62,8 +62,8 @@ def examine(home: Path) -> list[Finding] | Refusal:
 
     Where there is no deployment nothing is examined: what is said of it would be said of somebody else's folder.
     """
-    if not (home / SETTINGS_FILE).is_file():
-        return refuse("no-deployment", home=str(home))
+    if (refusal := absent(home)) is not None:
+        return refusal
     required = walls.REQUIRED if _profile(home) == PRODUCTION else frozenset[str]()
     findings = [*_run(_OUTSIDE, home, required)]
     house = open_house(home)

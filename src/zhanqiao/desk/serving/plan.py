@@ -11,6 +11,7 @@ from pathlib import Path
 
 import zhanqiao
 from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
+from zhanqiao.desk.paths import absent
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
@@ -69,8 +70,8 @@ class Plan:
 
 def plan(home: Path) -> Plan | Refusal:
     """Read the settings and check what they ask for; nothing is started."""
-    if not (home / SETTINGS_FILE).exists():
-        return refuse("no-deployment", home=str(home))
+    if (refusal := absent(home)) is not None:
+        return refusal
     deployment = read_settings(home / SETTINGS_FILE)
     if isinstance(deployment, Refusal):
         return deployment
