@@ -5,6 +5,7 @@
     requirements.txt    the same lock, with the product's own wheel and its hash
     sbom.cdx.json       what is in it and under which licences (CycloneDX), read from an installation of the bundle
     INSTALL.md          how to
+    docs/               the manual, with README, GLOSSARY and SECURITY beside it
     install             checks SHA256SUMS, then installs into a new folder, without network
     SHA256SUMS          of all other files
 
@@ -27,6 +28,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements" / "core.txt"
 SUMS = "SHA256SUMS"
+# For whoever has no network to read them in.
+_READ_AT_ROOT = ("README.md", "README.zh-CN.md", "GLOSSARY.md", "LICENSE", "SECURITY.md", "CHANGELOG.md")
+_READ = (".md", ".svg", ".png")
 
 
 def main() -> int:
@@ -61,8 +65,12 @@ def gather(folder: Path) -> None:
     version = own.name.split("-")[1]
     locked = LOCK.read_text(encoding="utf-8") + f"zhanqiao=={version} \\\n    --hash=sha256:{digest_of(own)}\n"
     (folder / "requirements.txt").write_text(locked, encoding="utf-8")
-    for part in ("tools/offline/install", "tools/offline/INSTALL.md", "LICENSE", "SECURITY.md", "CHANGELOG.md"):
+    for part in ("tools/offline/install", "tools/offline/INSTALL.md", *_READ_AT_ROOT):
         shutil.copy(ROOT / part, folder)
+    for part in _run("git", "-C", str(ROOT), "ls-files", "docs").split():
+        if part.endswith(_READ):
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / part, folder / part)
 
 
 def bill_of_materials(folder: Path, place: Path) -> bytes:

@@ -54,6 +54,13 @@ def test_it_installs_without_network_and_what_it_installs_works(packed: Path, tm
     assert _run(packed / "install", tmp_path / "place", sys.executable).returncode == 2
 
 
+def test_the_manual_is_in_it(packed: Path) -> None:
+    """There is no network to read it in."""
+    for page in ("docs/howto/run-a-deployment.md", "docs/howto/run-a-deployment.zh.md", "docs/reference/growth.svg"):
+        assert (packed / page).read_bytes() == (ROOT / page).read_bytes()
+    assert "docs/howto/run-a-deployment.md" in (packed / "INSTALL.md").read_text(encoding="utf-8")
+
+
 def test_the_list_names_every_wheel_with_version_and_licence(packed: Path) -> None:
     listed = json.loads((packed / "sbom.cdx.json").read_text(encoding="utf-8"))
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")

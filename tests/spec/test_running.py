@@ -360,6 +360,19 @@ def test_a_deployment_that_does_not_open_is_examined_from_outside(pier):
     assert codes(examine(pier.home / "nowhere")) == ["no-deployment"]
 
 
+@pytest.mark.parametrize("part", ["vault/segments/*/*.duckdb", "vault/identities/*/*.sealed"])
+def test_what_was_damaged_in_a_sealed_file_is_found_by_opening_it(pier, part):
+    file = max(pier.home.glob(part), key=lambda path: path.stat().st_size)
+    assert wrong(examine(pier.home, deep=True)) == set()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.unlink()  # copies that tests make share it
+    file.write_bytes(content)
+    file.chmod(0o600)
+    assert wrong(examine(pier.home)) == set()
+    assert wrong(examine(pier.home, deep=True)) == {"vault-damaged"}
+
+
 def test_an_old_backup_is_found(pier, tmp_path, clock):
     clock.forward(days=-30)
     done(back_up(pier.house, tmp_path / "b.tar"))

@@ -148,16 +148,25 @@ _CHECKED = {
     "administrators": ("管理员互备", "administrators: none is the only one"),
     "custodians": ("密钥保管人在岗", "custodians of the keys are in service"),
     "backup": ("备份", "backup"),
+    "parts": ("全部封存文件均可打开，且未被改动", "every sealed file opens, unaltered"),
 }
 assert tuple(_CHECKED) == CHECKS, "every check has words"
 
 
 @app.command()
-def doctor(home: HomeOption, lang: LangOption = "", as_json: JsonOption = False) -> None:
+def doctor(
+    home: HomeOption,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Open every sealed file too; 3 s of CPU for each GB. 逐一打开全部封存文件。"),
+    ] = False,
+    lang: LangOption = "",
+    as_json: JsonOption = False,
+) -> None:
     """Examine a deployment: what is wrong, and which walls are missing; changes nothing. 体检。"""
     spoken = language(lang)
     try:
-        findings = unwrap(examine(home), spoken, as_json=as_json)
+        findings = unwrap(examine(home, deep=deep), spoken, as_json=as_json)
     finally:
         connections.close_all()
     wrong = any(finding.wrong for finding in findings)

@@ -21,7 +21,7 @@ from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.backed_up import newest_backup
 from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings, utc_now
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.operation.parts import missing_parts
+from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.paths import FLEETING, absent, file_system_of
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
@@ -57,9 +57,10 @@ class Finding:
         return self.reason is not None and not self.wall
 
 
-def examine(home: Path) -> list[Finding] | Refusal:
+def examine(home: Path, *, deep: bool = False) -> list[Finding] | Refusal:
     """Make every check, in a fixed order; when the deployment does not open, why, and what can be seen from outside.
 
+    deep  open every sealed file, too: that takes as long as it takes a restore
     Where there is no deployment nothing is examined: what is said of it would be said of somebody else's folder.
     """
     if (refusal := absent(home)) is not None:
@@ -69,7 +70,7 @@ def examine(home: Path) -> list[Finding] | Refusal:
     house = open_house(home)
     if isinstance(house, Refusal):
         return [*(Finding("opens", reason) for reason in house.reasons), *findings]
-    return [Finding("opens"), *findings, *_run(_INSIDE, house, required)]
+    return [Finding("opens"), *findings, *_run(_INSIDE | (_DEEP if deep else {}), house, required)]
 
 
 def _run(checks: Checks[T], subject: T, required: frozenset[str]) -> Iterator[Finding]:
@@ -175,6 +176,11 @@ def _vault(house: House) -> Iterator[Reason]:
         yield Reason("part-missing", {"part": name})
 
 
+def _parts(house: House) -> Iterable[Reason]:
+    prove_parts(house)
+    return ()
+
+
 def _witnesses(house: House) -> Iterator[Reason]:
     """Whether enough of them cosigned lately; nobody is asked here, but before the next answer."""
     if not house.book.witnesses.in_touch():
@@ -218,7 +224,8 @@ _INSIDE: Checks[House] = {
     "custodians": (True, _custodians),
     "backup": (True, _backed_up),
 }
-CHECKS = ("opens", *_OUTSIDE, *_INSIDE)
+_DEEP: Checks[House] = {"parts": (False, _parts)}
+CHECKS = ("opens", *_OUTSIDE, *_INSIDE, *_DEEP)
 
 
 def _profile(home: Path) -> str:
