@@ -258,3 +258,13 @@ def test_who_holds_what_back_of_an_agreement_is_seen_in_words(pier: Pier) -> Non
     refused = pier.ask(BY_DISTRICT)
     assert codes(refused) == ["dataset-held-back"]
     assert refused.reasons[0].message("en").startswith("hrss holds the dataset pension_enrolment back")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("part", "words"), [("ledger/lock", "ledger audit"), (".settings.lock", "ledger audit")])
+def test_a_folder_where_a_file_belongs_is_named(pier: Pier, part: str, words: str) -> None:
+    (pier.home / part).unlink(missing_ok=True)
+    (pier.home / part).mkdir()
+    ran = pier.command(*words.split(), "--json")
+    [reason] = json.loads(ran.stdout)["reasons"]
+    assert (ran.returncode, reason["code"]) == (1, "path-unusable")
+    assert str(pier.home / part) in reason["message"]

@@ -6,6 +6,7 @@ no deployment, no database and no engine. Where nothing of ours but the verifier
 zhanqiao.ledger.verify` does the same and needs `cryptography` only.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from typer.core import TyperGroup
 
 from zhanqiao.desk.cli.output import OutputFailed, ReaderLeft, language, print_refusal
 from zhanqiao.desk.private_memory import keep_memory_private
-from zhanqiao.terms.refusals import refuse
+from zhanqiao.terms.refusals import Refusal, refuse
 
 # Verb or group of verbs -> the module that has it, in the order in which a reader needs them.
 _MODULES = {
@@ -48,6 +49,10 @@ _MODULES = {
     "keys": "keys",
 }
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+# Closed to who works here, or of another kind than was looked for.
+_UNUSABLE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.ENODEV}
+)
 _STATELESS = frozenset({"verify", "witness"})
 
 
@@ -129,13 +134,19 @@ def main() -> None:
         except Exception as fault:
             if os.environ.get("ZHANQIAO_DEBUG"):
                 raise
-            last = traceback.extract_tb(fault.__traceback__)[-1]
-            place = f"{Path(last.filename).name}:{last.lineno}"
-            refusal = refuse("fault", kind=type(fault).__name__, place=place)
+            refusal = _named(fault)
             print_refusal(refusal, language(), as_json="--json" in sys.argv)
             sys.exit(refusal.exit_status)
     except OutputFailed as failed:
         _end_unheard(failed)
+
+
+def _named(fault: Exception) -> Refusal:
+    """Name the file or folder that could not be used, to whoever works at the machine; else the place in the program."""
+    if isinstance(fault, OSError) and isinstance(fault.filename, str) and fault.errno in _UNUSABLE:
+        return refuse("path-unusable", path=fault.filename, cause=fault.strerror or "-")
+    last = traceback.extract_tb(fault.__traceback__)[-1]
+    return refuse("fault", kind=type(fault).__name__, place=f"{Path(last.filename).name}:{last.lineno}")
 
 
 def _end_unheard(failed: OutputFailed) -> NoReturn:

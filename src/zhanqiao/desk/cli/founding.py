@@ -37,6 +37,8 @@ def init(
     """Make a deployment: keys, empty state, empty log. 建立部署。"""
     if profile not in PROFILES:
         raise typer.BadParameter(f"a profile is one of {', '.join(PROFILES)}")
+    if not city.strip():
+        raise typer.BadParameter("a city has a name")
     for option, said in {"city": city, "origin": origin}.items():
         if not is_text(said):
             refused(refuse("argument-not-text", argument=option), language(lang), as_json=as_json)

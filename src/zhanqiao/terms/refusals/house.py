@@ -352,6 +352,14 @@ ROWS: dict[str, Rule] = {
         exit_status=USAGE,
         http_status=400,
     ),
+    "path-unusable": Rule(
+        en="{path} cannot be used: {cause}.",
+        zh="无法使用 {path}：{cause}。",
+        remedy_en="See what lies there, and whose it is (`ls -ld`). In a deployment there are regular files and folders alone, open to its owner.",
+        remedy_zh="请查看该处为何物、属于谁（`ls -ld`）。部署中只有普通文件与目录，且对其所有者开放。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "file-unusable": Rule(
         en="{file} cannot be read: {cause}.",
         zh="无法读取 {file}：{cause}。",
