@@ -486,13 +486,14 @@ def test_units_for_a_user_who_cannot_run_them_are_printed_with_a_warning(pier: P
     said_anew(pier, serving=Serving(gateway_user="nobody"))
     place = tmp_path / "place"
     place.mkdir(mode=0o700)
-    (place / "python").symlink_to(sys.executable)
+    (place / "closed").touch(mode=0o755)
+    (place / "python").symlink_to("closed")
     running = f"import sys; sys.executable = {str(place / 'python')!r}; from zhanqiao.desk.cli import main; main()"
     words = ("serve", "--units", "--home", str(pier.home), "--lang", "en")
     ran = subprocess.run([sys.executable, "-c", running, *words], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "[Service]\nUser=nobody" in ran.stdout
-    assert ran.stderr.startswith(f"user-cannot-run  The user nobody may not run {place / 'python'}, or read it.")
+    assert ran.stderr.startswith(f"user-cannot-run  The user nobody may not run {place / 'closed'}, or read it.")
     assert "chmod -R go+rX" in ran.stderr
 
 

@@ -165,7 +165,10 @@ def unrunnable(planned: Plan) -> Iterator[Reason]:
     for user in dict.fromkeys((planned.owner, planned.gateway)):
         for file, wanted in ((sys.executable, RUN), (zhanqiao.__file__, READ)):
             if not reaches(user, Path(file), wanted):
-                yield Reason("user-cannot-run", {"user": user.name, "program": file})
+                # What an environment links to may be what is closed.
+                target = os.path.realpath(file)
+                named = file if reaches(user, Path(target), wanted) else target
+                yield Reason("user-cannot-run", {"user": user.name, "program": named})
                 break
 
 

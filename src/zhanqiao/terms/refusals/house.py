@@ -315,8 +315,8 @@ ROWS: dict[str, Rule] = {
     "file-not-written": Rule(
         en="{file} cannot be written: {cause}. Nothing was made.",
         zh="无法写入 {file}：{cause}。未生成任何内容。",
-        remedy_en="Name a place in which you may write.",
-        remedy_zh="请指定可写的位置。",
+        remedy_en="Name a place in a folder that is there and in which you may write.",
+        remedy_zh="请指定已有且可写的目录中的位置。",
         exit_status=USAGE,
         http_status=500,
     ),

@@ -63,8 +63,8 @@ ROWS: dict[str, Rule] = {
     "keys-sealed-already": Rule(
         en="The keys are sealed: nothing of them lay in memory.",
         zh="密钥已处于封存状态：内存中没有密钥。",
-        remedy_en="Nothing is to be done.",
-        remedy_zh="无需操作。",
+        remedy_en="What is still being served holds keys of its own: stop it.",
+        remedy_zh="运行中的服务自身仍持有密钥，请将其停止。",
         exit_status=REFUSED,
         http_status=409,
     ),

@@ -137,8 +137,8 @@ ROWS: dict[str, Rule] = {
     "not-heard": Rule(
         en="No whole answer came from {url}: {cause}.",
         zh="未收到 {url} 的完整答复：{cause}。",
-        remedy_en="Repeat with --request {request}: what was charged is not charged again, and an answer is given again.",
-        remedy_zh="请以 --request {request} 重复：已计的费不再计，已有的答复会再次给出。",
+        remedy_en="See that address and scheme are right (https:// where it has TLS), and repeat with --request {request}: what was charged is not charged again, and an answer is given again.",
+        remedy_zh="请核对地址与协议（启用 TLS 时为 https://），并以 --request {request} 重复：已计的费不再计，已有的答复会再次给出。",
         exit_status=FAULT,
         http_status=502,
     ),
@@ -294,8 +294,8 @@ ROWS: dict[str, Rule] = {
     "user-cannot-run": Rule(
         en="The user {user} may not run {program}, or read it.",
         zh="用户 {user} 无权运行或读取 {program}。",
-        remedy_en="Install where every user can read, /opt for example: no home of somebody's may lie above it. What was installed under a narrow umask opens with `chmod -R go+rX` on its folder.",
-        remedy_zh="请安装到所有用户可读的位置（例如 /opt），其上级不得是他人的主目录。在较严的 umask 下安装的，请对安装目录执行 `chmod -R go+rX`。",
+        remedy_en="Install where every user can read, /opt for example, with a Python that lies there, too (`./install /opt/zhanqiao /usr/bin/python3`): no home of somebody's may lie above either. What was installed under a narrow umask opens with `chmod -R go+rX` on its folder.",
+        remedy_zh="请安装到所有用户可读的位置（例如 /opt），所用 Python 也应位于此类位置（`./install /opt/zhanqiao /usr/bin/python3`），二者上级均不得是他人的主目录。在较严的 umask 下安装的，请对安装目录执行 `chmod -R go+rX`。",
         exit_status=FAULT,
         http_status=500,
     ),
