@@ -2,11 +2,13 @@
 """What the gateway shows is looked at before anything starts; what is amiss is told by setting, file and cause."""
 
 import json
+import ssl
 import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -117,6 +119,26 @@ def test_what_is_amiss_with_the_files_is_named(pier: Pier, tmp_path: Path) -> No
         assert facts.get("setting") == setting
         assert set(map(str, files)) & set(facts.values())
     assert others.exists()
+
+
+def test_a_certificate_of_a_year_that_is_none_is_malformed(pier: Pier, tmp_path: Path) -> None:
+    """Python has no year 0, so it could be neither judged nor printed."""
+    certificate, key = self_signed(tmp_path, ends_in=12_000 * DAY)
+    ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    spelt = f"{ends:%Y%m%d%H%M%SZ}".encode()
+    assert spelt in der
+    certificate.write_text(ssl.DER_cert_to_PEM_cert(der.replace(spelt, b"0000" + spelt[4:])))
+    shown(pier, certificate, key)
+    assert amiss(pier) == [("tls-certificate-malformed", {"file": str(certificate)})]
+    assert tls.expires(done(plan(pier.home))) is None
+
+
+def test_a_file_that_is_regular_by_name_alone_is_named(pier: Pier, tmp_path: Path) -> None:
+    certificate, _ = self_signed(tmp_path)
+    shown(pier, certificate, Path("/proc/self/mem"))
+    [(code, facts)] = amiss(pier)
+    assert (code, facts["setting"], facts["cause"]) == ("tls-missing", "tls_key", "Input/output error")
 
 
 def locked(key: Path, folder: Path) -> Path:

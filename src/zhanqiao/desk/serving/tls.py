@@ -5,6 +5,7 @@ Whoever looks may be another user than the gateway's: a file that he may not rea
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,28 +23,41 @@ _MOST_BYTES = 1 << 20
 _SOON = timedelta(days=30)
 
 
+@dataclass(frozen=True)
+class _Certificate:
+    """What counts of a certificate here.
+
+    public  None where it is of an algorithm that nobody here knows, as SM2
+    """
+
+    public: bytes | None
+    first: datetime
+    last: datetime
+
+
 def look(planned: Plan, at: datetime) -> Iterator[Reason]:
     """Whether the gateway could show at that moment what the settings name; nothing is named where it has no TLS."""
     named = planned.tls
     if not named:
         return
-    unread = [reason for setting, path in named.items() for reason in _unread(planned, setting, path)]
+    contents = {setting: _content(planned, setting, path) for setting, path in named.items()}
+    unread = [one for one in contents.values() if isinstance(one, Reason)]
     yield from unread
-    if unread:
+    shown, opening = contents[CERTIFICATE], contents[KEY]
+    if not isinstance(shown, bytes) or not isinstance(opening, bytes):
         return
-    try:
-        certificate, key = _certificate(named[CERTIFICATE]), _key(named[KEY])
-    except PermissionError:
-        return  # the gateway's user can read them, and who looks cannot
+    certificate, key = _certificate(shown), _key(opening)
     if certificate is None:
         yield Reason("tls-certificate-malformed", {"file": str(named[CERTIFICATE])})
     if key is None:
         yield Reason("tls-key-malformed", {"file": str(named[KEY])})
     if certificate is None or key is None:
         return
-    if _public(certificate) != _public(key):
+    if certificate.public != _public(key):
         yield Reason("tls-pair-differs", {"certificate": str(named[CERTIFICATE]), "key": str(named[KEY])})
-    yield from _out_of_date(certificate, named[CERTIFICATE], at)
+    if not certificate.first <= at <= certificate.last:
+        dates = {"first": _day(certificate.first), "last": _day(certificate.last)}
+        yield Reason("tls-out-of-date", {"file": str(named[CERTIFICATE]), **dates})
 
 
 def ends_soon(planned: Plan, at: datetime) -> Iterator[Reason]:
@@ -57,38 +71,39 @@ def expires(planned: Plan) -> datetime | None:
     """Return when the certificate ends; None where there is none that can be read."""
     named = planned.tls
     try:
-        certificate = _certificate(named[CERTIFICATE]) if named else None
+        certificate = _certificate(read_bounded(named[CERTIFICATE], _MOST_BYTES)) if named else None
     except OSError:
         return None
-    return None if certificate is None else certificate.not_valid_after_utc
+    return None if certificate is None else certificate.last
 
 
-def _unread(planned: Plan, setting: str, path: Path) -> Iterator[Reason]:
+def _content(planned: Plan, setting: str, path: Path) -> bytes | Reason | None:
+    """Return what the file holds, or why the gateway could not read it; None where who looks may not, and it may."""
     facts = {"setting": setting, "file": str(path), "user": planned.gateway.name}
     try:
-        path.stat()
+        if path.is_file() and not reaches(planned.gateway, path, READ):
+            return Reason("tls-unreadable", facts)
+        return read_bounded(path, _MOST_BYTES)
     except PermissionError:
-        return
+        return None
+    # Beside those that are not there: some are regular by name alone, as in /proc.
     except OSError as cause:
-        yield Reason("tls-missing", {**facts, "cause": cause.strerror or "-"})
-        return
-    if not path.is_file():
-        yield Reason("tls-missing", {**facts, "cause": "not a regular file"})
-    elif not reaches(planned.gateway, path, READ):
-        yield Reason("tls-unreadable", facts)
+        return Reason("tls-missing", {**facts, "cause": cause.strerror or "-"})
 
 
-def _certificate(path: Path) -> x509.Certificate | None:
+def _certificate(content: bytes) -> _Certificate | None:
     try:
         # The first is the gateway's own, the others lead to whoever vouches for it.
-        return x509.load_pem_x509_certificates(read_bounded(path, _MOST_BYTES))[0]
+        found = x509.load_pem_x509_certificates(content)[0]
+        # Python knows no year 0.
+        return _Certificate(_public(found), found.not_valid_before_utc, found.not_valid_after_utc)
     except (ValueError, UnsupportedAlgorithm):
         return None
 
 
-def _key(path: Path) -> PrivateKeyTypes | None:
+def _key(content: bytes) -> PrivateKeyTypes | None:
     try:
-        return load_pem_private_key(read_bounded(path, _MOST_BYTES), None)
+        return load_pem_private_key(content, None)
     # No key, one under a passphrase, which nobody would be there to type, or of an algorithm that TLS here does not speak.
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
@@ -100,12 +115,6 @@ def _public(of: x509.Certificate | PrivateKeyTypes) -> bytes | None:
         return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, UnsupportedAlgorithm):
         return None
-
-
-def _out_of_date(certificate: x509.Certificate, path: Path, at: datetime) -> Iterator[Reason]:
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if not first <= at <= last:
-        yield Reason("tls-out-of-date", {"file": str(path), "first": _day(first), "last": _day(last)})
 
 
 def _day(moment: datetime) -> str:
