@@ -17,11 +17,13 @@ import pytest
 from django.core.management import call_command
 
 from lib.pier import WAGES, citizen_id, cold_command_line, command_line, released, write_wages
+from lib.served import said_anew
 from lib.town import codes, done
 from zhanqiao.catalogue import contracts, shelf
 from zhanqiao.desk import paths, state
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.backed_up import newest_backup
+from zhanqiao.desk.configuration import Serving
 from zhanqiao.desk.deployment import open_house, taken
 from zhanqiao.desk.operation import backup as backup_module
 from zhanqiao.desk.operation.backup import back_up
@@ -270,6 +272,31 @@ def test_a_sound_deployment_has_no_finding_but_walls(pier):
     assert wrong(findings) == set()
     walls = {one.reason.code for one in findings if one.wall and one.reason is not None}
     assert {"wall-one-user", "backup-never"} <= walls
+
+
+def test_what_serve_would_refuse_stops_work(pier, tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "file").touch()
+    for serving, code in (
+        (Serving(listen=":::::"), "listen-malformed"),
+        (Serving(listen="127.0.0.1:٨٤٤٣"), "listen-malformed"),
+        (Serving(gateway_user="nobody-of-that-name"), "user-unknown"),
+        (Serving(socket=str(tmp_path / "shared" / "vault.sock")), "socket-folder-shared"),
+    ):
+        said_anew(pier, serving=serving)
+        assert wrong(examine(pier.home)) == {code}
+
+
+def test_a_demo_that_nobody_serves_is_sound(pier):
+    """Where others may write above it, `serve` refuses; who only shows it need not move it."""
+    above = pier.home.parent
+    above.chmod(0o777)
+    try:
+        assert wrong(examine(pier.home)) == set()
+        said_anew(pier, profile="laptop")
+        assert wrong(examine(pier.home)) == {"socket-above"}
+    finally:
+        above.chmod(0o700)
 
 
 def test_keys_that_others_can_read_are_found(pier):

@@ -26,7 +26,7 @@ UNFINISHED = SETTINGS_FILE + durable.PART
 # It holds a few lines.
 MOST_SETTINGS = 65_536
 PROFILES = ("demo", "laptop", "production")
-PRODUCTION = PROFILES[-1]
+DEMO, *_, PRODUCTION = PROFILES
 ENGINES = ("duckdb", "spark")
 SPARK = ENGINES[-1]
 _DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"

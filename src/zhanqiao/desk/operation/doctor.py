@@ -19,14 +19,14 @@ from typing import TypeVar
 
 from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.backed_up import newest_backup
-from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, read_settings, utc_now
+from zhanqiao.desk.configuration import DEMO, PRODUCTION, SETTINGS_FILE, Serving, read_settings, utc_now
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
 from zhanqiao.desk.paths import FLEETING, absent, file_system_of
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
 from zhanqiao.desk.serving import socket_folder, tls, walls
-from zhanqiao.desk.serving.plan import plan
+from zhanqiao.desk.serving.plan import plan, unrunnable
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 
@@ -65,12 +65,22 @@ def examine(home: Path, *, deep: bool = False) -> list[Finding] | Refusal:
     """
     if (refusal := absent(home)) is not None:
         return refusal
-    required = walls.REQUIRED if _profile(home) == PRODUCTION else frozenset[str]()
+    required = _required(home)
     findings = [*_run(_OUTSIDE, home, required)]
     house = open_house(home)
     if isinstance(house, Refusal):
         return [*(Finding("opens", reason) for reason in house.reasons), *findings]
     return [Finding("opens"), *findings, *_run(_INSIDE | (_DEEP if deep else {}), house, required)]
+
+
+def _required(home: Path) -> frozenset[str]:
+    """What the profile does not allow: in production some walls, and what `serve` refuses."""
+    settings = read_settings(home / SETTINGS_FILE)
+    # A demo whose settings say nothing of serving is mostly shown, and never served.
+    if isinstance(settings, Refusal) or (settings.profile == DEMO and settings.serving == Serving()):
+        return frozenset()
+    required = walls.REQUIRED if settings.profile == PRODUCTION else frozenset[str]()
+    return required | {reason.code for reason in _unservable(home)}
 
 
 def _run(checks: Checks[T], subject: T, required: frozenset[str]) -> Iterator[Finding]:
@@ -118,10 +128,16 @@ def _disk(home: Path) -> Iterator[Reason]:
 
 def _one_user(home: Path) -> Iterable[Reason]:
     planned = plan(home)
+    return _unservable(home) if isinstance(planned, Refusal) else (*_unservable(home), *walls.processes(planned))
+
+
+def _unservable(home: Path) -> Iterable[Reason]:
+    """What `serve` refuses, but for certificate and key, of which `_certificate` tells."""
+    planned = plan(home)
     if isinstance(planned, Refusal):
         # Settings that cannot be read are what `opens` tells of.
         return () if isinstance(read_settings(home / SETTINGS_FILE), Refusal) else planned.reasons
-    return (*socket_folder.unfit(planned), *walls.processes(planned))
+    return (*socket_folder.unfit(planned), *unrunnable(planned))
 
 
 def _certificate(home: Path) -> Iterable[Reason]:

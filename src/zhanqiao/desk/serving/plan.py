@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zhanqiao
-from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
+from zhanqiao.desk.configuration import DEMO, SETTINGS_FILE, Deployment, Serving, read_settings
 from zhanqiao.desk.paths import absent
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
@@ -150,7 +150,7 @@ def _too_open(deployment: Deployment) -> Refusal | None:
     serving = deployment.serving
     addresses = _addresses(serving)
     beyond = [address for address in addresses if not is_loopback(address.rpartition(":")[0])]
-    if beyond and deployment.profile == "demo":
+    if beyond and deployment.profile == DEMO:
         return refuse("demo-beyond-loopback", listen=beyond[0])
     if serving.listen in beyond and not (serving.tls_certificate and serving.tls_key):
         return refuse("plain-beyond-loopback", listen=serving.listen)
