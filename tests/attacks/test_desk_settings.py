@@ -27,6 +27,14 @@ WRONG = {
     "quorum below none": ("clock_behind_seconds = 0", "quorum = -1", "quorum"),
     "quorum a text": ("clock_behind_seconds = 0", 'quorum = "2"', "quorum"),
     "patience below none": ("clock_behind_seconds = 0", "quorum_seconds = -1", "quorum_seconds"),
+    # Python reads them, and makes no text of them: doctor and the units would end with a fault.
+    "quorum beyond TOML": ("clock_behind_seconds = 0", f"quorum = 0x{'f' * 8_000}", "quorum"),
+    "patience beyond TOML": ("clock_behind_seconds = 0", f"quorum_seconds = {1 << 63}", "quorum_seconds"),
+    "clock beyond TOML": (
+        "clock_behind_seconds = 0",
+        f"clock_behind_seconds = 0x{'f' * 8_000}",
+        "clock_behind_seconds",
+    ),
     "clock ahead": ("clock_behind_seconds = 0", "clock_behind_seconds = -1", "clock_behind_seconds"),
     "no table": ("[deployment]\n", "", "deployment"),
     "no table at all": ("[deployment]", "[[deployment]]", "deployment"),
@@ -54,6 +62,12 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
 
 def test_the_right_settings_fail_for_another_reason(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text(RIGHT, encoding="utf-8")
+    assert codes(open_house(tmp_path)) == ["state-damaged"]
+
+
+def test_whoever_waits_for_ever_says_so_by_the_greatest_number(tmp_path: Path) -> None:
+    said = RIGHT.replace("clock_behind_seconds = 0", f"quorum_seconds = {(1 << 63) - 1}")
+    (tmp_path / SETTINGS_FILE).write_text(said, encoding="utf-8")
     assert codes(open_house(tmp_path)) == ["state-damaged"]
 
 

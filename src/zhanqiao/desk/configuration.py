@@ -167,7 +167,9 @@ SETTINGS = (
 _KNOWN = {table: {one.key: one for one in SETTINGS if one.table == table} for table in (_DEPLOYMENT, _SERVE)}
 # What is wanted, said in the file's own words, which are the same in every language.
 _SPELT = {str: '"…"', int: "0, 1, 2 …"}
-_MOST_SECONDS = 10_000_000_000
+_MOST_BEHIND = 10_000_000_000
+# TOML's own. Python reads greater ones, and spells none of thousands of digits.
+_MOST_NUMBER = (1 << 63) - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WITNESS_KINDS = {"name": str, "url": str, "vkey": str}
 _FIELDS = {
@@ -253,13 +255,17 @@ def _wrong_in(table: str, said: object) -> Iterator[tuple[str, str]]:
         # A clock that runs ahead would sign what nobody can believe yet.
         elif isinstance(value, int) and value < 0:
             yield key, "0 <= …"
-        # Further back there are no days.
-        elif key == "clock_behind_seconds" and isinstance(value, int) and value > _MOST_SECONDS:
-            yield key, f"… <= {_MOST_SECONDS}"
+        elif isinstance(value, int) and value > (most := _most_of(key)):
+            yield key, f"… <= {most}"
         elif table == _SERVE and isinstance(value, str) and _CONTROL.search(value):
             yield key, r'"…", no \n \t \u0000 …'
         elif setting.choices and value not in setting.choices:
             yield key, " | ".join(setting.choices)
+
+
+def _most_of(key: str) -> int:
+    # Further back there are no days.
+    return _MOST_BEHIND if key == "clock_behind_seconds" else _MOST_NUMBER
 
 
 def _wrong_witnesses(rows: object) -> Iterator[tuple[str, str]]:
