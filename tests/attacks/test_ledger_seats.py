@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Witnesses taken out behind the log's back, and two changes of them at once."""
+"""Witnesses taken out behind the log's back, two changes of them at once, and more than can be read."""
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections
 from typer.testing import CliRunner
 
-from lib.town import codes
-from lib.witnessing import found_witnesses
+from lib.town import codes, done
+from lib.witnessing import found_witnesses, log_of
 from zhanqiao.desk import personas
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.cli import app
-from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.deployment import open_house
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
+from zhanqiao.desk.deployment import found, open_house
 from zhanqiao.desk.seats import add_witness, remove_witness, settings_lock, unheard, witnesses_named
 from zhanqiao.ledger.cosigning import SIZE_TYPE
 from zhanqiao.ledger.entries import LedgerDamaged, TrustStrange
-from zhanqiao.ledger.note import NoteSigner
+from zhanqiao.ledger.note import COSIGNATURE, NoteSigner, NoteVerifier
 from zhanqiao.ledger.trust import trust_text
 from zhanqiao.ledger.witnesses import Reply, Seat
 from zhanqiao.vault.house import House
@@ -145,3 +146,74 @@ def test_who_does_not_run_the_platform_changes_no_witness(registered: House, sea
     assert codes(add_witness(registered, seats[0], "bay-analyst")) == ["role-missing"]
     assert codes(remove_witness(registered, "bank", "bay-analyst")) == ["role-missing", "witness-unknown"]
     assert witnesses_named(registered).settings == {}
+
+
+# --- witnesses that would close the deployment --------------------------------------------------------
+
+
+def stranger(name: str, url: str = "http://court.example", key_name: str = "court.example/w") -> Seat:
+    """A witness that would cosign whatever it is shown."""
+    key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    return Seat.read(name, url, NoteVerifier(key_name, key, COSIGNATURE).vkey)
+
+
+@pytest.mark.parametrize(
+    "seat",
+    [
+        stranger("court", f"http://court.example/{'a' * 40_000}"),
+        stranger("court", f"http://court.example/{'a' * 120_000}"),
+        stranger("c" * 256),
+        stranger("court", key_name="c" * 2_001),
+    ],
+    ids=["address", "longer than an entry", "name", "key name"],
+)
+def test_a_witness_of_endless_name_or_address_is_not_even_called(registered: House, seat: Seat) -> None:
+    """Two of them once made settings that nothing could be opened with."""
+    registered.book.witnesses._send = lambda *_: pytest.fail("called")
+    assert unheard(registered, seat, ADMIN) is None
+    assert codes(add_witness(registered, seat, ADMIN)) == ["witness-malformed"]
+    audit(registered)
+
+
+def test_there_are_as_many_witnesses_as_each_reader_of_a_note_takes(registered: House) -> None:
+    path = registered.home / SETTINGS_FILE
+    seats = tuple(stranger(f"w{number}") for number in range(15))
+    for seat in seats[:2]:
+        assert add_witness(registered, seat, ADMIN) is None
+    write_settings(path, replace(done(read_settings(path)), witnesses=seats))
+    size = registered.book.size
+    assert codes(add_witness(registered, stranger("one-more"), ADMIN)) == ["witnesses-full"]
+    assert registered.book.size == size + 1, "that it was refused"
+    assert remove_witness(registered, "w14", ADMIN) is None
+    assert add_witness(registered, stranger("one-more"), ADMIN) is None
+
+
+def test_settings_that_could_not_be_read_are_not_written(registered: House) -> None:
+    """Letters of four bytes: short enough each, and too much together."""
+    wide = [stranger(f"w{number}", f"http://h/{'😀' * 1_900}", "😀" * 1_900) for number in range(5)]
+    for seat in wide[:4]:
+        assert add_witness(registered, seat, ADMIN) is None
+    assert codes(add_witness(registered, wide[4], ADMIN)) == ["witnesses-full"]
+    audit(registered)
+    assert isinstance(open_house(registered.home, registered.clock), House)
+
+
+def test_a_log_does_not_witness_itself(registered: House) -> None:
+    log = log_of(registered.home)
+    seat = Seat("court", "http://court.example", NoteVerifier("court.example/w", log.public, COSIGNATURE))
+    assert codes(add_witness(registered, seat, ADMIN)) == ["witness-malformed"]
+    audit(registered)
+
+
+def test_longer_ones_that_are_named_already_still_open_and_go(registered: House) -> None:
+    path = registered.home / SETTINGS_FILE
+    long = stranger("c" * 300, f"http://court.example/{'a' * 3_000}")
+    write_settings(path, replace(done(read_settings(path)), witnesses=(long,)))
+    opened = open_house(registered.home, registered.clock)
+    assert isinstance(opened, House)
+    assert remove_witness(opened, long.name, ADMIN) is None
+
+
+def test_no_deployment_is_founded_whose_settings_nobody_could_read(tmp_path: Path) -> None:
+    assert codes(found(tmp_path / "home", Deployment("青" * 30_000, "laptop", "o"))) == ["settings-unreadable"]
+    assert not (tmp_path / "home").exists()

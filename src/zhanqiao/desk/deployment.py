@@ -20,6 +20,7 @@ from zhanqiao.desk.configuration import (
     SPARK,
     UNFINISHED,
     Deployment,
+    parse_settings,
     read_settings,
     settings_text,
     utc_now,
@@ -77,6 +78,8 @@ def found(
     without it the folder is no deployment, so a crash before leaves something that `found` refuses to take over and a
     person removes.
     """
+    if isinstance(read := parse_settings(settings_text(deployment)), Refusal):
+        return read
     claim = taken(home) or claimed(home)
     if isinstance(claim, Refusal):
         return claim
@@ -285,14 +288,19 @@ def _of_another_version(*, upgrading: bool) -> Refusal | None:
 
 def publish_keys(folder: Path, keys: "LogKeys", witnesses: tuple[Seat, ...]) -> None:
     """Write what the world needs to check our certificates: the log's key, and a trust file to start from."""
+    trust = trust_naming(keys, witnesses)
+    durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
+    durable.write_whole(folder / "trust.txt", trust, mode=durable.PUBLIC)
+
+
+def trust_naming(keys: "LogKeys", witnesses: tuple[Seat, ...]) -> bytes:
+    """Return the trust file; raises `Unsound` for one that nobody could read, which would close the deployment."""
     from zhanqiao.ledger.trust import Trust, trust_text
 
     named = [(seat.name, seat.verifier, seat.url) for seat in witnesses]
-    trust = trust_text(keys.log.verifier, keys.envelope.public_key(), witnesses=named)
-    # What nobody could read would close the deployment.
-    Trust.parse(trust.encode())
-    durable.write_whole(folder / "log.vkey", f"{keys.log.vkey}\n".encode(), mode=durable.PUBLIC)
-    durable.write_whole(folder / "trust.txt", trust.encode(), mode=durable.PUBLIC)
+    trust = trust_text(keys.log.verifier, keys.envelope.public_key(), witnesses=named).encode()
+    Trust.parse(trust)
+    return trust
 
 
 def _unpublished(folder: Path, keys: "LogKeys") -> Refusal | None:

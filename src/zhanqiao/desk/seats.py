@@ -9,15 +9,23 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, read_settings, write_settings
-from zhanqiao.desk.deployment import publish_keys
+from zhanqiao.desk.configuration import (
+    MOST_SETTINGS,
+    SETTINGS_FILE,
+    Deployment,
+    read_settings,
+    settings_text,
+    write_settings,
+)
+from zhanqiao.desk.deployment import publish_keys, trust_naming
 from zhanqiao.desk.sealed_keys import keys_of
 from zhanqiao.identity.attempts import note_refusal
 from zhanqiao.identity.directory import check_actor
 from zhanqiao.identity.people import Role
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.entries import LedgerDamaged, TrustStrange
-from zhanqiao.ledger.keys import open_keys
+from zhanqiao.ledger.keys import LogKeys, open_keys
+from zhanqiao.ledger.problems import Unsound
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.witnesses import Seat
@@ -26,7 +34,11 @@ from zhanqiao.terms.refusals import Refusal, refuse
 from zhanqiao.vault.house import House
 
 ADDED, REMOVED = "ledger.witness-added", "ledger.witness-removed"
-Seats = tuple[Seat, ...]
+# For who is named from now on: deployments that know longer ones, or more, still open.
+_MOST_NAME, _MOST_URL = 255, 2_000
+# A note has 16 signatures at the most that every reader takes, one of them the log's own.
+_MOST_WITNESSES = 15
+Change = Callable[[Deployment, LogKeys], Deployment | Refusal]
 
 
 @dataclass(frozen=True)
@@ -40,9 +52,9 @@ class NamedWitnesses:
 def unheard(house: House, seat: Seat, by: str) -> Refusal | None:
     """Show the log to who is to be its witness: without one that does cosign, nothing would leave from then on.
 
-    Who may not name witnesses, or names one that is, has nobody called; `add_witness` tells him so.
+    Who may not name witnesses, or names one that cannot be one, has nobody called; `add_witness` tells him so.
     """
-    if check_actor(by, Role.SYSTEM_ADMIN) or any(seat.rivals(other) for other in house.book.witnesses.seats):
+    if check_actor(by, Role.SYSTEM_ADMIN) or _unfit(seat, house.book.witnesses.seats):
         return None
     heard = house.book.introduce(seat)
     if heard.trouble is None:
@@ -53,9 +65,9 @@ def unheard(house: House, seat: Seat, by: str) -> Refusal | None:
 def add_witness(house: House, seat: Seat, by: str) -> Refusal | None:
     """Let a witness cosign the log from now on; None when done."""
 
-    def add(seats: Seats) -> Seats | Refusal:
-        taken = any(seat.rivals(other) for other in seats)
-        return refuse("witness-taken", name=seat.name) if taken else (*seats, seat)
+    def add(former: Deployment, keys: LogKeys) -> Deployment | Refusal:
+        wanted = replace(former, witnesses=(*former.witnesses, seat))
+        return _unfit(seat, former.witnesses) or _unreadable(wanted, keys) or wanted
 
     facts: dict[str, object] = {"name": seat.name, "url": seat.url, "vkey": seat.verifier.vkey}
     return _change(house, "ledger.witness-add", Event(ADDED, by, facts=facts), add)
@@ -64,9 +76,9 @@ def add_witness(house: House, seat: Seat, by: str) -> Refusal | None:
 def remove_witness(house: House, name: str, by: str) -> Refusal | None:
     """Ask a witness no more; None when done."""
 
-    def remove(seats: Seats) -> Seats | Refusal:
-        kept = tuple(seat for seat in seats if seat.name != name)
-        return refuse("witness-unknown", name=name) if kept == seats else kept
+    def remove(former: Deployment, _: LogKeys) -> Deployment | Refusal:
+        kept = tuple(seat for seat in former.witnesses if seat.name != name)
+        return refuse("witness-unknown", name=name) if kept == former.witnesses else replace(former, witnesses=kept)
 
     return _change(house, "ledger.witness-remove", Event(REMOVED, by, facts={"name": name}), remove)
 
@@ -96,7 +108,35 @@ def settings_lock(house: House) -> AbstractContextManager[None]:
     return durable.only_writer(house.home / ".settings.lock")
 
 
-def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seats | Refusal]) -> Refusal | None:
+def _unfit(seat: Seat, others: tuple[Seat, ...]) -> Refusal | None:
+    """Say why somebody cannot be named a witness beside these."""
+    for what, said, most in (
+        ("name", seat.name, _MOST_NAME),
+        ("address", seat.url, _MOST_URL),
+        ("key's name", seat.verifier.name, _MOST_URL),
+    ):
+        if len(said) > most:
+            return refuse("witness-malformed", cause=f"its {what} is longer than {most} letters")
+    if any(seat.rivals(other) for other in others):
+        return refuse("witness-taken", name=seat.name)
+    if len(others) >= _MOST_WITNESSES:
+        return refuse("witnesses-full", name=seat.name, cause=f"{len(others)} >= {_MOST_WITNESSES}")
+    return None
+
+
+def _unreadable(wanted: Deployment, keys: LogKeys) -> Refusal | None:
+    """Say why settings or trust file could not be read any more, which would close the deployment."""
+    name = wanted.witnesses[-1].name
+    if (length := len(settings_text(wanted))) > MOST_SETTINGS:
+        return refuse("witnesses-full", name=name, cause=f"{SETTINGS_FILE}: {length} > {MOST_SETTINGS}")
+    try:
+        trust_naming(keys, wanted.witnesses)
+    except Unsound as flaw:
+        return refuse("witness-malformed", cause=str(flaw))
+    return None
+
+
+def _change(house: House, act: str, event: Event, change: Change) -> Refusal | None:
     path = house.home / SETTINGS_FILE
     with settings_lock(house):
         former, opened = read_settings(path), keys_of(house.home)
@@ -104,16 +144,18 @@ def _change(house: House, act: str, event: Event, change: Callable[[Seats], Seat
             return former
         if isinstance(opened, Refusal):
             return opened
-        seats = change(former.witnesses)
+        keys = open_keys(opened / "ledger", former.origin)
+        # Before it is logged: what the log says and the settings do not is missed by the audit.
+        wanted = change(former, keys)
         with house.book.recording() as tx:
             reasons = check_actor(event.by, Role.SYSTEM_ADMIN)
-            if isinstance(seats, Refusal):
-                reasons = (*reasons, *seats.reasons)
-            if reasons or isinstance(seats, Refusal):
+            if isinstance(wanted, Refusal):
+                reasons = (*reasons, *wanted.reasons)
+            if reasons or isinstance(wanted, Refusal):
                 return note_refusal(tx, act, event.by, str(event.facts["name"]), reasons)
             tx.add(event)
-        if set(former.witnesses) - set(seats):
+        if set(former.witnesses) - set(wanted.witnesses):
             house.book.witnesses.forget()
-        publish_keys(house.home / "public", open_keys(opened / "ledger", former.origin), seats)
-        write_settings(path, replace(former, witnesses=seats))
+        publish_keys(house.home / "public", keys, wanted.witnesses)
+        write_settings(path, wanted)
     return None

@@ -107,6 +107,13 @@ ROWS: dict[str, Rule] = {
         remedy_zh="请先移除；`zhanqiao ledger witness show` 列出全部见证方。",
         http_status=409,
     ),
+    "witnesses-full": Rule(
+        en="With {name} there would be more witnesses, or longer settings, than can be read: {cause}. It is no witness.",
+        zh="加入 {name} 后，见证方过多或配置过长，将无法读取：{cause}。未加入。",
+        remedy_en="Remove a witness that is not needed (`zhanqiao ledger witness remove`), or name this one by a shorter address and key name.",
+        remedy_zh="请移除不再需要的见证方（`zhanqiao ledger witness remove`），或使用更短的地址与公钥名称。",
+        http_status=409,
+    ),
     "witness-unheard": Rule(
         en="{name} was asked and did not cosign this log: {cause}. It is no witness of it.",
         zh="已询问 {name}，但它未联署本账本：{cause}。未加入。",
