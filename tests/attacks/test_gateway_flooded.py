@@ -19,9 +19,9 @@ import pytest
 
 from lib.served import self_signed, until
 from zhanqiao.desk.serving import connections, gateway
-from zhanqiao.desk.serving.connections import share_of
 from zhanqiao.desk.serving.frames import LENGTHS_BYTES, MAX_ANSWER_BYTES, Frame, lengths
 from zhanqiao.desk.serving.gateway import Gateway, listener, shown
+from zhanqiao.terms.addresses import share_of
 
 HONEST = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 BODILESS = b"POST /v1/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"

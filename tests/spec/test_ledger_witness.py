@@ -9,11 +9,15 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from lib.served import until
 from lib.witnessed_logs import LOG, ORIGIN, LiarsLog, found_witness, key_of
+from zhanqiao.ledger import witness as witness_program
 from zhanqiao.ledger.cosignature import attach, cosignatures_on, read_cosignature
 from zhanqiao.ledger.cosigning import Submission, Witness, WitnessDamaged
 from zhanqiao.ledger.note import NoteSigner, open_signed, sign
@@ -289,15 +293,63 @@ def test_an_odd_request_is_refused_unread(server, request_head, wanted):
             pass  # and the connection ends
 
 
-def test_connections_beyond_the_bound_are_closed_and_the_others_go_on(server):
-    idle = [socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(32)]
-    more = socket.create_connection(("127.0.0.1", server.server_port), timeout=2)
-    assert more.recv(1) == b""
+def opened(server, said=b"", here="127.0.0.1"):
+    """Open a connection from an address and say something."""
+    line = socket.create_connection(("127.0.0.1", server.server_port), timeout=5, source_address=(here, 0))
+    line.sendall(said)
+    return line
+
+
+def asked(line):
+    """Ask honestly on an open connection; return the answer's first bytes."""
     body = TREE.submission(0, 12).body()
-    idle[0].sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    assert idle[0].recv(100).startswith(b"HTTP/1.1 200")
-    for one in (*idle, more):
-        one.close()
+    line.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    return line.recv(12)
+
+
+def test_connections_beyond_the_bound_are_closed_and_the_others_go_on(server):
+    with ExitStack() as held:
+        idle = [held.enter_context(opened(server, here=f"127.0.0.{2 + n % 4}")) for n in range(server.most_connections)]
+        more = held.enter_context(opened(server, here="127.0.0.9"))
+        assert more.recv(1) == b""
+        assert asked(idle[0]) == b"HTTP/1.1 200"
+
+
+def test_one_address_never_holds_all_connections(server):
+    with ExitStack() as held:
+        lines = [held.enter_context(opened(server, b"POST /add")) for _ in range(server.most_of_one_address + 8)]
+        assert all(line.recv(1) == b"" for line in lines[server.most_of_one_address :])
+        assert asked(held.enter_context(opened(server, here="127.0.0.2"))) == b"HTTP/1.1 200"
+    # And it has its share back when it lets go.
+    until(lambda: not server._held)
+    with opened(server) as line:
+        assert asked(line) == b"HTTP/1.1 409"
+
+
+@pytest.mark.parametrize(
+    "begun", [b"POST /add-checkpoint HTTP/1.1\r\n", b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_who_says_a_little_again_and_again_is_cut_off(server, monkeypatch, begun):
+    monkeypatch.setattr(witness_program, "_REQUEST_SECONDS", 0.3)
+    with opened(server, begun) as line:
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):
+            for _ in range(100):
+                line.sendall(b"a: b\r\n")
+                time.sleep(0.05)
+        until(lambda: not server._held)
+
+
+def test_a_witness_that_thinks_for_long_is_not_cut_off(server, monkeypatch):
+    monkeypatch.setattr(witness_program, "_REQUEST_SECONDS", 0.1)
+    add_checkpoint = server.witness.add_checkpoint
+
+    def slowly(body):
+        time.sleep(0.4)
+        return add_checkpoint(body)
+
+    monkeypatch.setattr(server.witness, "add_checkpoint", slowly)
+    with opened(server) as line:
+        assert asked(line) == b"HTTP/1.1 200"
 
 
 def test_a_lost_memory_is_500_and_says_nothing_to_strangers(server):

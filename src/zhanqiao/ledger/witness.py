@@ -7,7 +7,7 @@
 
 It answers `POST /add-checkpoint` of C2SP tlog-witness and nothing else; what it checks is in `ledger.cosigning`. Runs
 alone as `verify` does: the pure parts of this floor, `cryptography` and Python's own library. Whoever connects is a
-stranger: bodies, headers, connections and their time are bounded. It listens on loopback unless told otherwise; across
+stranger: bodies, headers, connections, those of one address, and their time are bounded. It listens on loopback unless told otherwise; across
 a network put TLS before it (an answer needs no secrecy, and a forged one verifies nowhere).
 """
 
@@ -16,7 +16,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -28,7 +29,8 @@ from zhanqiao.ledger.note import NoteVerifier
 
 LISTEN = "127.0.0.1:8181"
 PATH = "/add-checkpoint"
-_SILENCE_SECONDS = 5
+# For head and body together, a few kB.
+_REQUEST_SECONDS = 5
 _CONNECTION_SECONDS = 30
 
 Told = Callable[[Answer], None]
@@ -39,7 +41,8 @@ class WitnessServer(BoundedThreads, HTTPServer):
 
     daemon_threads = True
     # Nobody honest needs more: a request is one body of a few kB from a handful of logs.
-    most_connections = request_queue_size = 32
+    most_connections = request_queue_size = 64
+    most_of_one_address = 16
 
     def __init__(self, witness: Witness, address: tuple[str, int], told: Told) -> None:
         self.witness, self.told = witness, told
@@ -50,22 +53,21 @@ class WitnessServer(BoundedThreads, HTTPServer):
         return f"http://{self.server_address[0]!s}:{self.server_port}"
 
     def finish_request(self, request: object, client_address: object) -> None:
-        # A time-out bounds each silence, not their sum: whoever sends a byte now and then is cut off by the watch.
         assert isinstance(request, socket.socket)
-        watch = threading.Timer(_CONNECTION_SECONDS, _cut, [request])
-        watch.daemon = True
-        try:
-            watch.start()
+        with _cut_in(_CONNECTION_SECONDS, request):
             super().finish_request(request, client_address)
-        finally:
-            watch.cancel()
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: WitnessServer
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "zhanqiao-witness", ""
-    timeout = _SILENCE_SECONDS
+    timeout = _REQUEST_SECONDS
+
+    def handle_one_request(self) -> None:
+        """Take and answer one request; one that does not come whole in time ends the connection."""
+        with _cut_in(_REQUEST_SECONDS, self.connection) as self._watch:
+            super().handle_one_request()
 
     def do_POST(self) -> None:
         length = self.headers.get_all("Content-Length", [])
@@ -77,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(_plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_REQUEST_BYTES} bytes"), close=True)
         else:
             body = self.rfile.read(int(length[0]))
+            self._watch.cancel()  # how long an answer takes is our own business
             if len(body) == int(length[0]):
                 self._send(self._answer(body))
             else:
@@ -117,6 +120,18 @@ def serve(folder: Path, listen: str, clock: Clock, told: Told) -> WitnessServer:
 def line_of(answer: Answer) -> str:
     """Return what is printed of one answer."""
     return f"{int(answer.status)} {answer.about}"
+
+
+@contextmanager
+def _cut_in(seconds: float, connection: socket.socket) -> Iterator[threading.Timer]:
+    """End the connection when the block takes longer: a time-out bounds each silence, not their sum."""
+    watch = threading.Timer(seconds, _cut, [connection])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield watch
+    finally:
+        watch.cancel()
 
 
 def _cut(connection: socket.socket) -> None:

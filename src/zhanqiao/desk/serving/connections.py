@@ -10,13 +10,14 @@ Bodies and answers have their own bounds, in the gateway.
 """
 
 import asyncio
-import ipaddress
 import ssl
 from collections import Counter
 from typing import Any, ClassVar, NoReturn
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from zhanqiao.terms.addresses import share_of
 
 MOST, MOST_OF_ONE_ADDRESS = 256, 128
 HEAD_SECONDS, CONNECTION_SECONDS, ANSWER_SECONDS = 10, 900, 630
@@ -158,14 +159,3 @@ class Connection(HttpToolsProtocol):
 def speaking(tls: ssl.SSLContext | None) -> type[Connection]:
     """Return the kind of connection for one server."""
     return type("Connection", (Connection,), {"tls": tls, "shares": Counter()})
-
-
-def share_of(address: str) -> str:
-    """Return whose share an address counts for: its own, or that of its /64, which one line of IPv6 has all of."""
-    try:
-        read = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if read.version == 4 or read.ipv4_mapped is not None:
-        return str(read)
-    return str(ipaddress.ip_network((int(read) >> 64 << 64, 64)))

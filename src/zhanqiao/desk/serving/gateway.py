@@ -31,7 +31,6 @@ import uvicorn
 
 from zhanqiao.desk.serving import connections
 from zhanqiao.desk.serving.away import figures
-from zhanqiao.desk.serving.connections import share_of
 from zhanqiao.desk.serving.frames import (
     LENGTHS_BYTES,
     MAX_ANSWER_BYTES,
@@ -44,6 +43,7 @@ from zhanqiao.desk.serving.frames import (
     lengths,
 )
 from zhanqiao.desk.serving.replies import TEXT, Reply, refused
+from zhanqiao.terms.addresses import share_of
 from zhanqiao.terms.refusals import Refusal, refuse
 
 Scope = MutableMapping[str, Any]
