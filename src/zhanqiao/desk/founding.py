@@ -98,7 +98,9 @@ class _Reader:
         roles = self.roles(table.get("roles"))
         public = parse_public(said["public"]) if "public" in said else b""
         if isinstance(public, Refusal):
-            self.wrong(node.line, "public", "a public key of 64 hexadecimal digits, as `zhanqiao people key new` prints it")
+            self.wrong(
+                node.line, "public", "a public key of 64 hexadecimal digits, as `zhanqiao people key new` prints it"
+            )
         elif said.keys() == set(_PERSON[:-1]):
             return NewPerson(said["id"], said["organisation"], said["name"], said["natural"], public, roles)
         return None
