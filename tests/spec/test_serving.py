@@ -27,7 +27,7 @@ from zhanqiao.desk.scenarios import find_service
 from zhanqiao.desk.serving import socket_folder
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.desk.serving.remote import ServerUnproven
-from zhanqiao.desk.serving.units import units
+from zhanqiao.desk.serving.units import hidden, units
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.refusals import Refusal
@@ -466,7 +466,7 @@ def test_units_make_a_backup_each_night_and_ask_the_witnesses_where_there_are_an
         ["/bin/sh", "-c", command], env={**os.environ, "BACKUPS": str(tmp_path)}, capture_output=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    assert [path.name for path in tmp_path.glob("zhanqiao-????-??-??.backup")]
+    assert [path.name for path in tmp_path.glob("zhanqiao-????-??-??T??????Z.backup")]
     _verified_by_systemd(witnessed, tmp_path / "units")
 
 
@@ -495,6 +495,14 @@ def test_units_for_a_user_who_cannot_run_them_are_printed_with_a_warning(pier: P
     assert "[Service]\nUser=nobody" in ran.stdout
     assert ran.stderr.startswith(f"user-cannot-run  The user nobody may not run {place / 'closed'}, or read it.")
     assert "chmod -R go+rX" in ran.stderr
+
+
+def test_units_that_would_hide_what_they_start_are_printed_with_a_warning(pier: Pier, monkeypatch) -> None:
+    planned = _planned(pier, Serving(tls_certificate="/srv/zhanqiao/tls.pem", tls_key="/home/li/tls.key"))
+    monkeypatch.setattr(sys, "executable", "/opt/zhanqiao/bin/python")
+    placed = replace(planned, home=Path("/var/lib/zhanqiao/city"))
+    assert [(one.code, one.facts["path"]) for one in hidden(placed)] == [("unit-hides", "/home/li/tls.key")]
+    assert str(Path("/root/city")) in [one.facts["path"] for one in hidden(replace(placed, home=Path("/root/city")))]
 
 
 def test_units_let_the_worker_make_rooms_where_the_engine_needs_them(pier: Pier) -> None:

@@ -9,6 +9,7 @@ Each line that takes something away from a process is there because the process 
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from shlex import join
 
@@ -16,7 +17,7 @@ from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.paths import lies_inside
 from zhanqiao.desk.serving.plan import Plan
 from zhanqiao.desk.serving.socket_folder import FOR_GATEWAY, FOR_OWNER, is_roots_to_make
-from zhanqiao.terms.refusals import Lang
+from zhanqiao.terms.refusals import Lang, Reason
 
 _CLOSED = """\
 NoNewPrivileges=yes
@@ -35,6 +36,8 @@ SystemCallArchitectures=native
 LimitCORE=0
 UMask=0077
 """
+# By ProtectHome and PrivateTmp.
+_HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108  nothing is written there
 _AGAIN = """\
 Restart=on-failure
 RestartSec=5
@@ -107,13 +110,21 @@ WantedBy=multi-user.target
     }
 
 
+def hidden(plan: Plan) -> Iterator[Reason]:
+    """Name what lies where these units show their processes nothing: in homes, and in folders for temporary files."""
+    shown = (plan.home, Path(sys.executable), *plan.tls.values())
+    for path in dict.fromkeys(Path(os.path.realpath(path)) for path in shown):
+        if any(path.is_relative_to(folder) for folder in _HIDDEN):
+            yield Reason("unit-hides", {"path": str(path)})
+
+
 def _backup(plan: Plan) -> str:
     command = join([_command_line(), "backup", "--home", str(plan.home)])
-    script = f'exec {command} "$BACKUPS/zhanqiao-$(date -u +%F).backup"'
+    script = f'exec {command} "$BACKUPS/zhanqiao-$(date -u +%FT%H%M%SZ).backup"'
     closed = _CLOSED.replace("ProtectSystem=strict", "ProtectSystem=full")
     return f"""\
 User={plan.owner.name}
-# A folder of this user's, on another disk than the deployment's; what is old there nobody here removes.
+# A folder that you make for this user, on another disk than the deployment's; what is old there nobody here removes.
 Environment=BACKUPS=/var/backups/zhanqiao
 ExecStart={_line(["/bin/sh", "-c", script])}
 {_REACHING}{_ALONE}{closed}"""

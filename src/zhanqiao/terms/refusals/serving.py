@@ -299,6 +299,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "unit-hides": Rule(
+        en="{path} lies where these units show nothing to what they start (ProtectHome, PrivateTmp).",
+        zh="{path} 位于这些单元对其进程隐藏的位置（ProtectHome、PrivateTmp）。",
+        remedy_en="Put it under /srv, /var/lib or /opt, for example, and print the units anew.",
+        remedy_zh="请移至 /srv、/var/lib 或 /opt 等处，再重新打印单元。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "user-unknown": Rule(
         en="This machine has no user {user}.",
         zh="本机没有用户 {user}。",
