@@ -3,11 +3,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lib.served import until
 
 INSTALLER = Path(__file__).parents[2] / "tools" / "offline" / "install"
 # Makes the folder as venv does; else starts as it is told, does nothing, and so runs what would be run unasked.
@@ -18,6 +21,7 @@ if test "$3" = venv; then
     cp "$0" "$4/bin/python"
     printf '#!{sys.executable}\\n' | tee "$4/bin/pip" > "$4/bin/zhanqiao"
     chmod +x "$4/bin/pip" "$4/bin/zhanqiao"
+    test -z "$VENV_WAITS" || {{ touch "$VENV_WAITS"; exec sleep 60; }}
     exit "${{VENV_ENDS:-0}}"
 fi
 exec {sys.executable} "$1" -c ""
@@ -60,6 +64,18 @@ def test_a_link_that_leads_nowhere_stays(bundle: Path, tmp_path: Path, named: st
     assert done.returncode != 0
     assert (tmp_path / "place").is_symlink()
     assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_broken_off_is_taken_away(bundle: Path, tmp_path: Path, number: signal.Signals) -> None:
+    words = [str(bundle / "install"), str(tmp_path / "place"), str(tmp_path / "python")]
+    waits = {**os.environ, "VENV_WAITS": str(tmp_path / "begun")}
+    # As the terminal does, to all that run in it.
+    with subprocess.Popen(words, env=waits, start_new_session=True) as installing:
+        until((tmp_path / "begun").exists)
+        os.killpg(installing.pid, number)
+    assert installing.returncode == 130
+    assert not (tmp_path / "place").exists()
 
 
 def test_what_could_not_be_installed_is_taken_away(bundle: Path, tmp_path: Path) -> None:
