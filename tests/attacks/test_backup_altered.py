@@ -372,6 +372,18 @@ def test_no_memory_is_asked_for_that_a_file_only_claims(keys, tmp_path, kind):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize("count", [10, 3_000])
+def test_headers_that_extend_headers_come_to_an_end(keys, tmp_path, kind, count):
+    entry, content = tarfile.TarInfo("zhanqiao.toml"), b"10 path=a\n" if kind in b"xg" else b"a\0"
+    entry.type, entry.size = kind, len(content)
+    (tmp_path / "b.tar").write_bytes((entry.tobuf(tarfile.USTAR_FORMAT) + content.ljust(512, b"\0")) * count)
+    home = tmp_path / "again"
+    outcome = restore(tmp_path / "b.tar", home, keys, None)
+    assert refused(outcome, home) == ["backup-malformed"]
+    assert "extend each other" in str(outcome)
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
 def test_no_link_pipe_or_device_is_made(backup, keys, tmp_path, kind):
     files = unpacked(backup)

@@ -53,6 +53,8 @@ _EXTENDING = {
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 }
+# Each is read inside of the one that it extends. A member has one of ours, and two where GNU tar wrote it anew.
+_MOST_EXTENDING = 8
 # A file system takes no longer part of a name; the deepest of ours, an entry tile, has seven of them.
 _MOST_PART_BYTES, _MOST_PARTS = 255, 16
 
@@ -169,7 +171,7 @@ class Unpacking:
         folders: set[str] = set()
         last: dict[str, bytes] = {}
         try:
-            with tarfile.open(fileobj=self.source, mode="r|", tarinfo=_Header) as tar:
+            with _Archive.open(fileobj=self.source, mode="r|", tarinfo=_Header) as tar:
                 for entry in tar:
                     if (entry.name != SIGNATURE and MANIFEST in last) or SIGNATURE in last:
                         raise BackupMalformed(f"something follows {[*last][-1]}")
@@ -220,8 +222,26 @@ class _Digesting(io.RawIOBase):
             raise BackupMalformed("it breaks off inside a file") from None
 
 
+class _Archive(tarfile.TarFile):
+    """An archive that knows how many headers are being read inside of each other."""
+
+    nested = 0
+
+
 class _Header(tarfile.TarInfo):
-    """A header, refused where it says that more of it follows than a name takes: it is read whole."""
+    """A header, refused where it says that more of it follows than a name takes, or extends too many: it is read whole."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        """Read the next one, and what it extends."""
+        assert isinstance(tarfile, _Archive), "opened as one"
+        if tarfile.nested > _MOST_EXTENDING:
+            raise BackupMalformed("too many headers in it extend each other")
+        tarfile.nested += 1
+        try:
+            return super().fromtarfile(tarfile)
+        finally:
+            tarfile.nested -= 1
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
