@@ -79,9 +79,13 @@ def run_with(command: Sequence[str], home: Path, trace: Path, call: Call, fault:
 
 
 def _resynced(lines: list[str], struck: list[int]) -> bool:
-    """Tell whether a file of ours was synced again after its sync failed. SQLite's own files follow SQLite's own rule."""
+    """Tell whether a file of ours was synced again after its sync failed. SQLite's syncs follow SQLite's own rule.
+
+    It alone asks for `fdatasync`, of its files and of the folder in which it makes one. It leaves it at that when the
+    folder's fails, and we, who know nothing of it, may sync that folder for a name of ours.
+    """
     for number in struck:
-        found = re.search(r" (?:fsync|fdatasync)\(\d+<([^>]*)>", lines[number])
+        found = re.search(r" fsync\(\d+<([^>]*)>", lines[number])
         if found and ".sqlite3" not in found[1]:
             return any("sync(" in line and f"<{found[1]}>" in line for line in lines[number + 1 :])
     return False
