@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The disk runs full wherever something is written: it is called full and not damaged, and when there is room it works.
+One that takes no writes at all is not called damaged either.
 
 On a real file system that is too small. Where no such thing can be made (no user namespaces), nothing is shown.
 """
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from lib import full_disk
 from lib.pier import WAGES, citizen_id, write_wages
@@ -73,6 +75,17 @@ def test_a_load_is_not_begun_where_its_list_of_faults_could_not_be_written(pier,
     )
     assert [one["code"] for one in json.loads(ended.stdout)["reasons"]] == ["file-not-written"]
     assert not pier.events("intake.refused")
+
+
+def test_a_deployment_on_a_disk_that_is_closed_is_not_called_damaged(pier):
+    """Who reads that the state cannot be used may put a backup in the place of what is whole."""
+    words = [str(Path(sys.executable).with_name("zhanqiao")), "ledger", "audit", "--json", "--home", str(pier.home)]
+    closed = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    connections.close_all()
+    ended = subprocess.run(
+        [*_ALONE, "sh", "-c", closed, str(pier.home), *words], check=False, capture_output=True, text=True
+    )
+    assert [one["code"] for one in json.loads(ended.stdout)["reasons"]] == ["disk-read-only"], ended.stderr
 
 
 @pytest.mark.parametrize(("sound", "told"), [(len(WAGES), "published"), (0, "intake-too-many-bad-rows")])

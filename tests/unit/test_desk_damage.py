@@ -23,6 +23,7 @@ from zhanqiao.ledger import durable
         (errno.EDQUOT, "disk-full"),
         (errno.EIO, "disk-failing"),
         (errno.EFBIG, "disk-failing"),
+        (errno.EROFS, "disk-read-only"),
     ],
 )
 def test_what_a_disk_does_has_a_sentence(number, code):
@@ -51,6 +52,8 @@ def test_a_disk_that_tells_no_size_is_not_called_full():
         (sqlite3.SQLITE_FULL, "disk-full"),
         (sqlite3.SQLITE_BUSY, "state-busy"),
         (sqlite3.SQLITE_CORRUPT, "state-damaged"),
+        (sqlite3.SQLITE_CANTOPEN, "state-damaged"),
+        (sqlite3.SQLITE_READONLY, "state-damaged"),
     ],
 )
 def test_what_the_disk_does_to_the_state_has_a_sentence(number, code):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults that say what is damaged, busy, full, short or failing, each as the one sentence that whoever works here can act on."""
+"""Faults that say what is damaged, busy, full, closed, short or failing, each as the one sentence that whoever works here can act on."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import os
 from django.db import DatabaseError
 
 from zhanqiao.catalogue.shelf import ShelfDamaged
-from zhanqiao.desk.state import is_busy, is_failing, is_full
+from zhanqiao.desk.state import is_busy, is_failing, is_full, is_read_only
 from zhanqiao.ledger.entries import LedgerDamaged, LedgerOlder, TrustStrange
 from zhanqiao.ledger.proof import ProofFallen
 from zhanqiao.ledger.rows import RowDamaged
@@ -46,6 +46,8 @@ def _without_disk(cause: OSError) -> Refusal | None:
     match cause.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return refuse("disk-full")
+        case errno.EROFS:
+            return refuse("disk-read-only")
         # A file that may not grow further is met half way through a write, as a disk that fails is.
         case errno.EIO | errno.EFBIG:
             return refuse("disk-failing", cause=os.strerror(cause.errno))
@@ -59,6 +61,8 @@ def without_state(cause: DatabaseError) -> Refusal:
         return refuse("state-busy")
     if is_full(cause):
         return refuse("disk-full")
+    if is_read_only(cause):
+        return refuse("disk-read-only")
     # SQLite shows a text that it cannot decode: it may be anything, and bytes that no terminal takes.
     said = str(cause).partition(" with text ")[0]
     return refuse("disk-failing" if is_failing(cause) else "state-damaged", cause=said)

@@ -51,6 +51,17 @@ def is_failing(error: DatabaseError) -> bool:
     return _code(error) & 0xFF == sqlite3.SQLITE_IOERR
 
 
+def is_read_only(error: DatabaseError) -> bool:
+    """Tell whether the state could not be had because its disk takes no writes: to read it, SQLite writes beside it.
+
+    What it says then it says of a state that is not there as well, and of an act that we ourselves let write nothing.
+    """
+    if _code(error) & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        return False
+    folder = Path(connections.settings["default"]["NAME"]).parent
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
 def _code(error: BaseException) -> int:
     """Return SQLite's code behind an error (the low byte names the error, the rest its variety); 0 when it is none of its."""
     cause: BaseException | None = error
@@ -98,7 +109,7 @@ def contradiction() -> str | None:
             cursor.execute("PRAGMA integrity_check(1)")
             [(said,), *_] = cursor.fetchall()
         except DatabaseError as cause:
-            if is_busy(cause) or is_full(cause) or is_failing(cause):
+            if is_busy(cause) or is_full(cause) or is_failing(cause) or is_read_only(cause):
                 raise
             said = str(cause)
     return None if said == "ok" else said.splitlines()[-1]

@@ -271,6 +271,14 @@ ROWS: dict[str, Rule] = {
         exit_status=FAULT,
         http_status=500,
     ),
+    "disk-read-only": Rule(
+        en="The disk takes no writes, it is mounted read-only: a deployment is not opened there, not even to read. That alone damages nothing.",
+        zh="磁盘以只读方式挂载，无法写入：此时不打开部署，只读操作亦然。仅此不会造成任何损坏。",
+        remedy_en="Mount it for writing (`mount -o remount,rw`); where the system closed it by itself, see to the disk first (`dmesg`). There is nothing to restore.",
+        remedy_zh="请以可写方式重新挂载（`mount -o remount,rw`）；若系统自行改为只读，请先检修磁盘（`dmesg`）。无需恢复备份。",
+        exit_status=FAULT,
+        http_status=503,
+    ),
     "memory-short": Rule(
         en="There was not enough memory for that, nor room on the disk to put some of it meanwhile. Nothing is damaged.",
         zh="内存不足，磁盘上也没有足够的暂存空间。没有任何损坏。",
