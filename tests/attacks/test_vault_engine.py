@@ -3,6 +3,8 @@
 
 import errno
 import os
+import signal
+import threading
 from dataclasses import replace
 
 import duckdb
@@ -254,3 +256,14 @@ def test_a_full_disk_is_not_called_damage(number):
     said = f"Could not write file: {os.strerror(number)}"
     assert isinstance(shortage(duckdb.IOException(said)), DiskFull)
     assert shortage(duckdb.IOException("Could not read file: wrong tag")) is None
+
+
+def test_ctrl_c_ends_what_the_engine_computes_and_is_no_fault_of_it(store, segment):
+    """The engine tells of it as a RuntimeError, which a command line would call a fault that nobody foresaw."""
+    pressed = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt), store.reading([segment]) as connection:
+        pressed.start()
+        connection.execute("SELECT max(hash(a.range + b.range)) FROM range(3000) AS a, range(1000000) AS b").fetchall()
+    assert not list(store.scratch.glob("*"))
+    with pytest.raises(RuntimeError), store.reading([segment]):
+        raise RuntimeError("of another kind")

@@ -158,7 +158,8 @@ class SegmentStore:
         if not names:
             raise VaultFault("couldn't read a snapshot: it has no segments")
         try:
-            with locked_down(self.scratch, self.attachments(names), self.limits) as connection:
+            attachments = self.attachments(names)
+            with locked_down(self.scratch, attachments, self.limits) as connection, _ended_by_hand(connection):
                 yield connection
         except duckdb.Error as fault:
             # The engine's words may hold a value.
@@ -173,7 +174,7 @@ class SegmentStore:
         )
         target = f'"new"."main".{quoted(TABLE)}'
         attachment = Attachment("new", part, self._key(name), f"segment {name}", writable=True)
-        with locked_down(self.scratch, [attachment], self.limits) as connection:
+        with locked_down(self.scratch, [attachment], self.limits) as connection, _ended_by_hand(connection):
             connection.execute(f"CREATE TABLE {target} ({columns})")
             connection.register("arriving", pa.RecordBatchReader.from_batches(schema, arriving))
             connection.execute(f'INSERT INTO {target} SELECT * FROM "arriving"')  # noqa: S608  a fixed name
@@ -187,6 +188,19 @@ class SegmentStore:
 
     def _key(self, name: str) -> bytes:
         return self.keyring.derived("segments", name)
+
+
+@contextmanager
+def _ended_by_hand(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise Ctrl-C as what it is: met while the engine works, it comes as a fault of the engine's."""
+    try:
+        yield
+    except RuntimeError as fault:
+        if isinstance(fault.__cause__, KeyboardInterrupt):
+            # Its threads compute on, and to close the connection would wait for them.
+            connection.interrupt()
+            raise KeyboardInterrupt from None
+        raise
 
 
 def begins_sealed(path: Path) -> bool:
