@@ -42,12 +42,14 @@ def test_a_killed_backup_has_no_name(pier: Pier, tmp_path):
         assert ran(words(file), DIE_AT=str(at)) == KILLED
         after = pier.reopened()
         audit(after.house)
+        assert not list(pier.home.glob("state*.part*")), "no copy of the state is left"
         if file.exists():
             # It died after the name was given: then it is whole.
             done(restore(file, tmp_path / f"r{at}", pier.home / "keys", None))
             after = pier.reopened()
         else:
             done(back_up(after.house, file))
+            assert not list(tmp_path.glob("*.part")), "the next one takes away what this one left"
     print(f"backup: killed at {len(spread(steps, BY_DAY))} of {steps} steps")
 
 

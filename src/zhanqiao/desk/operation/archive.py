@@ -122,13 +122,11 @@ class Packing:
         self._tar = tar
         self.files: dict[str, tuple[int, str]] = {}
 
-    def add(self, name: str, path: Path) -> None:
-        """Add a file as it is now; FileNotFoundError when it is gone, and then nothing was written."""
-        with path.open("rb") as file:
-            # Of this very file: by now another may lie under that name.
-            size = os.fstat(file.fileno()).st_size
-            reader = _Digesting(file)
-            self._tar.addfile(_entry(name, size), reader)
+    def add(self, name: str, file: IO[bytes]) -> None:
+        """Add an open file as it is now, whatever bears its name by then."""
+        size = os.fstat(file.fileno()).st_size
+        reader = _Digesting(file)
+        self._tar.addfile(_entry(name, size), reader)
         self.files[name] = (size, reader.digest.hexdigest())
 
     def finish(self, manifest: Manifest, sign: Callable[[bytes], bytes]) -> None:

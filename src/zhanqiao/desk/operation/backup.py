@@ -11,24 +11,39 @@
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
 
-The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file.
+The backup is written beside its place and gets its name when it lasts; a crash leaves a `.part` file, which the next
+backup into that folder takes away: the state lies in it in the clear.
 """
 
 import errno
 import os
+import re
+import secrets
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from django.db import DatabaseError
 
 from zhanqiao.desk import seats, state
 from zhanqiao.desk.backed_up import note_backup
 from zhanqiao.desk.configuration import SETTINGS_FILE
-from zhanqiao.desk.operation.archive import FOLDERS, SIGNED_TYPE, Manifest, Packing, may_lie_there, packing
+from zhanqiao.desk.operation.archive import (
+    FOLDERS,
+    SIGNED_TYPE,
+    Manifest,
+    Packing,
+    begins_as_backup,
+    may_lie_there,
+    packing,
+)
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.paths import lies_inside, too_long
-from zhanqiao.ledger import durable
+from zhanqiao.ledger import durable, regular_file
 from zhanqiao.ledger.checkpoint import Checkpoint
 from zhanqiao.terms.events import Event
 from zhanqiao.terms.refusals import Reason, Refusal, refuse
@@ -38,6 +53,8 @@ from zhanqiao.vault.house import House
 HOST = "host"
 BACKUP_BEGUN = "platform.backup-begun"
 _SCRATCH, _LOCKS = "scratch", frozenset({"lock", ".lock"})
+# What a killed backup left beside its place: an archive, and of an older version a copy of the state.
+_LEFT_ARCHIVE, _LEFT_STATE = re.compile(r".+\.\d+-\d+\.part"), re.compile(r".+\.state\.sqlite3\.part(-journal)?")
 
 
 @dataclass(frozen=True)
@@ -83,12 +100,13 @@ def _written(house: House, file: Path) -> Backup | Refusal:
     # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.
     with house.book.recording(Event(BACKUP_BEGUN, HOST)):
         pass
+    _sweep_left(file.parent)
     try:
         with durable.new_file(file) as part, packing(part) as archive:
             # The log says who its witnesses are, and so do settings and trust file: all of one moment.
             with seats.settings_lock(house):
-                checkpoint = _pack_log_and_state(house, archive, file)
-                archive.add(SETTINGS_FILE, house.home / SETTINGS_FILE)
+                checkpoint = _pack_log_and_state(house, archive)
+                _pack_file(SETTINGS_FILE, house.home, archive)
                 _pack(house.home, "public", archive)
             for folder in ("vault", "quarantine"):
                 _pack(house.home, folder, archive)
@@ -107,40 +125,69 @@ def _written(house: House, file: Path) -> Backup | Refusal:
     return Backup(file, manifest.entries, len(manifest.files), total, note_backup(house.home, made), apart, left_out)
 
 
-def _pack_log_and_state(house: House, archive: Packing, file: Path) -> Checkpoint:
-    copy = file.with_name(f"{file.name}.{state.FILE}{durable.PART}")
-    try:
+def _pack_log_and_state(house: House, archive: Packing) -> Checkpoint:
+    with ExitStack() as held:
         with house.book.still() as checkpoint:
-            _copy_state(house.home, copy)
+            copy = held.enter_context(_copied_state(house.home))
             for path in _files(house.home / "ledger", house.home):
-                archive.add(_name(path, house.home), path)
+                _pack_file(_name(path, house.home), house.home, archive)
+        # Others write the log again while the copy is packed.
         archive.add(state.FILE, copy)
-    finally:
-        copy.unlink(missing_ok=True)
     return checkpoint
 
 
-def _copy_state(home: Path, copy: Path) -> None:
-    """Copy the state as of one moment: what others commit meanwhile is in it whole, or not at all."""
-    copy.unlink(missing_ok=True)
-    copy.touch(mode=durable.PRIVATE)
-    try:
-        with state.reading(home) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-    except sqlite3.OperationalError as cause:
-        if cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-            raise durable.full() from None
-        raise
+@contextmanager
+def _copied_state(home: Path) -> Iterator[IO[bytes]]:
+    """Copy the state as of one moment: what others commit meanwhile is in it whole, or not at all.
+
+    The copy lies in the deployment, where nobody else makes names, and loses its own before anything is in it: no other
+    backup takes it for its own, and a kill leaves nothing of it.
+    """
+    copy = home / f"{state.FILE}.{secrets.token_hex(8)}{durable.PART}"
+    with durable.needing_room():
+        descriptor = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, durable.PRIVATE)
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            with closing(sqlite3.connect(copy)) as target, state.reading(home) as source:
+                copy.unlink()
+                # Beside a file that has no name no journal can lie.
+                target.execute("PRAGMA journal_mode = OFF")
+                source.backup(target)
+        except sqlite3.Error as cause:
+            raise DatabaseError(str(cause)) from cause
+        finally:
+            copy.unlink(missing_ok=True)
+        yield file
+
+
+def _sweep_left(folder: Path) -> None:
+    """Remove what killed backups of ours left in a folder, and nobody holds."""
+    for part in folder.glob(f"*{durable.PART}*"):
+        with suppress(OSError):
+            if _is_left(part) and part.lstat().st_uid == os.geteuid() and not durable.is_held(part):
+                part.unlink()
+
+
+def _is_left(part: Path) -> bool:
+    """Whether a file is what a backup had begun; others write files with such names, too."""
+    if not stat.S_ISREG(part.lstat().st_mode):
+        return False
+    if _LEFT_ARCHIVE.fullmatch(part.name):
+        return not part.stat().st_size or begins_as_backup(part)
+    return _LEFT_STATE.fullmatch(part.name) is not None
 
 
 def _pack(home: Path, folder: str, archive: Packing) -> None:
     # Asked again until nothing is new: a subject book that grew has taken the smaller files in.
     while new := [path for path in _files(home / folder, home) if _name(path, home) not in archive.files]:
         for path in new:
-            try:
-                archive.add(_name(path, home), path)
-            except FileNotFoundError:
-                continue
+            with suppress(FileNotFoundError):
+                _pack_file(_name(path, home), home, archive)
+
+
+def _pack_file(name: str, home: Path, archive: Packing) -> None:
+    with regular_file.opened(home / name) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        archive.add(name, file)
 
 
 def _files(folder: Path, home: Path) -> Iterator[Path]:
