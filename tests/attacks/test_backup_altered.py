@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backup that somebody altered, swapped or made up restores nothing, and leaves nothing behind."""
 
+import fcntl
 import hashlib
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -20,7 +25,15 @@ from lib.pier import opened, released
 from lib.town import codes, done
 from zhanqiao.desk.configuration import utc_now
 from zhanqiao.desk.deployment import open_house
-from zhanqiao.desk.operation.archive import MANIFEST, SIGNATURE, SIGNED_TYPE, BackupForeign, Unpacking, signed_over
+from zhanqiao.desk.operation.archive import (
+    MANIFEST,
+    SIGNATURE,
+    SIGNED_TYPE,
+    BackupForeign,
+    Packing,
+    Unpacking,
+    signed_over,
+)
 from zhanqiao.desk.operation.backup import back_up
 from zhanqiao.desk.operation.parts import prove_parts
 from zhanqiao.desk.operation.restore import Restored, restore
@@ -370,6 +383,108 @@ def test_no_memory_is_asked_for_that_a_file_only_claims(keys, tmp_path, kind):
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_of_two_backups_to_one_name_one_stands_and_is_whole(pier, tmp_path):
+    file, statuses = tmp_path / "b.tar", []
+
+    def clock() -> datetime:
+        # It asks for the time when all is packed.
+        statuses.append(pier.command("backup", str(file)).returncode)
+        return utc_now()
+
+    assert codes(back_up(replace(pier.house, clock=clock), file)) == ["file-exists"]
+    assert statuses == [0]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["b.tar"]
+    done(restore(file, tmp_path / "again", pier.home / "keys", None))
+
+
+def test_no_copy_of_the_state_bears_a_name_that_others_know_or_could_make(pier, tmp_path, monkeypatch):
+    """Neither beside the backup, where others may write, nor for a second backup to take for its own."""
+    theirs = tmp_path / "b.tar.state.sqlite3.part"
+    theirs.write_bytes(b"somebody else's")
+    seen: set[str] = set()
+    names: dict[str, int] = {}
+    add = Packing.add
+
+    def look(self: Packing, name: str, file: IO[bytes]) -> None:
+        seen.update(str(path) for path in (*tmp_path.glob("*"), *pier.home.glob("*")) if "state" in path.name)
+        names[name] = os.fstat(file.fileno()).st_nlink
+        add(self, name, file)
+
+    monkeypatch.setattr(Packing, "add", look)
+    with theirs.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done(back_up(pier.house, tmp_path / "b.tar"))
+    assert theirs.read_bytes() == b"somebody else's"
+    assert names["state.sqlite3"] == 0
+    assert seen - {str(theirs)} <= {str(pier.home / f"state.sqlite3{more}") for more in ("", "-wal", "-shm")}
+
+
+def test_what_killed_backups_left_is_taken_away_and_nothing_else(pier, tmp_path):
+    done(back_up(pier.house, tmp_path / "a.tar"))
+    begun = (tmp_path / "a.tar").read_bytes()[:20_480]
+    dead = {"b.tar.123-456.part": begun, "c.tar.9-9.part": b"", "d.tar.state.sqlite3.part": b"SQLite format 3"}
+    alive = {"b.tar.124-456.part": begun}
+    others = {"film.mp4.part": begun, "film.12-3.part": b"no archive", "state.sqlite3": b"", "b.tar": begun}
+    for name, content in (dead | alive | others).items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "e.tar.1-1.part").symlink_to(tmp_path / "a.tar")
+    with (tmp_path / "b.tar.124-456.part").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done(back_up(pier.house, tmp_path / "f.tar"))
+    kept = {"a.tar", "f.tar", "e.tar.1-1.part", *alive, *others}
+    assert {path.name for path in tmp_path.iterdir() if not path.is_dir()} == kept
+
+
+def _moved(path: Path, there: Path) -> None:
+    path.rename(there)
+    path.symlink_to(there)
+
+
+def _key(path: Path, there: Path) -> None:
+    path.symlink_to(path.parents[1] / "keys" / "vault" / "kek.key")
+
+
+@pytest.mark.parametrize(
+    ("name", "put"),
+    [
+        ("vault/segments", _moved),
+        ("ledger/tile", _moved),
+        ("public/log.vkey", _moved),
+        ("public/more", _key),
+        ("public/more", lambda path, there: path.symlink_to(there)),
+        ("vault/more", lambda path, _: os.mkfifo(path)),
+    ],
+    ids=["a folder", "tiles", "a file", "a key", "nowhere", "a pipe"],
+)
+def test_no_backup_is_made_where_a_link_or_a_pipe_stands_for_a_file(pier, tmp_path, name, put):
+    """Followed, a link brings a key into the backup; not followed, what it leads to is missing on the day it is needed."""
+    put(pier.home / name, tmp_path / "there")
+    before = pier.house.book.size
+    refusal = back_up(pier.house, tmp_path / "b.tar")
+    assert [(reason.code, reason.facts) for reason in refusal.reasons] == [("part-no-file", {"path": name})]
+    assert (pier.house.book.size, [*tmp_path.glob("b.tar*")]) == (before, [])
+
+
+def test_a_link_that_came_while_a_backup_was_made_ends_it(pier, tmp_path, monkeypatch):
+    add = Packing.add
+
+    def come(self: Packing, name: str, file: IO[bytes]) -> None:
+        if name == "state.sqlite3":
+            _key(pier.home / "public" / "more", tmp_path)
+        add(self, name, file)
+
+    monkeypatch.setattr(Packing, "add", come)
+    assert codes(back_up(pier.house, tmp_path / "b.tar")) == ["backup-not-written"]
+    assert not [*tmp_path.glob("b.tar*")]
+
+
+@pytest.mark.parametrize("top", ["quarantine", "vault"])
+def test_a_folder_of_the_deployment_itself_may_lie_elsewhere(pier, tmp_path, top):
+    _moved(pier.home / top, tmp_path / top)
+    assert done(back_up(pier.reopened().house, tmp_path / "b.tar")).left_out == ()
+    done(restore(tmp_path / "b.tar", tmp_path / "again", pier.home / "keys", None))
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])

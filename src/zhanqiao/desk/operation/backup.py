@@ -7,7 +7,8 @@
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody. What
         bears a name that `restore` takes from no backup (hidden, no text, too long) is not the platform's: it is left
-        out, and named
+        out, and named. A link is never followed, and what is neither file nor folder of its own is no part of a backup:
+        where one stands under a name that a backup has, none is made, as it would be without what the name is for
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
 
@@ -91,8 +92,9 @@ def back_up(house: House, file: Path) -> Backup | Refusal:
     # From here on no load takes parts away.
     with house.vault.inside():
         # What is not whole cannot be restored: it is told today, and not on the day when it is needed.
-        if missing := missing_parts(house):
-            return Refusal(tuple(Reason("part-missing", {"part": name}) for name in missing))
+        lacking = [Reason("part-missing", {"part": name}) for name in missing_parts(house)]
+        if lacking := [*lacking, *(Reason("part-no-file", {"path": name}) for name in _no_files(house.home))]:
+            return Refusal(tuple(lacking))
         return _written(house, file)
 
 
@@ -106,11 +108,17 @@ def _written(house: House, file: Path) -> Backup | Refusal:
             # The log says who its witnesses are, and so do settings and trust file: all of one moment.
             with seats.settings_lock(house):
                 checkpoint = _pack_log_and_state(house, archive)
-                _pack_file(SETTINGS_FILE, house.home, archive)
+                with (
+                    regular_file.opened(house.home / SETTINGS_FILE) as settings,
+                    os.fdopen(os.dup(settings), "rb") as one,
+                ):
+                    archive.add(SETTINGS_FILE, one)
                 _pack(house.home, "public", archive)
             for folder in ("vault", "quarantine"):
                 _pack(house.home, folder, archive)
             left_out = tuple(sorted(name for folder in FOLDERS for name in _left_out(house.home / folder, house.home)))
+            if unpacked := _no_files(house.home):  # put there meanwhile
+                raise _no_file(unpacked[0])
             made = house.clock().isoformat(timespec="seconds")
             manifest = Manifest(checkpoint.origin, checkpoint.size, checkpoint.root.hex(), made, archive.files)
             archive.finish(manifest, lambda digest: house.book.vouch(SIGNED_TYPE, digest))
@@ -186,30 +194,53 @@ def _pack(home: Path, folder: str, archive: Packing) -> None:
 
 
 def _pack_file(name: str, home: Path, archive: Packing) -> None:
-    with regular_file.opened(home / name) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+    """Add what was found to be a file; OSError where a link, or no file, has taken its name since."""
+    descriptor = os.open(home / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _no_file(name)
         archive.add(name, file)
+
+
+def _no_file(name: str) -> OSError:
+    return regular_file.NotRegular(errno.EINVAL, f"{name} is no file")
 
 
 def _files(folder: Path, home: Path) -> Iterator[Path]:
     """Return what a restored deployment needs of a folder."""
-    return (path for path in _lying(folder, home) if may_lie_there(_name(path, home)))
+    return (path for path, mode in _lying(folder, home) if stat.S_ISREG(mode) and may_lie_there(_name(path, home)))
 
 
 def _left_out(folder: Path, home: Path) -> Iterator[str]:
     """Return by name what no restored deployment could hold."""
-    return (name for path in _lying(folder, home) if not may_lie_there(name := _name(path, home)))
+    return (name for path, _ in _lying(folder, home) if not may_lie_there(name := _name(path, home)))
 
 
-def _lying(folder: Path, home: Path) -> Iterator[Path]:
-    """Yield the files of a folder but for locks, unfinished files and spill; of one with a name that none has, itself."""
+def _no_files(home: Path) -> list[str]:
+    """Return by name what a backup has a file or a folder of, and here is neither: links, pipes, sockets, devices."""
+    found = [name for name in FOLDERS if os.path.lexists(home / name) and not (home / name).is_dir()]
+    for folder in FOLDERS:
+        named = ((_name(path, home), mode) for path, mode in _lying(home / folder, home))
+        found += [name for name, mode in named if not stat.S_ISREG(mode) and may_lie_there(name)]
+    return found
+
+
+def _lying(folder: Path, home: Path) -> Iterator[tuple[Path, int]]:
+    """Yield what lies in a folder, and its mode, but for locks, unfinished files and spill. No link is followed.
+
+    Of a folder with a name that none has, itself.
+    """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_dir() and not path.is_symlink():
-            if not may_lie_there(_name(path, home)):
-                yield path
-            elif path != home / "vault" / _SCRATCH:
-                yield from _lying(path, home)
-        elif path.is_file() and durable.PART not in path.name and path.name not in _LOCKS:
-            yield path
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue  # work goes on
+        if path == home / "vault" / _SCRATCH:
+            continue
+        if stat.S_ISDIR(mode) and may_lie_there(_name(path, home)):
+            yield from _lying(path, home)
+        elif stat.S_ISDIR(mode) or (durable.PART not in path.name and path.name not in _LOCKS):
+            yield path, mode
 
 
 def _name(path: Path, home: Path) -> str:

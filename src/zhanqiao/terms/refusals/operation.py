@@ -402,6 +402,14 @@ ROWS: dict[str, Rule] = {
         remedy_en="Put that part back from a backup, or have the department deliver the dataset again.",
         remedy_zh="请从备份放回该部分，或由部门重新报送该数据集。",
     ),
+    "part-no-file": Rule(
+        en="{path} is a link, a pipe or the like, and no file or folder of its own: a backup would lack what belongs there, or hold what is kept elsewhere. None was made.",
+        zh="{path} 是链接、管道之类，而非其自身的文件或目录：备份将缺少其中内容，或带入别处的内容。未作备份。",
+        remedy_en="Put a file or folder of its own there; a folder on another disk is mounted there (`mount --bind`), not linked. What is nobody's, remove.",
+        remedy_zh="请在该处放置独立的文件或目录；位于另一磁盘的目录应挂载到该处（`mount --bind`），而非链接。无主之物请移除。",
+        exit_status=FAULT,
+        http_status=500,
+    ),
     "wall-witnesses-unheard": Rule(
         en="Fewer witnesses than {quorum} have cosigned the log within {seconds} s: they are asked before the next answer, and without them nothing new leaves.",
         zh="{seconds} 秒内联署账本的见证方少于 {quorum} 个：下次答复前将先征询，未达联署数则不再有新的出库。",
