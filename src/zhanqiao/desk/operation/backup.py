@@ -6,8 +6,8 @@
     (2) under the log's lock: tiles and checkpoint, brought up to the rows, and then the state. The state is no older
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody. What
-        bears a name that `restore` takes from no backup (hidden, no text, too long) is not the platform's: it is left
-        out, and named. A link is never followed, and what is neither file nor folder of its own is no part of a backup:
+        bears a name that the platform writes under nowhere, or that `restore` takes from no backup (hidden, no text, too
+        long), is left out, and named. A link is never followed, and what is neither file nor folder of its own is no part of a backup:
         where one stands under a name that a backup has, none is made, as it would be without what the name is for
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
@@ -42,6 +42,7 @@ from zhanqiao.desk.operation.archive import (
     may_lie_there,
     packing,
 )
+from zhanqiao.desk.operation.lying import is_written
 from zhanqiao.desk.operation.parts import missing_parts
 from zhanqiao.desk.paths import lies_inside, too_long
 from zhanqiao.ledger import durable, regular_file
@@ -208,12 +209,16 @@ def _no_file(name: str) -> OSError:
 
 def _files(folder: Path, home: Path) -> Iterator[Path]:
     """Return what a restored deployment needs of a folder."""
-    return (path for path, mode in _lying(folder, home) if stat.S_ISREG(mode) and may_lie_there(_name(path, home)))
+    return (path for path, mode in _lying(folder, home) if stat.S_ISREG(mode) and _belongs(_name(path, home)))
 
 
 def _left_out(folder: Path, home: Path) -> Iterator[str]:
-    """Return by name what no restored deployment could hold."""
-    return (name for path, _ in _lying(folder, home) if not may_lie_there(name := _name(path, home)))
+    """Return by name what no restored deployment could hold, or none of ours does: it may be a copy of a key."""
+    return (name for path, _ in _lying(folder, home) if not _belongs(name := _name(path, home)))
+
+
+def _belongs(name: str) -> bool:
+    return may_lie_there(name) and is_written(name)
 
 
 def _no_files(home: Path) -> list[str]:

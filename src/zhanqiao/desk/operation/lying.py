@@ -20,6 +20,7 @@ from zhanqiao.desk.state import FILE as STATE
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
+from zhanqiao.ledger.tree import MAX_SIZE
 from zhanqiao.ledger.trust import Trust
 from zhanqiao.ledger.verify import verify
 from zhanqiao.terms.refusals import Reason
@@ -113,6 +114,13 @@ def walked(folder: Path, name: str = ".") -> Iterator[Lying | Reason]:
         waiting += [(each, each.name if name == "." else f"{name}/{each.name}") for each in inside]
 
 
+def is_written(name: str, entries: int = MAX_SIZE) -> bool:
+    """Whether the platform writes a whole file of that name, where its log has so many entries."""
+    if name.startswith(_TILES):
+        return is_tile(name.removeprefix(_TILES), entries)
+    return _WRITTEN.fullmatch(name) is not None
+
+
 def has_more_than_pages(one: Lying) -> bool:
     """Whether bytes lie behind the last page of the state, where no check of SQLite's looks."""
     if one.name != STATE:
@@ -136,10 +144,7 @@ class Known:
     def has(self, name: str) -> bool:
         """Whether the platform writes a file of that name, whole or unfinished."""
         begun = _BEGUN.fullmatch(name)
-        whole = name if begun is None else begun["name"]
-        if whole.startswith(_TILES):
-            return is_tile(whole.removeprefix(_TILES), self._size)
-        return (_WRITTEN.fullmatch(whole) or _SPILL.fullmatch(name)) is not None
+        return is_written(name if begun is None else begun["name"], self._size) or _SPILL.fullmatch(name) is not None
 
     def may_be_long(self, name: str) -> bool:
         """Whether files of that name may be longer than is read of them."""
