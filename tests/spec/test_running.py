@@ -387,6 +387,18 @@ def test_a_deployment_that_does_not_open_is_examined_from_outside(pier):
     assert codes(examine(pier.home / "nowhere")) == ["no-deployment"]
 
 
+def test_nothing_is_called_well_that_could_not_be_looked_at(pier, tmp_path):
+    def well() -> set[str]:
+        return {one.check for one in examine(pier.home) if one.reason is None}
+
+    (pier.home / "keys").rename(tmp_path / "keys")
+    assert "keys" not in well()
+    (tmp_path / "keys").rename(pier.home / "keys")
+    (pier.home / "zhanqiao.toml").write_text("")
+    assert not {"keys", "processes", "certificate"} & well()
+    assert "rights" in well()
+
+
 @pytest.mark.parametrize("part", ["vault/segments/*/*.duckdb", "vault/identities/*/*.sealed"])
 def test_what_was_damaged_in_a_sealed_file_is_found_by_opening_it(pier, part):
     file = max(pier.home.glob(part), key=lambda path: path.stat().st_size)

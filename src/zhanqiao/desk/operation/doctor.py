@@ -66,11 +66,19 @@ def examine(home: Path, *, deep: bool = False) -> list[Finding] | Refusal:
     if (refusal := absent(home)) is not None:
         return refusal
     required = _required(home)
-    findings = [*_run(_OUTSIDE, home, required)]
+    findings = [*_run(_to_be_made(home), home, required)]
     house = open_house(home)
     if isinstance(house, Refusal):
         return [*(Finding("opens", reason) for reason in house.reasons), *findings]
     return [Finding("opens"), *findings, *_run(_INSIDE | (_DEEP if deep else {}), house, required)]
+
+
+def _to_be_made(home: Path) -> Checks[Path]:
+    """Return the checks from outside, but for those of what cannot be read: nothing is called well that was not looked at."""
+    unread = set(_BY_SETTINGS) if isinstance(read_settings(home / SETTINGS_FILE), Refusal) else set()
+    if not (home / KEYS).is_dir():
+        unread.add("keys")
+    return {name: check for name, check in _OUTSIDE.items() if name not in unread}
 
 
 def _required(home: Path) -> frozenset[str]:
@@ -230,6 +238,7 @@ _OUTSIDE: Checks[Path] = {
     "processes": (True, _one_user),
     "certificate": (False, _certificate),
 }
+_BY_SETTINGS = ("keys", "processes", "certificate")
 _INSIDE: Checks[House] = {
     "state": (False, _state),
     "ledger": (False, _ledger),

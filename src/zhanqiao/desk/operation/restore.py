@@ -110,8 +110,10 @@ def foreseen(file: Path, home: Path, keys: Path) -> Refusal | None:
 
 def _take_back(claim: Claim) -> None:
     """Remove what was made on the disk and in memory."""
-    sealed_keys.seal_again(claim.home)
-    claim.take_back()
+    try:
+        sealed_keys.seal_again(claim.home)
+    finally:
+        claim.take_back()
 
 
 def _restored(
