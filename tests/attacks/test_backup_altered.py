@@ -428,7 +428,7 @@ def test_no_copy_of_the_state_bears_a_name_that_others_know_or_could_make(pier, 
 def test_what_killed_backups_left_is_taken_away_and_nothing_else(pier, tmp_path):
     done(back_up(pier.house, tmp_path / "a.tar"))
     begun = (tmp_path / "a.tar").read_bytes()[:20_480]
-    dead = {"b.tar.123-456.part": begun, "c.tar.9-9.part": b"", "d.tar.state.sqlite3.part": b"SQLite format 3"}
+    dead = {"b.tar.123-456.part": begun, "c.tar.9-9.part": b"", "d.tar.state.sqlite3.part": b"SQLite format 3\0"}
     alive = {"b.tar.124-456.part": begun}
     others = {"film.mp4.part": begun, "film.12-3.part": b"no archive", "state.sqlite3": b"", "b.tar": begun}
     for name, content in (dead | alive | others).items():
@@ -456,11 +456,12 @@ def _key(path: Path, there: Path) -> None:
         ("vault/segments", _moved),
         ("ledger/tile", _moved),
         ("public/log.vkey", _moved),
-        ("public/more", _key),
-        ("public/more", lambda path, there: path.symlink_to(there)),
-        ("vault/more", lambda path, _: os.mkfifo(path)),
+        ("public/trust.txt", lambda path, _: (path.unlink(), _key(path, path))),
+        ("public/trust.txt", lambda path, there: (path.unlink(), path.symlink_to(there))),
+        ("ledger/checkpoint", lambda path, _: (path.unlink(), os.mkfifo(path))),
+        ("vault/more", lambda path, there: (there.mkdir(), path.symlink_to(there))),
     ],
-    ids=["a folder", "tiles", "a file", "a key", "nowhere", "a pipe"],
+    ids=["a folder", "tiles", "a file", "a key", "nowhere", "a pipe", "another folder"],
 )
 def test_no_backup_is_made_where_a_link_or_a_pipe_stands_for_a_file(pier, tmp_path, name, put):
     """Followed, a link brings a key into the backup; not followed, what it leads to is missing on the day it is needed."""
@@ -471,12 +472,24 @@ def test_no_backup_is_made_where_a_link_or_a_pipe_stands_for_a_file(pier, tmp_pa
     assert (pier.house.book.size, [*tmp_path.glob("b.tar*")]) == (before, [])
 
 
+def test_a_link_that_stands_for_nothing_of_ours_is_left_out_and_told(pier, tmp_path):
+    """As a file is that is nobody's: a night without a backup would be worse."""
+    _key(pier.home / "public" / "more", tmp_path)
+    (pier.home / "vault" / "nowhere").symlink_to(tmp_path / "there")
+    os.mkfifo(pier.home / "quarantine" / "pipe")
+    made = done(back_up(pier.house, tmp_path / "b.tar"))
+    assert made.left_out == ("public/more", "quarantine/pipe", "vault/nowhere")
+    secret = (pier.home / "keys" / "vault" / "kek.key").read_bytes()
+    assert secret not in (tmp_path / "b.tar").read_bytes()
+
+
 def test_a_link_that_came_while_a_backup_was_made_ends_it(pier, tmp_path, monkeypatch):
     add = Packing.add
 
     def come(self: Packing, name: str, file: IO[bytes]) -> None:
         if name == "state.sqlite3":
-            _key(pier.home / "public" / "more", tmp_path)
+            (pier.home / "public" / "trust.txt").unlink()
+            _key(pier.home / "public" / "trust.txt", tmp_path)
         add(self, name, file)
 
     monkeypatch.setattr(Packing, "add", come)

@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from lib.town import codes
 from zhanqiao.desk.answers import write_release
 from zhanqiao.desk.audit import audit
 from zhanqiao.desk.configuration import Serving
+from zhanqiao.desk.operation.backup import Backup, back_up
+from zhanqiao.desk.operation.doctor import examine
 from zhanqiao.desk.operation.rights import DIFFER, RightsReport, audit_rights
 from zhanqiao.desk.serving.away import leave_mark, mark_of
 from zhanqiao.desk.shares import Share
@@ -62,6 +65,36 @@ def test_nothing_differs_where_nothing_was_changed(apart: Pier) -> None:
     }
     assert len(apart.events("rights.audited")) == 1
     audit(apart.house)
+
+
+def test_nobody_but_sqlite_opens_the_state(apart: Pier, tmp_path: Path) -> None:
+    """Who closes a file drops all locks that his process has on it, SQLite's as well: another process then takes the
+    write-ahead log away under it, and with it what was committed.
+    """
+    opened: list[str] = []
+    watching = True
+
+    def watch(event: str, given: tuple[object, ...]) -> None:
+        if watching and event == "open" and str(given[0]).endswith(("state.sqlite3", "-wal", "-shm")):
+            opened.append(str(given[0]))
+
+    sys.addaudithook(watch)  # for good: it is told when nobody listens any more
+    try:
+        assert differing(apart) == set()
+        assert isinstance(examine(apart.home, deep=True), list)
+        assert isinstance(back_up(apart.reopened().house, tmp_path / "b.tar"), Backup)
+        audit(apart.reopened().house)
+    finally:
+        watching = False
+    assert opened == []
+
+
+def test_a_state_that_shrinks_is_no_longer_than_its_pages(apart: Pier) -> None:
+    with founding(), connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE big AS SELECT randomblob(1000000) AS content")
+        cursor.execute("DROP TABLE big")
+        cursor.execute("VACUUM")
+    assert differing(apart) == set()
 
 
 def _widen(name: str, mode: int) -> Callable[[Pier], None]:
@@ -319,7 +352,7 @@ ONE = "0123456789abcdef" * 2
         (_pointed_elsewhere, "files right-linked"),
         (_listed, "files right-listed"),
         (_noted, "files attribute-stray"),
-        (_rows_behind_the_state, "contents file-longer"),
+        (_rows_behind_the_state, "database file-longer"),
         (_trigger, "database state-damaged"),
         (_stray_key, "keys key-stray"),
         (_foreign_file_of_keys, "keys key-stray"),

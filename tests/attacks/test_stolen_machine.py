@@ -2,6 +2,7 @@
 """A machine is carried off while it is off, its keys sealed: the image holds no key, and two custodians' shares tell nothing."""
 
 import base64
+import fcntl
 import os
 import secrets
 import shutil
@@ -18,7 +19,10 @@ from lib.town import codes, done
 from zhanqiao.desk import sealed_keys, shares
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.backup import back_up
-from zhanqiao.desk.operation.sealing import seal, split_keys, unseal
+from zhanqiao.desk.operation.sealing import log_opened, seal, split_keys, unseal
+from zhanqiao.ledger import durable
+from zhanqiao.ledger.book import Book
+from zhanqiao.terms.events import Event
 
 CUSTODIANS = ("sysadmin", "secadmin", "auditadmin", "auditor", "bureau-officer")
 
@@ -161,6 +165,49 @@ def test_the_log_does_not_say_sealed_of_what_lies_open(stolen, monkeypatch) -> N
     done(unseal(pier.home, held[:3]))
     assert len(pier.reopened().events("platform.sealed")) == before + 1
     assert seal(pier.home) is None
+
+
+def test_seal_and_unseal_take_turns_with_their_entries(stolen, monkeypatch) -> None:
+    """What the log says last of the keys is so: nobody opens between sealing and its entry, nor seals the other way."""
+    pier, held, _ = stolen
+    done(unseal(pier.home, held[:3]))
+    turns: list[bool] = []
+
+    def held_now(event: object) -> None:
+        with (pier.home / ".keys.lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                turns.append(False)
+            except BlockingIOError:
+                turns.append(True)
+
+    recording = Book.recording
+
+    def watched(book: Book, *events: Event):
+        if any(event.kind.startswith("platform.") for event in events):
+            held_now(events)
+        return recording(book, *events)
+
+    monkeypatch.setattr(Book, "recording", watched)
+    assert seal(pier.home) is None
+    done(unseal(pier.home, held[:3]))
+    assert turns == [True, True]
+    # Sealed while the other was about to say whose shares opened them.
+    house = done(open_house(pier.home))
+    sealed_keys.seal_again(pier.home)
+    assert codes(log_opened(house, CUSTODIANS[:3])) == ["keys-sealed"]
+
+
+def test_keys_that_are_sealed_and_not_logged_are_told_so(stolen, monkeypatch) -> None:
+    pier, held, _ = stolen
+    done(unseal(pier.home, held[:3]))
+
+    def full(*_: object):
+        raise durable.full()
+
+    monkeypatch.setattr(Book, "recording", full)
+    assert codes(seal(pier.home)) == ["sealed-unlogged", "disk-full"]
+    assert codes(open_house(pier.home)) == ["keys-sealed"]
 
 
 @pytest.mark.parametrize("altered", ["[" * 60_000, '"threshold": Infinity', '"threshold": 0', '"threshold": 6'])

@@ -25,9 +25,10 @@ from zhanqiao.desk.operation.sealing import split_keys
 from zhanqiao.desk.question import Question, Verb
 from zhanqiao.desk.scenarios import find_service
 from zhanqiao.desk.serving import socket_folder
+from zhanqiao.desk.serving import units as units_of
 from zhanqiao.desk.serving.plan import Plan, plan
 from zhanqiao.desk.serving.remote import ServerUnproven
-from zhanqiao.desk.serving.units import hidden, units
+from zhanqiao.desk.serving.units import out_of_sight, units
 from zhanqiao.doors.release import Release
 from zhanqiao.ledger.dsse import key_id_of
 from zhanqiao.terms.refusals import Refusal
@@ -497,12 +498,21 @@ def test_units_for_a_user_who_cannot_run_them_are_printed_with_a_warning(pier: P
     assert "chmod -R go+rX" in ran.stderr
 
 
-def test_units_that_would_hide_what_they_start_are_printed_with_a_warning(pier: Pier, monkeypatch) -> None:
+def test_units_that_would_hide_what_they_start_are_printed_with_a_warning(pier: Pier, tmp_path, monkeypatch) -> None:
     planned = _planned(pier, Serving(tls_certificate="/srv/zhanqiao/tls.pem", tls_key="/home/li/tls.key"))
-    monkeypatch.setattr(sys, "executable", "/opt/zhanqiao/bin/python")
-    placed = replace(planned, home=Path("/var/lib/zhanqiao/city"))
-    assert [(one.code, one.facts["path"]) for one in hidden(placed)] == [("unit-hides", "/home/li/tls.key")]
-    assert str(Path("/root/city")) in [one.facts["path"] for one in hidden(replace(placed, home=Path("/root/city")))]
+    away = replace(planned, home=Path("/var/lib/zhanqiao/city"), socket=Path("/run/zhanqiao/vault.sock"))
+    monkeypatch.setattr(units_of.zhanqiao, "__file__", "/opt/zhanqiao/zhanqiao/__init__.py")
+
+    def unseen(executable: str, plan: Plan) -> list[str]:
+        monkeypatch.setattr(sys, "executable", executable)
+        return [one.facts["path"] for one in out_of_sight(plan)]
+
+    assert unseen("/opt/zhanqiao/bin/python", away) == ["/home/li/tls.key"]
+    assert "/root/city" in unseen("/opt/zhanqiao/bin/python", replace(away, home=Path("/root/city")))
+    # An environment's Python is a link to one that all see.
+    monkeypatch.setattr(units_of, "_UNSEEN", (tmp_path,))
+    (link := tmp_path / "python").symlink_to("/usr/bin/env")
+    assert str(link) in unseen(str(link), away)
 
 
 def test_units_let_the_worker_make_rooms_where_the_engine_needs_them(pier: Pier) -> None:

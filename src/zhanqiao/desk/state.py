@@ -115,6 +115,27 @@ def contradiction() -> str | None:
     return None if said == "ok" else said.splitlines()[-1]
 
 
+def is_longer_than_its_pages() -> bool:
+    """Tell whether bytes lie behind the last page of the state that is in use, where no check of SQLite's looks.
+
+    Asked of SQLite, which alone may open the file while this process works with it. Told where nothing waits in the
+    write-ahead log, twice: a file that is about to shrink is longer for a moment.
+    """
+    return all(_has_more_than_pages() for _ in range(2))
+
+
+def _has_more_than_pages() -> bool:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _, waiting, moved = cursor.fetchone()
+        cursor.execute("PRAGMA page_size")
+        [size] = cursor.fetchone()
+        cursor.execute("PRAGMA page_count")
+        [pages] = cursor.fetchone()
+    length = Path(connections.settings["default"]["NAME"]).stat().st_size
+    return bool(waiting == moved and length > pages * size)
+
+
 def is_empty() -> bool:
     """Tell whether the state that is in use has no table of anybody's but what names its migrations."""
     return not set(connections["default"].introspection.table_names()) - {_MIGRATIONS_TABLE}

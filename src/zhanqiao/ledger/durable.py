@@ -108,7 +108,7 @@ def created(path: Path, *, mode: int = PRIVATE) -> Iterator[IO[bytes]]:
 
 def sweep_parts(folder: Path) -> list[Path]:
     """Remove the parts below a folder that no live writer of this module holds, and return them."""
-    return [part for part in sorted(folder.rglob(f"*{PART}")) if _take_away(part)]
+    return [part for part in sorted(folder.rglob(f"*{PART}")) if take_away(part)]
 
 
 def is_held(part: Path) -> bool:
@@ -205,7 +205,7 @@ def _open_part(part: Path, mode: int) -> int:
         os.close(descriptor)  # a sweep came between the two calls
 
 
-def _take_away(part: Path) -> bool:
+def take_away(part: Path) -> bool:
     """Remove a part that nobody holds; what is not ours to open, or no file at all, is left alone."""
     try:
         descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -144,7 +144,8 @@ def main() -> None:
 def _named(fault: Exception) -> Refusal:
     """Name the file or folder that could not be used, to whoever works at the machine; else the place in the program."""
     if isinstance(fault, OSError) and isinstance(fault.filename, str) and fault.errno in _UNUSABLE:
-        return refuse("path-unusable", path=fault.filename, cause=fault.strerror or "-")
+        # Of two names the second is the one that is taken.
+        return refuse("path-unusable", path=str(fault.filename2 or fault.filename), cause=fault.strerror or "-")
     last = traceback.extract_tb(fault.__traceback__)[-1]
     return refuse("fault", kind=type(fault).__name__, place=f"{Path(last.filename).name}:{last.lineno}")
 

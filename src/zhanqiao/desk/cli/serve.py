@@ -32,7 +32,7 @@ def serve(
     unfit = (*socket_folder.unfit(planned), *unrunnable(planned), *tls.look(planned, utc_now()))
     if show_units:
         typer.echo(units.text(planned, spoken), nl=False)
-        warn((*unfit, *units.hidden(planned)), spoken)
+        warn((*unfit, *units.out_of_sight(planned)), spoken)
         return
 
     if unfit:

@@ -7,7 +7,7 @@
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody. What
         bears a name that the platform writes under nowhere, or that `restore` takes from no backup (hidden, no text, too
-        long), is left out, and named. A link is never followed, and what is neither file nor folder of its own is no part of a backup:
+        long), is left out, and named. No link below these folders is followed, and what is neither file nor folder is no part of a backup:
         where one stands under a name that a backup has, none is made, as it would be without what the name is for
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
@@ -17,11 +17,12 @@ backup into that folder takes away: the state lies in it in the clear.
 """
 
 import errno
+import fcntl
 import os
 import re
-import secrets
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ BACKUP_BEGUN = "platform.backup-begun"
 _SCRATCH, _LOCKS = "scratch", frozenset({"lock", ".lock"})
 # What a killed backup left beside its place: an archive, and of an older version a copy of the state.
 _LEFT_ARCHIVE, _LEFT_STATE = re.compile(r".+\.\d+-\d+\.part"), re.compile(r".+\.state\.sqlite3\.part(-journal)?")
+# How SQLite's files begin: a state, and the journal of one.
+_OF_STATES = (b"SQLite format 3\0", bytes.fromhex("d9d505f920a163d7"))
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _written(house: House, file: Path) -> Backup | Refusal:
     # Logged first, so that the backup goes as far as the checkpoint that it leaves behind.
     with house.book.recording(Event(BACKUP_BEGUN, HOST)):
         pass
-    _sweep_left(file.parent)
+    _sweep_left(house.home, file.parent)
     try:
         with durable.new_file(file) as part, packing(part) as archive:
             # The log says who its witnesses are, and so do settings and trust file: all of one moment.
@@ -150,13 +153,15 @@ def _copied_state(home: Path) -> Iterator[IO[bytes]]:
     """Copy the state as of one moment: what others commit meanwhile is in it whole, or not at all.
 
     The copy lies in the deployment, where nobody else makes names, and loses its own before anything is in it: no other
-    backup takes it for its own, and a kill leaves nothing of it.
+    backup takes it for its own, and a kill leaves an empty file at the most. It takes as much room there as the state.
     """
-    copy = home / f"{state.FILE}.{secrets.token_hex(8)}{durable.PART}"
+    copy = home / f"{state.FILE}.{os.getpid()}-{threading.get_ident()}{durable.PART}"
     with durable.needing_room():
         descriptor = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, durable.PRIVATE)
     with os.fdopen(descriptor, "rb") as file:
         try:
+            # As for every unfinished file: somebody writes it.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             with closing(sqlite3.connect(copy)) as target, state.reading(home) as source:
                 copy.unlink()
                 # Beside a file that has no name no journal can lie.
@@ -169,12 +174,15 @@ def _copied_state(home: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _sweep_left(folder: Path) -> None:
-    """Remove what killed backups of ours left in a folder, and nobody holds."""
+def _sweep_left(home: Path, folder: Path) -> None:
+    """Remove what killed backups of ours left, in the deployment and where backups go, and nobody holds."""
+    left = [*home.glob(f"{state.FILE}.*{durable.PART}")]
     for part in folder.glob(f"*{durable.PART}*"):
         with suppress(OSError):
-            if _is_left(part) and part.lstat().st_uid == os.geteuid() and not durable.is_held(part):
-                part.unlink()
+            if _is_left(part) and part.lstat().st_uid == os.geteuid():
+                left.append(part)
+    for part in left:
+        durable.take_away(part)
 
 
 def _is_left(part: Path) -> bool:
@@ -183,7 +191,12 @@ def _is_left(part: Path) -> bool:
         return False
     if _LEFT_ARCHIVE.fullmatch(part.name):
         return not part.stat().st_size or begins_as_backup(part)
-    return _LEFT_STATE.fullmatch(part.name) is not None
+    return _LEFT_STATE.fullmatch(part.name) is not None and (not part.stat().st_size or _begins_as_state(part))
+
+
+def _begins_as_state(part: Path) -> bool:
+    with regular_file.opened(part) as descriptor:
+        return regular_file.read_up_to(descriptor, len(_OF_STATES[0])).startswith(_OF_STATES)
 
 
 def _pack(home: Path, folder: str, archive: Packing) -> None:
@@ -226,8 +239,13 @@ def _no_files(home: Path) -> list[str]:
     found = [name for name in FOLDERS if os.path.lexists(home / name) and not (home / name).is_dir()]
     for folder in FOLDERS:
         named = ((_name(path, home), mode) for path, mode in _lying(home / folder, home))
-        found += [name for name, mode in named if not stat.S_ISREG(mode) and may_lie_there(name)]
+        found += [name for name, mode in named if not stat.S_ISREG(mode) and _stands_for_a_part(name, home)]
     return found
+
+
+def _stands_for_a_part(name: str, home: Path) -> bool:
+    """Whether a link, a pipe or the like has the place of a file that the platform writes, or of a folder of such."""
+    return may_lie_there(name) and (is_written(name) or (home / name).is_dir())
 
 
 def _lying(folder: Path, home: Path) -> Iterator[tuple[Path, int]]:

@@ -12,6 +12,7 @@ Whether each entry and each row is what was signed is `ledger audit`'s to say, w
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -88,7 +89,10 @@ def _required(home: Path) -> frozenset[str]:
     if isinstance(settings, Refusal) or (settings.profile == DEMO and settings.serving == Serving()):
         return frozenset()
     required = walls.REQUIRED if settings.profile == PRODUCTION else frozenset[str]()
-    return required | {reason.code for reason in _unservable(home)}
+    with suppress(OSError):
+        # What cannot be looked at is told by the check itself.
+        required |= {reason.code for reason in _unservable(home)}
+    return required
 
 
 def _run(checks: Checks[T], subject: T, required: frozenset[str]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zhanqiao.desk.backed_up import NOTE, read_moment
 from zhanqiao.desk.paths import ACCESS_LISTS, attributes
-from zhanqiao.desk.state import FILE as STATE
+from zhanqiao.desk.state import FILE
 from zhanqiao.ledger import certificate, durable
 from zhanqiao.ledger.regular_file import read_whole
 from zhanqiao.ledger.tiles import is_tile
@@ -44,6 +44,7 @@ _WRITTEN = re.compile(
 )
 # Attributes that anybody may write on what is his own; the platform writes none.
 _BY_USERS = "user."
+_STATE = frozenset(f"{FILE}{more}" for more in ("", "-wal", "-shm", "-journal"))
 _TILES, _ANSWERS = "ledger/tile/", "answers/"
 # What has not got its name yet, the engine's own log of one beside it, and the engine's spill.
 _BEGUN = re.compile(r"(?P<name>.+?)\.(\d+-\d+\.)?part(\.wal(\.\w+)?)?", re.DOTALL)
@@ -51,9 +52,6 @@ _SPILL = re.compile(r"vault/scratch/(spill|tried)-[^/]+/.+", re.DOTALL)
 _LOCK = re.compile(r"(.+/)?(\..*)?lock", re.DOTALL)
 _VAULT = "vault/"
 # The answer to a question of statistics has some thousand bytes; beyond are those of batches, told by name alone.
-# The head of an SQLite file: at 16 the size of a page (1 stands for the largest), at 28 how many there are, which counts
-# where the numbers of changes at 24 and 92 agree.
-_HEAD_BYTES, _LARGEST_PAGE = 100, 65_536
 _MOST_READ, _MOST_ANSWER = 65_536, 4 << 20
 
 
@@ -80,6 +78,11 @@ class Lying:
     def regular(self) -> bool:
         """Whether it is a file that can be read, and no link to one."""
         return stat.S_ISREG(self.found.st_mode)
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is SQLite's alone to open: who closes such a file drops all locks that his process has on it."""
+        return self.name in _STATE
 
     @property
     def begun(self) -> bool:
@@ -119,20 +122,6 @@ def is_written(name: str, entries: int = MAX_SIZE) -> bool:
     if name.startswith(_TILES):
         return is_tile(name.removeprefix(_TILES), entries)
     return _WRITTEN.fullmatch(name) is not None
-
-
-def has_more_than_pages(one: Lying) -> bool:
-    """Whether bytes lie behind the last page of the state, where no check of SQLite's looks."""
-    if one.name != STATE:
-        return False
-    # Its length first: while work goes on it grows with the head, and the head is written before what it tells of.
-    length = one.path.stat().st_size
-    with one.path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if len(head) < _HEAD_BYTES or head[24:28] != head[92:96]:
-        return False  # no head, or one that does not tell: the check of the state judges it
-    page, pages = int.from_bytes(head[16:18]), int.from_bytes(head[28:32])
-    return length > pages * (_LARGEST_PAGE if page == 1 else page)
 
 
 @dataclass(frozen=True)

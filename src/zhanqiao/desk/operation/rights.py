@@ -17,8 +17,8 @@ from pathlib import Path
 
 from zhanqiao.agreements import grants, lifecycle
 from zhanqiao.agreements.lifecycle import Agreement
-from zhanqiao.desk import schema, shares
-from zhanqiao.desk.operation.lying import Known, Lying, has_more_than_pages, walked
+from zhanqiao.desk import schema, shares, state
+from zhanqiao.desk.operation.lying import Known, Lying, walked
 from zhanqiao.desk.paths import ACCESS_LISTS, attributes, held_by_others
 from zhanqiao.desk.personas import key_file
 from zhanqiao.desk.sealed_keys import FILES as PLAIN_KEYS
@@ -181,7 +181,7 @@ def _contents(look: _Look) -> Iterator[Reason]:
     secret, known = _secrets(look.house), Known(look.house)
     for one in look.files():
         try:
-            if one.regular and (code := _oddly_filled(one, secret, known)) is not None:
+            if one.regular and not one.is_state and (code := _oddly_filled(one, secret, known)) is not None:
                 yield Reason(code, {"path": one.name})
         except FileNotFoundError:
             continue  # work goes on meanwhile
@@ -191,8 +191,6 @@ def _contents(look: _Look) -> Iterator[Reason]:
 
 def _oddly_filled(one: Lying, secret: list[bytes], known: Known) -> str | None:
     """Return what is odd about what a file holds, by its code."""
-    if has_more_than_pages(one):
-        return "file-longer"
     size = one.path.stat().st_size
     if size and _SEALED_ALL.fullmatch(one.name):
         return None if begins_sealed(one.path) else "right-unsealed"
@@ -283,6 +281,8 @@ def _database(_look: _Look) -> Iterator[Reason]:
     """Nothing is defined in the state that writes or shows rows beside the platform: SQLite has no other roles."""
     if (differing := schema.difference()) is not None:
         yield Reason("state-damaged", {"cause": differing})
+    if state.is_longer_than_its_pages():
+        yield Reason("file-longer", {"path": state.FILE})
 
 
 def _engine(look: _Look) -> Iterator[Reason]:
@@ -291,7 +291,7 @@ def _engine(look: _Look) -> Iterator[Reason]:
         yield Reason("right-engine", {"act": act})
     # Of any name and in any folder: a database of the engine is sealed, or nobody's.
     for one in look.lying:
-        if one.regular and lies_open(one.path):
+        if one.regular and not one.is_state and lies_open(one.path):
             yield Reason("right-unsealed", {"path": one.name})
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError
 
-from zhanqiao.desk import sealed_keys
+from zhanqiao.desk import damage, sealed_keys
 from zhanqiao.desk.configuration import SETTINGS_FILE
 from zhanqiao.desk.deployment import of_another_user, open_house
 from zhanqiao.desk.operation.backup import HOST
@@ -72,8 +72,7 @@ def unseal(home: Path, written: Sequence[str]) -> tuple[str, ...] | Refusal:
         house = open_house(home, unlogged=True)
         if isinstance(house, Refusal):
             return house
-        log_opened(house, custodians)
-        return custodians
+        return log_opened(house, custodians) or custodians
 
     return opening(home, written, logged)
 
@@ -96,12 +95,16 @@ def opening(home: Path, written: Sequence[str], act: Callable[[tuple[str, ...]],
     return outcome
 
 
-def log_opened(house: House, custodians: Sequence[str]) -> None:
-    """Say in the log whose shares opened the keys."""
-    with house.book.recording(Event("platform.unsealed", HOST, facts={"custodians": list(custodians)})):
-        pass
-    sealed_keys.told(house.home)
+def log_opened(house: House, custodians: Sequence[str]) -> Refusal | None:
+    """Say in the log whose shares opened the keys; refused where somebody has sealed them meanwhile."""
+    with sealed_keys.turn(house.home):
+        if isinstance(keys := sealed_keys.keys_of(house.home, unlogged=True), Refusal):
+            return keys
+        with house.book.recording(Event("platform.unsealed", HOST, facts={"custodians": list(custodians)})):
+            pass
+        sealed_keys.told(house.home)
     house.book.publish()
+    return None
 
 
 def seal(home: Path) -> Refusal | None:
@@ -123,17 +126,27 @@ def seal(home: Path) -> Refusal | None:
     except BaseException:
         sealed_keys.seal_again(home)
         raise
+    # One turn for both: nobody opens them in between, of whom the log would say so first.
+    with sealed_keys.turn(home):
+        try:
+            lay_there = sealed_keys.take_out(home)
+        except OSError as cause:
+            return refuse("keys-in-memory-still", cause=str(cause))
+        if not lay_there:
+            return refuse("keys-sealed-already")
+        unlogged = house if isinstance(house, Refusal) else _log_sealed(house)
+    return None if unlogged is None else Refusal((Reason("sealed-unlogged"), *unlogged.reasons))
+
+
+def _log_sealed(house: House) -> Refusal | None:
     try:
-        lay_there = sealed_keys.seal_again(home)
-    except OSError as cause:
-        return refuse("keys-in-memory-still", cause=str(cause))
-    if not lay_there:
-        return refuse("keys-sealed-already")
-    if isinstance(house, Refusal):
-        return Refusal((Reason("sealed-unlogged"), *house.reasons))
-    with house.book.recording(Event("platform.sealed", HOST)):
-        pass
-    house.book.publish()
+        with house.book.recording(Event("platform.sealed", HOST)):
+            pass
+        house.book.publish()
+    except Exception as fault:
+        if (refusal := damage.named(fault)) is None:
+            raise
+        return refusal
     return None
 
 

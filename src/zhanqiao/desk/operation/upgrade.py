@@ -33,8 +33,8 @@ def _upgraded(home: Path, custodians: Sequence[str]) -> tuple[str, ...] | Refusa
     if isinstance(house, Refusal):
         return house
     done = _migrated(house)
-    if custodians:
-        log_opened(house, custodians)
+    if custodians and (refusal := log_opened(house, custodians)) is not None:
+        return refusal
     return done
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import join
 
+import zhanqiao
 from zhanqiao.desk.configuration import SPARK
 from zhanqiao.desk.paths import lies_inside
 from zhanqiao.desk.serving.plan import Plan
@@ -37,7 +38,7 @@ LimitCORE=0
 UMask=0077
 """
 # By ProtectHome and PrivateTmp.
-_HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108  nothing is written there
+_UNSEEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108  nothing is written there
 _AGAIN = """\
 Restart=on-failure
 RestartSec=5
@@ -110,12 +111,14 @@ WantedBy=multi-user.target
     }
 
 
-def hidden(plan: Plan) -> Iterator[Reason]:
+def out_of_sight(plan: Plan) -> Iterator[Reason]:
     """Name what lies where these units show their processes nothing: in homes, and in folders for temporary files."""
-    shown = (plan.home, Path(sys.executable), *plan.tls.values())
-    for path in dict.fromkeys(Path(os.path.realpath(path)) for path in shown):
-        if any(path.is_relative_to(folder) for folder in _HIDDEN):
-            yield Reason("unit-hides", {"path": str(path)})
+    needed = (plan.home, plan.socket.parent, Path(_command_line()), Path(sys.executable), Path(zhanqiao.__file__))
+    for path in (*needed, *plan.tls.values()):
+        # By its name, which the unit has, and where that leads: an environment's Python is a link.
+        ways = (path.absolute(), Path(os.path.realpath(path)))
+        if unseen := [way for way in ways if any(way.is_relative_to(folder) for folder in _UNSEEN)]:
+            yield Reason("unit-hides", {"path": str(unseen[0])})
 
 
 def _backup(plan: Plan) -> str:

@@ -23,8 +23,8 @@ ROWS: dict[str, Rule] = {
     "home-unfinished": Rule(
         en="{home} is no deployment: an init or a restore was broken off there, or is still at work.",
         zh="{home} 不是部署：其中的建立（init）或恢复已中断，或仍在进行。",
-        remedy_en="See that none is running, take keys that it may have opened out of memory with `zhanqiao keys seal --home '{home}'`, remove the folder, and begin once more.",
-        remedy_zh="请确认二者均未在运行，用 `zhanqiao keys seal --home '{home}'` 清除其可能已在内存中打开的密钥，删除该目录，再重新执行。",
+        remedy_en="See that none is running, and that no deployment stood here before whose zhanqiao.toml was lost (each backup has it). Then take keys that it may have opened out of memory with `zhanqiao keys seal --home '{home}'`, remove the folder, and begin once more.",
+        remedy_zh="请确认二者均未在运行，且此处原本没有丢失 zhanqiao.toml 的部署（每份备份中都有该文件）；再用 `zhanqiao keys seal --home '{home}'` 清除其可能已在内存中打开的密钥，删除该目录，再重新执行。",
         exit_status=USAGE,
         http_status=409,
     ),
@@ -370,8 +370,8 @@ ROWS: dict[str, Rule] = {
     "path-unusable": Rule(
         en="{path} cannot be used: {cause}.",
         zh="无法使用 {path}：{cause}。",
-        remedy_en="See what lies there, and whose it is (`ls -ld`). In a deployment there are regular files and folders alone, open to its owner.",
-        remedy_zh="请查看该处为何物、属于谁（`ls -ld`）。部署中只有普通文件与目录，且对其所有者开放。",
+        remedy_en="See what lies there, and whose it is (`ls -ld`). In a deployment there are files and folders of its owner's, and the worker's socket.",
+        remedy_zh="请查看该处为何物、属于谁（`ls -ld`）。部署中只有其所有者的文件与目录，以及库房进程的套接字。",
         exit_status=FAULT,
         http_status=500,
     ),

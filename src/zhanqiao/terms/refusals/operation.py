@@ -404,7 +404,7 @@ ROWS: dict[str, Rule] = {
     ),
     "part-no-file": Rule(
         en="{path} is a link, a pipe or the like, and no file or folder of its own: a backup would lack what belongs there, or hold what is kept elsewhere. None was made.",
-        zh="{path} 是链接、管道之类，而非其自身的文件或目录：备份将缺少其中内容，或带入别处的内容。未作备份。",
+        zh="{path} 是链接、管道之类，并非独立的普通文件或目录：备份将缺少其中内容，或带入别处的内容。未作备份。",
         remedy_en="Put a file or folder of its own there; a folder on another disk is mounted there (`mount --bind`), not linked. What is nobody's, remove.",
         remedy_zh="请在该处放置独立的文件或目录；位于另一磁盘的目录应挂载到该处（`mount --bind`），而非链接。无主之物请移除。",
         exit_status=FAULT,
