@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from zhanqiao.identity.keys import DEMO
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_bounded
 from zhanqiao.ledger.witnesses import Patience, Seat
@@ -25,8 +26,8 @@ SETTINGS_FILE = "zhanqiao.toml"
 UNFINISHED = SETTINGS_FILE + durable.PART
 # It holds a few lines.
 MOST_SETTINGS = 65_536
-PROFILES = ("demo", "laptop", "production")
-DEMO, *_, PRODUCTION = PROFILES
+PROFILES = (DEMO, "laptop", "production")
+PRODUCTION = PROFILES[-1]
 ENGINES = ("duckdb", "spark")
 SPARK = ENGINES[-1]
 _DEPLOYMENT, _SERVE, _WITNESS = "deployment", "serve", "witness"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults that say what is damaged, busy, full, closed, short or failing, each as the one sentence that whoever works here can act on."""
+"""Faults that say what is damaged, busy, full, closed, short or failing: each as the one sentence that one can act on."""
 
 import errno
 import os

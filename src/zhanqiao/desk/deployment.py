@@ -25,7 +25,7 @@ from zhanqiao.desk.configuration import (
     settings_text,
     utc_now,
 )
-from zhanqiao.desk.paths import absent
+from zhanqiao.desk.presence import absent, remains
 from zhanqiao.desk.sealed_keys import KEYS, keys_of
 from zhanqiao.ledger import durable
 from zhanqiao.ledger.regular_file import read_whole
@@ -108,7 +108,7 @@ def taken(home: Path) -> Refusal | None:
             return refuse("home-inside", home=str(home), other=str(above))
     if home.exists() and (refusal := of_another_user(home)) is not None:
         return refusal
-    if (refusal := absent(home)) is not None and refusal.reasons[0].code != "no-deployment":
+    if not (home / SETTINGS_FILE).is_file() and (refusal := remains(home)) is not None:
         return refusal
     if not os.path.lexists(home) or (home.is_dir() and not any(home.iterdir())):
         return None

@@ -8,11 +8,8 @@ import stat
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from zhanqiao.desk.configuration import SETTINGS_FILE, UNFINISHED
 from zhanqiao.terms.refusals import Refusal, refuse
 
-# By which a deployment is told that has lost its settings.
-_PARTS = ("state.sqlite3", "ledger/checkpoint", "vault/segments")
 # Where nothing outlives the machine.
 FLEETING = frozenset({"tmpfs", "ramfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -55,16 +52,6 @@ def _is_closed(folder: Path) -> bool:
         return folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK)
     except PermissionError:
         return True  # one above it is
-
-
-def absent(home: Path) -> Refusal | None:
-    """Say what a folder without settings is: none of ours, one that is begun, or one that lost them; None with settings."""
-    if (home / SETTINGS_FILE).is_file():
-        return None
-    if (home / UNFINISHED).exists():
-        return refuse("home-unfinished", home=str(home))
-    lost = any((home / part).exists() for part in _PARTS)
-    return refuse("settings-missing" if lost else "no-deployment", home=str(home))
 
 
 def lies_inside(path: Path, folder: Path) -> bool:

@@ -7,8 +7,8 @@
 
 It answers `POST /add-checkpoint` of C2SP tlog-witness and nothing else; what it checks is in `ledger.cosigning`. Runs
 alone as `verify` does: the pure parts of this floor, `cryptography` and Python's own library. Whoever connects is a
-stranger: bodies, headers, connections, those of one address, and their time are bounded. It listens on loopback unless told otherwise; across
-a network put TLS before it (an answer needs no secrecy, and a forged one verifies nowhere).
+stranger: bodies, headers, connections, those of one address, and their time are bounded. It listens on loopback unless
+told otherwise; across a network put TLS before it (an answer needs no secrecy, and a forged one verifies nowhere).
 """
 
 import argparse

@@ -7,8 +7,9 @@
         than the checkpoint, as after any crash. Settings and public keys with them, while nobody changes these
     (3) everything else. It only grows, so that it is no older than the state; what came later is known to nobody. What
         bears a name that the platform writes under nowhere, or that `restore` takes from no backup (hidden, no text, too
-        long), is left out, and named. No link below these folders is followed, and what is neither file nor folder is no part of a backup:
-        where one stands under a name that a backup has, none is made, as it would be without what the name is for
+        long), is left out, and named. No link below these folders is followed, and what is neither file nor folder is no
+        part of a backup: where one stands under a name that a backup has, none is made, as it would be without what the
+        name is for
     (4) what all of it is, signed by the log: nobody without its keys can alter a backup, or make one
     (5) when it was made, for the examination
 

@@ -20,14 +20,16 @@ from typing import TypeVar
 
 from zhanqiao.desk import damage, schema, state
 from zhanqiao.desk.backed_up import newest_backup
-from zhanqiao.desk.configuration import DEMO, PRODUCTION, SETTINGS_FILE, Serving, read_settings, utc_now
+from zhanqiao.desk.configuration import PRODUCTION, SETTINGS_FILE, Serving, read_settings, utc_now
 from zhanqiao.desk.deployment import open_house
 from zhanqiao.desk.operation.parts import missing_parts, prove_parts
 from zhanqiao.desk.operation.rights import open_beside_owner
-from zhanqiao.desk.paths import FLEETING, absent, file_system_of
+from zhanqiao.desk.paths import FLEETING, file_system_of
+from zhanqiao.desk.presence import absent
 from zhanqiao.desk.sealed_keys import KEYS, memory_of
 from zhanqiao.desk.serving import socket_folder, tls, walls
-from zhanqiao.desk.serving.plan import plan, unrunnable
+from zhanqiao.desk.serving.plan import Plan, plan, unrunnable
+from zhanqiao.identity.keys import DEMO
 from zhanqiao.terms.refusals import Reason, Refusal
 from zhanqiao.vault.house import House
 
@@ -91,7 +93,7 @@ def _required(home: Path) -> frozenset[str]:
     required = walls.REQUIRED if settings.profile == PRODUCTION else frozenset[str]()
     with suppress(OSError):
         # What cannot be looked at is told by the check itself.
-        required |= {reason.code for reason in _unservable(home)}
+        required |= {reason.code for reason in _unservable(plan(home))}
     return required
 
 
@@ -140,15 +142,13 @@ def _disk(home: Path) -> Iterator[Reason]:
 
 def _one_user(home: Path) -> Iterable[Reason]:
     planned = plan(home)
-    return _unservable(home) if isinstance(planned, Refusal) else (*_unservable(home), *walls.processes(planned))
+    return (*_unservable(planned), *(() if isinstance(planned, Refusal) else walls.processes(planned)))
 
 
-def _unservable(home: Path) -> Iterable[Reason]:
+def _unservable(planned: Plan | Refusal) -> Iterable[Reason]:
     """What `serve` refuses, but for certificate and key, of which `_certificate` tells."""
-    planned = plan(home)
     if isinstance(planned, Refusal):
-        # Settings that cannot be read are what `opens` tells of.
-        return () if isinstance(read_settings(home / SETTINGS_FILE), Refusal) else planned.reasons
+        return planned.reasons
     return (*socket_folder.unfit(planned), *unrunnable(planned))
 
 

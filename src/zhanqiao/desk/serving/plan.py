@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zhanqiao
-from zhanqiao.desk.configuration import DEMO, SETTINGS_FILE, Deployment, Serving, read_settings
-from zhanqiao.desk.paths import absent
+from zhanqiao.desk.configuration import SETTINGS_FILE, Deployment, Serving, read_settings
+from zhanqiao.desk.presence import absent
 from zhanqiao.desk.serving.users import READ, RUN, User, reaches, user_of
+from zhanqiao.identity.keys import DEMO
 from zhanqiao.terms.refusals import Lang, Reason, Refusal, refuse
 
 CERTIFICATE, KEY = "tls_certificate", "tls_key"
